@@ -1,0 +1,7 @@
+//! The Lambda function: `bootstrap` of a `provided.al2023` package.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cw_resend_lambda::bootstrap()
+}

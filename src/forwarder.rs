@@ -1,0 +1,481 @@
+//! The handler: one event from its bytes to the Node, and the account of it.
+//!
+//! It owns every buffer that an event needs, and keeps them for the next one.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::config::{Config, WireConfig};
+use crate::envelope::{self, Envelope, Finish, Header, LogEvent, Message, MessageType};
+use crate::error::{Category, Error};
+use crate::event::{self, Data, Fingerprint};
+use crate::gzip::{self, Gunzip, Step};
+use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict, Wire};
+use crate::record::{LineReader, Skip};
+use crate::report::Counts;
+use crate::wire::{Call, Format, Parcel, batch, resend};
+
+/// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
+/// result has to be posted before Lambda kills the function, or nobody learns the counts.
+const LONGEST_MARGIN: Duration = Duration::from_secs(1);
+
+/// When a parcel is full. Smaller ones share the work of a small event among more connections,
+/// larger ones cost less for each record.
+const RESEND_PARCEL: Limits = Limits {
+    records: 16,
+    bytes: 24 * 1024,
+};
+const BATCH_PARCEL: Limits = Limits {
+    records: 200,
+    bytes: 64 * 1024,
+};
+
+struct Limits {
+    records: usize,
+    bytes: usize,
+}
+
+/// How many events are remembered. A failed one comes back within minutes, twice.
+const HISTORY: usize = 16;
+
+/// Forwards events.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    node: Node,
+    node_host: NodeHost,
+    gunzip: Gunzip,
+    envelope: Envelope,
+    lines: LineReader,
+    writer: Writer,
+    strip_stage: bool,
+    max_inflated_bytes: u64,
+    own_log_group: Option<String>,
+    history: VecDeque<Past>,
+}
+
+/// What came of an event.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) counts: Counts,
+    pub(crate) outcome: Outcome,
+    pub(crate) bytes_inflated: u64,
+}
+
+/// The writer of the format in use.
+#[derive(Debug)]
+enum Writer {
+    Resend(resend::Writer),
+    Batch(batch::Frame),
+}
+
+/// An event that was here before.
+#[derive(Debug)]
+struct Past {
+    request_id: String,
+    fingerprint: Fingerprint,
+    forwarded: Ordinals,
+}
+
+/// A set of log events of one document, by their places in it.
+#[derive(Debug, Default)]
+struct Ordinals(Vec<u64>);
+
+impl Ordinals {
+    fn insert(&mut self, ordinal: usize) {
+        let word = ordinal / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (ordinal % 64);
+    }
+
+    fn contains(&self, ordinal: usize) -> bool {
+        let word = self.0.get(ordinal / 64).copied().unwrap_or(0);
+        word >> (ordinal % 64) & 1 == 1
+    }
+}
+
+impl Forwarder {
+    /// Gets everything ready, without connecting.
+    ///
+    /// # Errors
+    ///
+    /// Where the Node's address is no address.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let WireConfig {
+            format,
+            application_id,
+            headers,
+            strip_stage,
+        } = &config.wire;
+        Ok(Self {
+            node: Node::new(&config.node)?,
+            node_host: NodeHost::new(&config.node.host),
+            gunzip: Gunzip::new(),
+            envelope: Envelope::new(),
+            lines: LineReader::new(),
+            writer: match format {
+                Format::Resend => Writer::Resend(resend::Writer::new(*application_id, headers)),
+                Format::Batch => Writer::Batch(batch::Frame::new(
+                    &config.node.authority(),
+                    &config.node.path,
+                    *application_id,
+                    headers,
+                )),
+            },
+            strip_stage: *strip_stage,
+            max_inflated_bytes: config.max_inflated_bytes,
+            own_log_group: config.log.log_group.clone(),
+            history: VecDeque::new(),
+        })
+    }
+
+    /// Forwards the records of one event. `deadline` is when Lambda ends the invocation.
+    ///
+    /// # Errors
+    ///
+    /// Where the event is not sound, where records are left undelivered, and where the Node refused
+    /// all of them. `account` is right in each case.
+    pub(crate) fn handle(
+        &mut self,
+        request_id: &str,
+        event: &[u8],
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Result<(), Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let deadline = deadline - (left / 10).min(LONGEST_MARGIN);
+        let data = event::read(event).map_err(|fault| {
+            let category = match fault {
+                event::Fault::Unsupported(_) => Category::UnsupportedEvent,
+                _ => Category::InvalidEvent,
+            };
+            Error::new(category, "read the event", fault)
+        })?;
+        let fingerprint = data.fingerprint();
+        let mut forwarded = self.forwarded_earlier(request_id, fingerprint);
+        let mut header = Header::default();
+        let result = loop {
+            match self.pass(request_id, &data, header, deadline, &mut forwarded, account) {
+                Ok(Finish::Done(_)) => break Ok(()),
+                Ok(Finish::SecondPass(known)) => header = known,
+                Err(fault) => break Err(fault),
+            }
+        };
+        self.remember(Past {
+            request_id: request_id.to_string(),
+            fingerprint,
+            forwarded,
+        });
+        result.map_err(|fault| Error::new(Category::InvalidEvent, fault.stage(), fault))?;
+        verdict(account)
+    }
+
+    /// Reads the document once, and delivers what it holds.
+    fn pass(
+        &mut self,
+        request_id: &str,
+        data: &Data<'_>,
+        header: Header,
+        deadline: Instant,
+        forwarded: &mut Ordinals,
+        account: &mut Account,
+    ) -> Result<Finish, Fault> {
+        let Self {
+            node,
+            gunzip,
+            envelope,
+            ..
+        } = self;
+        let (wire, pen) = match &mut self.writer {
+            Writer::Resend(writer) => (Wire::Resend, Pen::Resend(writer)),
+            Writer::Batch(frame) => (Wire::Batch(frame), Pen::Batch(frame)),
+        };
+        let earlier = Ordinals(forwarded.0.clone());
+        let mut feed = Feed {
+            lines: &mut self.lines,
+            pen,
+            strip_stage: self.strip_stage,
+            node_host: &self.node_host,
+            own_log_group: self.own_log_group.as_deref(),
+            request_id,
+            earlier: &earlier,
+            counts: Counts::default(),
+            ordinal: 0,
+            parcel: None,
+        };
+        let mut settled = Counts::default();
+        let mut settle = |ordinal, verdict| match verdict {
+            Verdict::Forwarded => {
+                settled.forwarded += 1;
+                forwarded.insert(ordinal);
+            }
+            Verdict::Refused(status) => *settled.refused.entry(status).or_default() += 1,
+            Verdict::Undelivered => settled.undelivered += 1,
+        };
+        gunzip.reset(self.max_inflated_bytes);
+        envelope.reset(header);
+        let (finish, outcome) = node.deliver(wire, deadline, &mut settle, |delivery| {
+            let finish = read_document(data, gunzip, envelope, |header, event| {
+                feed.take(delivery, header, &event);
+            });
+            feed.finish(delivery, finish.is_ok());
+            finish
+        });
+        account.bytes_inflated = gunzip.inflated();
+        account.counts = feed.counts;
+        account.counts.forwarded = settled.forwarded;
+        account.counts.refused = settled.refused;
+        account.counts.undelivered += settled.undelivered;
+        account.outcome = outcome;
+        finish
+    }
+
+    fn forwarded_earlier(&mut self, request_id: &str, fingerprint: Fingerprint) -> Ordinals {
+        let is_it = |past: &Past| past.request_id == request_id && past.fingerprint == fingerprint;
+        match self.history.iter().position(is_it) {
+            Some(at) => self
+                .history
+                .remove(at)
+                .map_or_else(Ordinals::default, |past| past.forwarded),
+            None => Ordinals::default(),
+        }
+    }
+
+    fn remember(&mut self, past: Past) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(past);
+    }
+}
+
+/// Drives the document through base64, gzip and JSON, piece by piece.
+fn read_document(
+    data: &Data<'_>,
+    gunzip: &mut Gunzip,
+    envelope: &mut Envelope,
+    mut sink: impl FnMut(&Header, LogEvent<'_>),
+) -> Result<Finish, Fault> {
+    data.decode(|mut piece| {
+        loop {
+            let offset = gunzip.offset();
+            match gunzip.step(&mut piece) {
+                Ok(Step::NeedInput) => return Ok(()),
+                Ok(Step::Output(bytes)) => envelope
+                    .read(bytes, &mut sink)
+                    .map_err(|fault| Fault::Document(fault, envelope.offset()))?,
+                Err(fault) => return Err(Fault::Gzip(fault, offset)),
+            }
+        }
+    })?;
+    gunzip
+        .finish()
+        .map_err(|fault| Fault::Gzip(fault, gunzip.offset()))?;
+    envelope
+        .finish()
+        .map_err(|fault| Fault::Document(fault, envelope.offset()))
+}
+
+/// Whether an event whose every record is settled has succeeded.
+fn verdict(account: &Account) -> Result<(), Error> {
+    let counts = &account.counts;
+    let forwarded = counts.forwarded + counts.forwarded_earlier;
+    let of_all = format!(
+        "of {} records; {forwarded} were forwarded, {} refused, {} skipped",
+        counts.received,
+        counts.refused(),
+        counts.skipped(),
+    );
+    if counts.undelivered > 0 {
+        let why = account.outcome.last_failure.as_deref();
+        let why = why.unwrap_or("the time of the invocation was over");
+        let text = format!("{} {of_all}; the last failure: {why}", counts.undelivered);
+        return Err(Error::new(
+            Category::Undelivered,
+            "deliver every record",
+            text,
+        ));
+    }
+    if forwarded == 0 && counts.refused() > 0 {
+        let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
+        let text = format!(
+            "the Node refused {} {of_all}; it answered with status {}: check X_NODE_URL, \
+             X_NODE_SCHEME and the Node's allowed hosts",
+            counts.refused(),
+            statuses.join(", "),
+        );
+        return Err(Error::new(
+            Category::Refused,
+            "deliver a single record",
+            text,
+        ));
+    }
+    Ok(())
+}
+
+/// Why an event's document can't be read, and at which byte of its stage.
+#[derive(Debug)]
+enum Fault {
+    Base64(event::Fault),
+    Gzip(gzip::Fault, u64),
+    Document(envelope::Fault, u64),
+}
+
+impl Fault {
+    fn stage(&self) -> &'static str {
+        match self {
+            Self::Base64(_) => "decode the event's base64",
+            Self::Gzip(..) => "decompress the event",
+            Self::Document(..) => "read the log document",
+        }
+    }
+}
+
+impl From<event::Fault> for Fault {
+    fn from(fault: event::Fault) -> Self {
+        Self::Base64(fault)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base64(fault) => fault.fmt(f),
+            Self::Gzip(fault, offset) => write!(f, "{fault}, at compressed byte {offset}"),
+            Self::Document(fault, offset) => write!(f, "{fault}, at inflated byte {offset}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Writes records into parcels.
+enum Pen<'a> {
+    Resend(&'a mut resend::Writer),
+    Batch(&'a batch::Frame),
+}
+
+impl Pen<'_> {
+    fn limits(&self) -> &'static Limits {
+        match self {
+            Self::Resend(_) => &RESEND_PARCEL,
+            Self::Batch(_) => &BATCH_PARCEL,
+        }
+    }
+
+    fn begin(&self, parcel: &mut Parcel, header: &Header) {
+        if let Self::Batch(frame) = self {
+            frame.begin(parcel, header);
+        }
+    }
+
+    fn push(&mut self, parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
+        match self {
+            Self::Resend(writer) => writer.push(parcel, ordinal, call),
+            Self::Batch(_) => batch::push(parcel, ordinal, call),
+        }
+    }
+}
+
+/// Makes parcels of the log events of one document.
+struct Feed<'a> {
+    lines: &'a mut LineReader,
+    pen: Pen<'a>,
+    strip_stage: bool,
+    node_host: &'a NodeHost,
+    own_log_group: Option<&'a str>,
+    request_id: &'a str,
+    earlier: &'a Ordinals,
+    counts: Counts,
+    ordinal: usize,
+    parcel: Option<Parcel>,
+}
+
+impl Feed<'_> {
+    fn take(&mut self, delivery: &mut Delivery<'_, '_>, header: &Header, event: &LogEvent<'_>) {
+        if header.message_type == Some(MessageType::Control) {
+            return;
+        }
+        let ordinal = self.ordinal;
+        self.ordinal += 1;
+        self.counts.received += 1;
+        if self.earlier.contains(ordinal) {
+            self.counts.forwarded_earlier += 1;
+            return;
+        }
+        if let Err(reason) = self.forward(delivery, header, event, ordinal) {
+            self.counts.skip(reason);
+        }
+    }
+
+    fn forward(
+        &mut self,
+        delivery: &mut Delivery<'_, '_>,
+        header: &Header,
+        event: &LogEvent<'_>,
+        ordinal: usize,
+    ) -> Result<(), Skip> {
+        if self.own_log_group.is_some() && self.own_log_group == header.log_group.as_deref() {
+            return Err(Skip::OwnLogGroup);
+        }
+        let line = match event.message {
+            Message::Escaped(line) => line,
+            Message::TooLong => return Err(Skip::Oversized),
+            Message::Absent => return Err(Skip::Malformed),
+        };
+        let record = self.lines.read(line)?;
+        if self.node_host.is(record.host) {
+            return Err(Skip::OwnNode);
+        }
+        let made_up;
+        let id = match event.id.and_then(sound_id) {
+            Some(id) => id,
+            // The same in each of Lambda's tries with this event.
+            None => {
+                made_up = format!("{}-{ordinal}", self.request_id);
+                &made_up
+            }
+        };
+        let call = Call {
+            id,
+            timestamp: event.timestamp,
+            record: &record,
+            path: if self.strip_stage {
+                record.path_without_stage()
+            } else {
+                record.path
+            },
+        };
+        let parcel = self.parcel.get_or_insert_with(|| {
+            let mut parcel = delivery.parcel();
+            self.pen.begin(&mut parcel, header);
+            parcel
+        });
+        self.pen.push(parcel, ordinal, &call);
+        let limits = self.pen.limits();
+        if parcel.parts.len() >= limits.records || parcel.bytes.len() >= limits.bytes {
+            delivery.send(std::mem::take(parcel));
+            self.parcel = None;
+        }
+        Ok(())
+    }
+
+    /// Hands over what is left. Of a document that is not sound nothing more is sent.
+    fn finish(&mut self, delivery: &mut Delivery<'_, '_>, is_sound: bool) {
+        match self.parcel.take() {
+            Some(parcel) if is_sound => delivery.send(parcel),
+            Some(parcel) => self.counts.undelivered += parcel.parts.len() as u64,
+            None => {}
+        }
+    }
+}
+
+/// An id that can stand in a header and in JSON as it is.
+fn sound_id(id: &[u8]) -> Option<&str> {
+    let is_sound = id
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
+    str::from_utf8(id).ok().filter(|_| is_sound)
+}

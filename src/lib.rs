@@ -1,0 +1,54 @@
+//! Forwards the access log of Amazon API Gateway, as a CloudWatch Logs subscription filter hands
+//! it to a Lambda function, to a Wallarm Native Node, so that the Node's API Discovery builds the
+//! API inventory.
+//!
+//! This is the library under the function's binary, `bootstrap`. The data goes one way:
+//!
+//! ```text
+//! Runtime API ─> runtime ─> event ──> gzip ───> envelope ─> record ──> wire ────> node ──> report
+//! (long poll)    next()     kind,     inflate,  log events  access-    messages   HTTP(S)  one line for
+//!                respond()  base64    CRC-32    one by one  log line   in bytes   client   an invocation
+//!                           └──────────────── forwarder: drives them, owns their buffers ─┘
+//!                └──────────────────────── function: the process and its loop ────────────────────────┘
+//! ```
+//!
+//! `json` cuts text into tokens for `envelope` and `record`; `http1` reads answers for `runtime`
+//! and `node`; `crc32` is the checksum of `gzip`.
+//!
+//! # Architecture invariants
+//!
+//! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
+//!   and `node` touch sockets, only [`config`] reads the environment and a file that it names, only
+//!   `report` prints, and only the binaries end the process.
+//! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
+//!   window, one line, and as many parcels as there are connections.
+//! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
+//!   that is partial is reported as success.
+//! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,
+//!   blanked or refused in `record` and `wire`, and none of it is ever printed.
+//! * When the result of an event is posted, nothing of it is under way any more: a sandbox may
+//!   freeze, or end, right after.
+//!
+//! Absent on purpose: an asynchronous runtime, the AWS SDK, `unsafe` code, global state, a retry
+//! inside parsing, a proxy, a switch that skips the verification of certificates, and SnapStart and
+//! concurrent invocations in one process.
+
+pub mod config;
+mod crc32;
+mod envelope;
+pub mod error;
+mod event;
+mod forwarder;
+mod function;
+mod gzip;
+mod http1;
+mod json;
+#[cfg(feature = "cli")]
+pub mod local;
+mod node;
+mod record;
+mod report;
+mod runtime;
+pub mod wire;
+
+pub use function::bootstrap;

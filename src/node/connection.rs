@@ -1,0 +1,187 @@
+//! One connection to the Node: bytes out, answers in.
+
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::{BoxedTransport, next_timeout};
+use crate::http1::{self, Answer, AnswerReader, Step};
+use crate::node::retry_after;
+
+/// How much is read at a time. Answers are small, and several of them come together.
+pub(crate) const INPUT_BUFFER: usize = 8 * 1024;
+
+/// How much is written at a time. A parcel fits, so that it goes in one system call.
+pub(crate) const OUTPUT_BUFFER: usize = 32 * 1024;
+
+/// How long a connection may lie idle and still be used. Load balancers close after 60 s by
+/// default; a sandbox that was frozen for longer has missed that they did.
+const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// How many messages may be in flight on one connection, at most.
+pub(super) const MAX_WINDOW: usize = 32;
+
+pub(super) struct Connection {
+    transport: BoxedTransport,
+    reader: AnswerReader,
+    /// Tells this connection from the earlier ones.
+    pub(super) number: usize,
+    /// How many answers came on it.
+    pub(super) answers: u64,
+    /// How many messages may be written before the first one is answered. It begins with one and
+    /// doubles with each clean round, so that a server that answers only one at a time is never
+    /// sent what it would not read.
+    pub(super) window: usize,
+    /// By both clocks: a sandbox's monotonic clock may stand still while it is frozen.
+    last_used: (Instant, SystemTime),
+}
+
+/// An answer, and for how long the server wants to be left alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reply {
+    pub(super) answer: Answer,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    Timeout,
+    Closed,
+    /// The certificate, or another part of the handshake.
+    Tls(String),
+    Io(String),
+    Http(http1::Fault),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("timed out"),
+            Self::Closed => f.write_str("the connection was closed"),
+            Self::Tls(error) | Self::Io(error) => f.write_str(error),
+            Self::Http(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl From<ureq::Error> for Failure {
+    fn from(error: ureq::Error) -> Self {
+        use std::io::ErrorKind;
+        match &error {
+            ureq::Error::Timeout(_) => Self::Timeout,
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Self::Tls(error.to_string()),
+            // The handshake wraps rustls' errors so.
+            ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
+                Self::Tls(error.to_string())
+            }
+            ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => Self::Timeout,
+            ureq::Error::Io(io)
+                if matches!(
+                    io.kind(),
+                    ErrorKind::ConnectionReset
+                        | ErrorKind::ConnectionAborted
+                        | ErrorKind::BrokenPipe
+                        | ErrorKind::UnexpectedEof
+                ) =>
+            {
+                Self::Closed
+            }
+            _ => Self::Io(error.to_string()),
+        }
+    }
+}
+
+impl Connection {
+    pub(super) fn new(transport: BoxedTransport, number: usize) -> Self {
+        Self {
+            transport,
+            reader: AnswerReader::new(false),
+            number,
+            answers: 0,
+            window: 1,
+            last_used: (Instant::now(), SystemTime::now()),
+        }
+    }
+
+    /// Whether it was used lately, and the peer has not closed it as far as is known here.
+    pub(super) fn is_usable(&mut self) -> bool {
+        let (monotonic, wall) = self.last_used;
+        // A wall clock that went backwards says nothing about idleness.
+        let idle = monotonic.elapsed().max(wall.elapsed().unwrap_or_default());
+        idle < MAX_IDLE && self.transport.is_open()
+    }
+
+    /// Writes the pieces, one after the other, in as few system calls as the buffer allows.
+    pub(super) fn write<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        until: Instant,
+    ) -> Result<(), Failure> {
+        let mut filled = 0;
+        for mut piece in pieces {
+            while !piece.is_empty() {
+                let output = &mut self.transport.buffers().output()[filled..];
+                let length = piece.len().min(output.len());
+                output[..length].copy_from_slice(&piece[..length]);
+                filled += length;
+                piece = &piece[length..];
+                if filled == OUTPUT_BUFFER {
+                    self.transport
+                        .transmit_output(filled, next_timeout(until)?)?;
+                    filled = 0;
+                }
+            }
+        }
+        if filled > 0 {
+            self.transport
+                .transmit_output(filled, next_timeout(until)?)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the next answer to its end. What follows it stays for the next call.
+    pub(super) fn read(&mut self, is_head: bool, until: Instant) -> Result<Reply, Failure> {
+        self.reader.reset(is_head);
+        let mut retry_after = None;
+        loop {
+            let mut rest = self.transport.buffers().input();
+            let before = rest.len();
+            let step = self.reader.step(&mut rest, |name, value| {
+                if name.eq_ignore_ascii_case("retry-after") {
+                    retry_after = retry_after::parse(value, SystemTime::now());
+                }
+            });
+            let consumed = before - rest.len();
+            let step = step.map(|step| match step {
+                // The body says nothing that we would act on.
+                Step::NeedInput => None,
+                Step::Body(_) => Some(None),
+                Step::Done(answer) => Some(Some(answer)),
+            });
+            self.transport.buffers().input_consume(consumed);
+            let answer = match step.map_err(Failure::Http)? {
+                Some(None) => continue,
+                Some(Some(answer)) => answer,
+                None if self.transport.await_input(next_timeout(until)?)? => continue,
+                None if self.reader.is_untouched() => return Err(Failure::Closed),
+                None => self.reader.finish().map_err(Failure::Http)?,
+            };
+            self.answers += 1;
+            self.last_used = (Instant::now(), SystemTime::now());
+            return Ok(Reply {
+                answer,
+                retry_after,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("number", &self.number)
+            .field("answers", &self.answers)
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}

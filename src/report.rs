@@ -1,0 +1,496 @@
+//! What the function says of itself: one line for an invocation, and a line for what goes wrong
+//! outside of one. The only module that prints.
+//!
+//! The invocation's line is a document of CloudWatch's Embedded Metric Format (`aws-wire.md` §5)
+//! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
+//! that a stranger wrote, is ever printed.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::config::{Level, LogConfig};
+use crate::error::Error;
+use crate::record::Skip;
+
+/// The namespace of the metrics.
+const NAMESPACE: &str = "CwResend";
+
+/// What to set as the stage's log format where its lines lack what is needed.
+const HINT: &str = "lines were skipped because the stage's access-log format lacks the host, the \
+path or the method, or is CLF, XML or CSV: set the stage's log format to JSON with at least \
+{ \"requestId\": \"$context.requestId\", \"httpMethod\": \"$context.httpMethod\", \"path\": \
+\"$context.path\", \"status\": \"$context.status\", \"domainName\": \"$context.domainName\", \
+\"stage\": \"$context.stage\", \"sourceIp\": \"$context.identity.sourceIp\", \"userAgent\": \
+\"$context.identity.userAgent\", \"responseLatency\": \"$context.responseLatency\" }";
+
+/// How many of an event's records took which way.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Log events of the document.
+    pub(crate) received: u64,
+    /// Taken by the Node.
+    pub(crate) forwarded: u64,
+    /// Taken by the Node in an earlier try with the same event.
+    pub(crate) forwarded_earlier: u64,
+    /// Refused by the Node, by status.
+    pub(crate) refused: BTreeMap<u16, u64>,
+    /// Not forwarded, by reason.
+    pub(crate) skipped: [u64; Skip::ALL.len()],
+    /// Not taken in time.
+    pub(crate) undelivered: u64,
+}
+
+impl Counts {
+    pub(crate) fn skip(&mut self, reason: Skip) {
+        self.skipped[reason as usize] += 1;
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.iter().sum()
+    }
+
+    /// Whether another log format would have saved records from being skipped.
+    pub(crate) fn asks_for_format(&self) -> bool {
+        self.skipped_by()
+            .any(|(reason, _)| reason.is_mended_by_format())
+    }
+
+    fn skipped_by(&self) -> impl Iterator<Item = (Skip, u64)> {
+        let counts = Skip::ALL.into_iter().zip(self.skipped);
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// One invocation.
+#[derive(Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) request_id: &'a str,
+    pub(crate) counts: &'a Counts,
+    pub(crate) retries: u64,
+    /// Exchanges that the Node answered, and how long that took in all and at most.
+    pub(crate) exchanges: u64,
+    pub(crate) latency_sum: Duration,
+    pub(crate) latency_max: Duration,
+    /// What the event inflated to, and what was written to the Node.
+    pub(crate) bytes_inflated: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) duration: Duration,
+    pub(crate) is_cold_start: bool,
+    /// Whether to say what the log format should be.
+    pub(crate) with_hint: bool,
+    pub(crate) error: Option<&'a Error>,
+}
+
+/// Prints lines.
+#[derive(Debug)]
+pub(crate) struct Log {
+    config: LogConfig,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportLine<'a> {
+    #[serde(rename = "_aws")]
+    aws: Aws,
+    timestamp: String,
+    level: &'static str,
+    message: &'static str,
+    request_id: &'a str,
+    function_name: &'a str,
+    records_received: u64,
+    records_forwarded: u64,
+    records_forwarded_earlier: u64,
+    records_refused: u64,
+    records_skipped: u64,
+    records_undelivered: u64,
+    refused: &'a BTreeMap<u16, u64>,
+    skipped: BTreeMap<&'static str, u64>,
+    retries: u64,
+    exchanges: u64,
+    node_latency_ms: f64,
+    node_latency_max_ms: f64,
+    bytes_inflated: u64,
+    bytes_sent: u64,
+    duration_ms: f64,
+    cold_start: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aws {
+    timestamp: u64,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: [Metric; 7],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+/// Each metric is billed by the month, so that there are few: reasons and statuses are for a query
+/// over the log lines.
+const METRICS: [Metric; 7] = [
+    count("recordsReceived"),
+    count("recordsForwarded"),
+    count("recordsRefused"),
+    count("recordsSkipped"),
+    count("recordsUndelivered"),
+    count("retries"),
+    Metric {
+        name: "nodeLatencyMs",
+        unit: "Milliseconds",
+    },
+];
+
+const fn count(name: &'static str) -> Metric {
+    Metric {
+        name,
+        unit: "Count",
+    }
+}
+
+impl Log {
+    pub(crate) fn new(config: LogConfig) -> Self {
+        Self { config }
+    }
+
+    /// Prints the line of an invocation.
+    pub(crate) fn report(&self, report: &Report<'_>) {
+        let level = report.level();
+        if level >= self.config.level {
+            print(&self.report_line(report, level, SystemTime::now()));
+        }
+    }
+
+    /// Prints that something went wrong outside of an event.
+    pub(crate) fn error(&self, level: Level, request_id: Option<&str>, error: &Error) {
+        if level < self.config.level {
+            return;
+        }
+        print(&self.error_line(level, request_id, error, SystemTime::now()));
+    }
+
+    fn report_line(&self, report: &Report<'_>, level: Level, now: SystemTime) -> String {
+        let counts = report.counts;
+        let mean = if report.exchanges == 0 {
+            0.0
+        } else {
+            // So many exchanges that a float would miscount them don't fit into an event.
+            #[allow(clippy::cast_precision_loss)]
+            let exchanges = report.exchanges as f64;
+            report.latency_sum.as_secs_f64() / exchanges
+        };
+        let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let line = ReportLine {
+            aws: Aws {
+                timestamp: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
+                cloud_watch_metrics: [Directive {
+                    namespace: NAMESPACE,
+                    dimensions: [["functionName"]],
+                    metrics: METRICS,
+                }],
+            },
+            timestamp: rfc3339(unix),
+            level: level.name(),
+            message: match report.error {
+                None => "event forwarded",
+                Some(_) => "event failed",
+            },
+            request_id: report.request_id,
+            function_name: &self.config.function_name,
+            records_received: counts.received,
+            records_forwarded: counts.forwarded,
+            records_forwarded_earlier: counts.forwarded_earlier,
+            records_refused: counts.refused(),
+            records_skipped: counts.skipped(),
+            records_undelivered: counts.undelivered,
+            refused: &counts.refused,
+            skipped: counts
+                .skipped_by()
+                .map(|(reason, count)| (reason.name(), count))
+                .collect(),
+            retries: report.retries,
+            exchanges: report.exchanges,
+            node_latency_ms: milliseconds(mean),
+            node_latency_max_ms: milliseconds(report.latency_max.as_secs_f64()),
+            bytes_inflated: report.bytes_inflated,
+            bytes_sent: report.bytes_sent,
+            duration_ms: milliseconds(report.duration.as_secs_f64()),
+            cold_start: report.is_cold_start,
+            error_type: report.error.map(Error::error_type),
+            error_message: report.error.map(ToString::to_string),
+            hint: report.with_hint.then_some(HINT),
+        };
+        serde_json::to_string(&line).expect("the line has nothing that JSON can't hold")
+    }
+
+    fn error_line(
+        &self,
+        level: Level,
+        request_id: Option<&str>,
+        error: &Error,
+        now: SystemTime,
+    ) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Line<'a> {
+            timestamp: String,
+            level: &'static str,
+            message: &'a str,
+            error_type: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            request_id: Option<&'a str>,
+        }
+        let message = error.to_string();
+        if !self.config.json {
+            // One line whatever the text holds: nobody can add another one.
+            let message: String = message
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            let request_id = request_id.unwrap_or("-");
+            return format!(
+                "[{}] {request_id} {}: {message}",
+                level.name(),
+                error.error_type()
+            );
+        }
+        serde_json::to_string(&Line {
+            timestamp: rfc3339(now.duration_since(UNIX_EPOCH).unwrap_or_default()),
+            level: level.name(),
+            message: &message,
+            error_type: error.error_type(),
+            request_id,
+        })
+        .expect("the line has nothing that JSON can't hold")
+    }
+}
+
+impl Report<'_> {
+    fn level(&self) -> Level {
+        let is_expected = |reason| matches!(reason, Skip::WebSocket | Skip::ExecutionLog);
+        let mut skipped = self.counts.skipped_by();
+        if self.error.is_some() {
+            Level::Error
+        } else if self.counts.refused() > 0 || skipped.any(|(reason, _)| !is_expected(reason)) {
+            Level::Warn
+        } else {
+            Level::Info
+        }
+    }
+}
+
+/// What the invoker gets to see of a success.
+pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Summary {
+        received: u64,
+        forwarded: u64,
+        refused: u64,
+        skipped: u64,
+    }
+    serde_json::to_vec(&Summary {
+        received: counts.received,
+        forwarded: counts.forwarded + counts.forwarded_earlier,
+        refused: counts.refused(),
+        skipped: counts.skipped(),
+    })
+    .expect("numbers into memory always go")
+}
+
+/// Prints where the code panicked.
+pub(crate) fn panicked(place: &str) {
+    print(&format!(
+        "[FATAL] - Function.Panic: the code panicked at {place}"
+    ));
+}
+
+/// One write for a line, so that lines never mix.
+fn print(line: &str) {
+    let mut line = line.to_string();
+    line.push('\n');
+    // Nobody is left to tell where standard output is closed.
+    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+}
+
+/// Seconds as milliseconds, to the microsecond.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e3
+}
+
+/// `2026-11-22T10:00:00.123Z`
+fn rfc3339(unix: Duration) -> String {
+    let (days, seconds) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
+    // H. Hinnant's civil_from_days: eras of 400 years that begin on 1 March.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        unix.subsec_millis()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Category;
+
+    fn log(json: bool) -> Log {
+        Log::new(LogConfig {
+            level: Level::Info,
+            json,
+            function_name: "wallarm-cw-resend-x".into(),
+            log_group: None,
+        })
+    }
+
+    fn report<'a>(counts: &'a Counts, error: Option<&'a Error>) -> Report<'a> {
+        Report {
+            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+            counts,
+            retries: 3,
+            exchanges: 4,
+            latency_sum: Duration::from_micros(6000),
+            latency_max: Duration::from_micros(2500),
+            bytes_inflated: 1000,
+            bytes_sent: 2000,
+            duration: Duration::from_micros(12_345),
+            is_cold_start: true,
+            with_hint: counts.asks_for_format(),
+            error,
+        }
+    }
+
+    #[test]
+    fn the_report_is_an_embedded_metric_document() {
+        let mut counts = Counts {
+            received: 9,
+            forwarded: 5,
+            ..Counts::default()
+        };
+        counts.refused.insert(403, 2);
+        counts.skip(Skip::WebSocket);
+        counts.skip(Skip::NoHost);
+        let report = report(&counts, None);
+        assert_eq!(report.level(), Level::Warn);
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);
+        let line = log(false).report_line(&report, report.level(), now);
+        assert!(!line.contains('\n'));
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(line["_aws"]["Timestamp"], 1_795_341_600_123_u64);
+        // Every metric and every dimension is a member of the root, and of the right type.
+        for metric in directive["Metrics"].as_array().unwrap() {
+            assert!(
+                line[metric["Name"].as_str().unwrap()].is_number(),
+                "{metric}"
+            );
+        }
+        assert_eq!(directive["Dimensions"][0][0], "functionName");
+        assert_eq!(line["functionName"], "wallarm-cw-resend-x");
+        assert_eq!(line["timestamp"], "2026-11-22T10:00:00.123Z");
+        assert_eq!(line["level"], "WARN");
+        assert_eq!(line["recordsReceived"], 9);
+        assert_eq!(line["refused"]["403"], 2);
+        assert_eq!(
+            line["skipped"],
+            serde_json::json!({"websocket": 1, "noHost": 1})
+        );
+        assert_eq!(line["nodeLatencyMs"], 1.5);
+        assert_eq!(line["durationMs"], 12.345);
+        assert_eq!(line["coldStart"], true);
+        assert!(
+            line["hint"]
+                .as_str()
+                .unwrap()
+                .contains("$context.domainName")
+        );
+        assert!(line.get("errorType").is_none());
+    }
+
+    #[test]
+    fn levels() {
+        let mut counts = Counts::default();
+        assert_eq!(report(&counts, None).level(), Level::Info);
+        counts.skip(Skip::WebSocket);
+        assert_eq!(report(&counts, None).level(), Level::Info);
+        counts.skip(Skip::Malformed);
+        assert_eq!(report(&counts, None).level(), Level::Warn);
+        let error = Error::new(Category::Undelivered, "deliver", "refused");
+        assert_eq!(report(&counts, Some(&error)).level(), Level::Error);
+    }
+
+    #[test]
+    fn an_error_outside_of_an_event_is_one_line_in_either_form() {
+        let error = Error::new(Category::Config, "read it", "a\nb");
+        let text = log(false).error_line(Level::Error, None, &error, UNIX_EPOCH);
+        assert_eq!(
+            text,
+            "[ERROR] - Runtime.ConfigInvalid: failed to read it: a b"
+        );
+        let json = log(true).error_line(Level::Error, Some("r"), &error, UNIX_EPOCH);
+        assert_eq!(
+            json,
+            r#"{"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"failed to read it: a\nb","errorType":"Runtime.ConfigInvalid","requestId":"r"}"#
+        );
+    }
+
+    #[test]
+    fn every_reason_has_its_own_count() {
+        for (index, reason) in Skip::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            let mut counts = Counts::default();
+            counts.skip(reason);
+            assert_eq!(counts.skipped_by().collect::<Vec<_>>(), [(reason, 1)]);
+        }
+    }
+
+    #[test]
+    fn dates() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_825_599, "2000-02-29T11:59:59.000Z"),
+            (1_795_305_600, "2026-11-22T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(Duration::from_secs(seconds)), text);
+        }
+    }
+}

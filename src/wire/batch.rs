@@ -1,0 +1,144 @@
+//! `batch`: one POST of JSON for many records, for collectors that take it.
+//!
+//! `tests/golden/batch.http` fixes it. A number is a number, and what a line does not say is left
+//! out.
+
+use std::ops::Range;
+
+use super::{
+    Call, Parcel, Part, push_decimal, push_header, push_name, push_number, push_target, push_text,
+};
+use crate::envelope::Header;
+
+// The names on the wire: to change one, change its line and the golden files.
+const HOST: &str = "Host";
+const APPLICATION_ID: &str = "X-Wallarm-Application-Id";
+const MESSAGE: &str = "X-Wallarm-Message";
+const CONTENT_TYPE: &str = "Content-Type";
+const CONTENT_LENGTH: &str = "Content-Length";
+
+/// Makes the message around records.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// The head up to the value of `Content-Length`.
+    head: Vec<u8>,
+    application_id: i64,
+}
+
+impl Frame {
+    /// `authority` is the Node's host and port, `path` a sound target, and `headers` are sound
+    /// names and values.
+    pub(crate) fn new(
+        authority: &str,
+        path: &str,
+        application_id: i64,
+        headers: &[(String, String)],
+    ) -> Self {
+        let mut head = b"POST ".to_vec();
+        head.extend_from_slice(path.as_bytes());
+        head.extend_from_slice(b" HTTP/1.1\r\n");
+        push_header(&mut head, HOST, authority.as_bytes());
+        push_header(
+            &mut head,
+            APPLICATION_ID,
+            application_id.to_string().as_bytes(),
+        );
+        for (name, value) in headers {
+            push_header(&mut head, name, value.as_bytes());
+        }
+        push_header(&mut head, MESSAGE, b"batch");
+        push_header(&mut head, CONTENT_TYPE, b"application/json");
+        head.extend_from_slice(CONTENT_LENGTH.as_bytes());
+        head.extend_from_slice(b": ");
+        Self {
+            head,
+            application_id,
+        }
+    }
+
+    /// Begins an empty parcel: says which log group and stream its records are from.
+    pub(crate) fn begin(&self, parcel: &mut Parcel, header: &Header) {
+        let out = &mut parcel.bytes;
+        out.extend_from_slice(b"{\"source\":{");
+        for (name, value) in [
+            ("account", &header.owner),
+            ("logGroup", &header.log_group),
+            ("logStream", &header.log_stream),
+        ] {
+            let value = value.as_deref().filter(|value| !value.is_empty());
+            push_text(out, name, value.map(str::as_bytes));
+        }
+        out.extend_from_slice(b"},\"applicationId\":");
+        out.extend_from_slice(self.application_id.to_string().as_bytes());
+        out.extend_from_slice(b",\"records\":[");
+    }
+
+    /// Appends the whole message for some neighbouring parts of a parcel.
+    pub(crate) fn push_message(&self, out: &mut Vec<u8>, parcel: &Parcel, parts: Range<usize>) {
+        const END: &[u8] = b"]}";
+        let parts = &parcel.parts[parts];
+        let (Some(begin), Some(first), Some(last)) =
+            (parcel.parts.first(), parts.first(), parts.last())
+        else {
+            return;
+        };
+        let begin = &parcel.bytes[..begin.from];
+        // The parts stand in the parcel with a comma between each two.
+        let records = &parcel.bytes[first.from..last.to];
+        out.extend_from_slice(&self.head);
+        push_decimal(out, (begin.len() + records.len() + END.len()) as u64);
+        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(begin);
+        out.extend_from_slice(records);
+        out.extend_from_slice(END);
+    }
+}
+
+/// Appends the JSON of one record.
+pub(crate) fn push(parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
+    let record = call.record;
+    let out = &mut parcel.bytes;
+    if !parcel.parts.is_empty() {
+        out.push(b',');
+    }
+    let from = out.len();
+    out.push(b'{');
+    push_text(out, "id", Some(call.id.as_bytes()));
+    push_number(
+        out,
+        "timestamp",
+        call.timestamp.and_then(|time| u64::try_from(time).ok()),
+    );
+    push_text(out, "requestId", record.request_id);
+    push_text(out, "method", Some(record.method.as_bytes()));
+    push_text(out, "host", Some(record.host.as_bytes()));
+    push_name(out, "path");
+    out.push(b'"');
+    // A target has neither a quote nor a backslash.
+    push_target(out, call.path);
+    out.push(b'"');
+    push_text(out, "protocol", record.protocol);
+    push_number(out, "status", record.status.map(u64::from));
+    push_number(out, "responseLength", record.response_length);
+    push_number(out, "responseLatency", record.response_latency);
+    push_number(out, "integrationLatency", record.integration_latency);
+    push_number(
+        out,
+        "integrationStatus",
+        record.integration_status.map(u64::from),
+    );
+    push_number(out, "requestTimeEpoch", call.epoch());
+    push_text(out, "stage", record.stage);
+    push_text(out, "sourceIp", record.source_ip.map(str::as_bytes));
+    push_text(out, "userAgent", record.user_agent);
+    push_text(out, "errorMessage", record.error_message);
+    out.push(b'}');
+    let to = out.len();
+    parcel.parts.push(Part {
+        ordinal,
+        from,
+        middle: to,
+        to,
+        is_head: false,
+    });
+}

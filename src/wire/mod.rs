@@ -1,0 +1,263 @@
+//! What goes to the Node, byte for byte.
+//!
+//! Each format is one file; both share the rules by which a stranger's bytes may stand in a
+//! message. Wallarm does not publish its connector's protocol, so every name on the wire stands in
+//! one line of its format's file.
+
+pub(crate) mod batch;
+pub(crate) mod resend;
+
+use crate::record::AccessRecord;
+
+/// The two formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// The call itself, then what it was answered: two exchanges for a record.
+    Resend,
+    /// One POST of JSON for many records.
+    Batch,
+}
+
+/// Records that are sent, repeated and accounted for together, as the bytes of their messages.
+///
+/// In `resend` each part is a request message and a response message; in `batch` it is the JSON of
+/// one record, and the message around the parts is made when it is sent.
+#[derive(Debug, Default)]
+pub(crate) struct Parcel {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One record's share of a parcel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// Which log event of the document it is, counting from zero.
+    pub(crate) ordinal: usize,
+    /// Where it begins in the parcel's bytes.
+    pub(crate) from: usize,
+    /// Where its response message begins (`resend`).
+    pub(crate) middle: usize,
+    pub(crate) to: usize,
+    /// Its request is a HEAD, whose answer has no body whatever it says.
+    pub(crate) is_head: bool,
+}
+
+impl Parcel {
+    /// Empties it, and keeps its memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.parts.clear();
+    }
+}
+
+/// One record, and what is known of it beside its line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The id of its log event: unique, and nothing that a caller of the API can set.
+    pub(crate) id: &'a str,
+    /// When CloudWatch has it, in Unix milliseconds.
+    pub(crate) timestamp: Option<i64>,
+    pub(crate) record: &'a AccessRecord<'a>,
+    /// The path to send: the record's, with or without its stage.
+    pub(crate) path: &'a [u8],
+}
+
+impl Call<'_> {
+    /// When the call was made, in Unix milliseconds: as the line says, or else as CloudWatch has it.
+    fn epoch(&self) -> Option<u64> {
+        self.record
+            .request_time_epoch
+            .or_else(|| self.timestamp.and_then(|time| u64::try_from(time).ok()))
+    }
+}
+
+/// Appends a path as it can stand in a request line.
+///
+/// What RFC 3986 allows in a path stays, as does a sound `%XX`. Every other byte is
+/// percent-encoded, so that nothing in a path can end the line, the target or the message. That
+/// goes for `?` too: the gateway logs no query, so that one belongs to the path.
+pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut rest = path;
+    loop {
+        let plain = rest
+            .iter()
+            .take_while(|&&byte| TARGET[usize::from(byte)])
+            .count();
+        out.extend_from_slice(&rest[..plain]);
+        rest = &rest[plain..];
+        match rest {
+            [] => return,
+            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                out.extend_from_slice(&rest[..3]);
+                rest = &rest[3..];
+            }
+            [byte, ..] => {
+                out.extend_from_slice(&[
+                    b'%',
+                    HEX[usize::from(byte >> 4)],
+                    HEX[usize::from(byte & 15)],
+                ]);
+                rest = &rest[1..];
+            }
+        }
+    }
+}
+
+/// How long [`push_target`] makes a path, or more: a sound `%XX` counts as if it were encoded.
+pub(crate) fn target_length(path: &[u8]) -> usize {
+    path.iter()
+        .map(|&byte| if TARGET[usize::from(byte)] { 1 } else { 3 })
+        .sum()
+}
+
+/// Appends a header line.
+pub(crate) fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    push_header_value(out, value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the value of a header. Control characters become spaces; bytes from 0x80 on stay, as
+/// `obs-text` of RFC 9110 §5.5.
+pub(crate) fn push_header_value(out: &mut Vec<u8>, value: &[u8]) {
+    out.extend(
+        value
+            .trim_ascii()
+            .iter()
+            .map(|&byte| if byte.is_ascii_control() { b' ' } else { byte }),
+    );
+}
+
+/// Which bytes stand in a request target as they are: the `pchar` of RFC 3986 §3.3 and `/`.
+static TARGET: [bool; 256] = {
+    let mut table = [false; 256];
+    let plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
+    let mut at = 0;
+    while at < plain.len() {
+        table[plain[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// Appends a member of a JSON object with a text, unless there is none. What is not UTF-8 in it
+/// becomes U+FFFD.
+pub(crate) fn push_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+    if let Some(value) = value {
+        push_name(out, name);
+        push_json_string(out, value);
+    }
+}
+
+/// Appends a member of a JSON object with a number, unless there is none.
+pub(crate) fn push_number(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
+    if let Some(value) = value {
+        push_name(out, name);
+        push_decimal(out, value);
+    }
+}
+
+pub(crate) fn push_name(out: &mut Vec<u8>, name: &str) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+pub(crate) fn push_json_string(out: &mut Vec<u8>, value: &[u8]) {
+    let is_plain =
+        |byte: &u8| byte.is_ascii() && !byte.is_ascii_control() && !b"\"\\".contains(byte);
+    if value.iter().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(value);
+        out.push(b'"');
+        return;
+    }
+    let text = String::from_utf8_lossy(value);
+    serde_json::to_writer(out, text.as_ref()).expect("text into memory always goes");
+}
+
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
+    serde_json::to_writer(out, &value).expect("a number into memory always goes");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(path: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_target(&mut out, path);
+        assert!(out.len() <= target_length(path));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn targets() {
+        for (path, expected) in [
+            (&b"/"[..], "/"),
+            (b"/prod/pets/42", "/prod/pets/42"),
+            (
+                b"/a-b_c.d~e!$&'()*+,;=:@?x=1",
+                "/a-b_c.d~e!$&'()*+,;=:@%3Fx=1",
+            ),
+            (b"/caf%C3%a9", "/caf%C3%a9"),
+            (b"/100%", "/100%25"),
+            (b"/%4", "/%254"),
+            (b"/%zz%41", "/%25zz%41"),
+            (b"/a b", "/a%20b"),
+            (b"/a\r\nX: y", "/a%0D%0AX:%20y"),
+            (b"/\0\x7f\t", "/%00%7F%09"),
+            (
+                b"/<script>\"`{|}^[]\\#",
+                "/%3Cscript%3E%22%60%7B%7C%7D%5E%5B%5D%5C%23",
+            ),
+            ("/é".as_bytes(), "/%C3%A9"),
+            (b"/\xff", "/%FF"),
+            (b"//evil.example/../x", "//evil.example/../x"),
+        ] {
+            assert_eq!(target(path), expected);
+        }
+    }
+
+    #[test]
+    fn no_byte_gets_into_a_target_or_a_header_that_could_end_it() {
+        for byte in 0..=255 {
+            let out = target(&[b'/', byte, b'x']);
+            assert!(
+                out.bytes().all(|b| b.is_ascii_graphic() && b != b'#'),
+                "{byte:#04x}"
+            );
+            let mut out = Vec::new();
+            push_header_value(&mut out, &[b'a', byte, b'b']);
+            assert!(out.iter().all(|&b| b >= b' ' && b != 0x7f), "{byte:#04x}");
+            assert_eq!(out.len(), 3);
+        }
+    }
+
+    #[test]
+    fn header_values_are_trimmed() {
+        let mut out = Vec::new();
+        push_header_value(&mut out, b" \tcurl/8.5.0\r\n");
+        assert_eq!(out, b"curl/8.5.0");
+    }
+
+    #[test]
+    fn json_strings_equal_those_of_serde_json() {
+        for text in ["", "plain", "a\"b\\c", "tab\there", "é", "\u{7f}", "\0"] {
+            let mut out = Vec::new();
+            push_json_string(&mut out, text.as_bytes());
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                serde_json::to_string(text).unwrap()
+            );
+        }
+        let mut out = Vec::new();
+        push_json_string(&mut out, b"a\xffb");
+        assert_eq!(out, "\"a\u{fffd}b\"".as_bytes());
+    }
+}
