@@ -1,0 +1,284 @@
+//! The demonstration: the real pipeline between a stand-in for AWS and one for the Node.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    child::Child,
+    error::{CommandError, printable, printing},
+    event::{Batcher, Event, Line},
+    lines,
+    node::{self, StandInNode},
+    runtime_api::{FakeRuntimeApi, Outcome},
+    sample::{FIRST_TIMESTAMP, sample_lines},
+    summary::Summary,
+};
+
+/// How long an invocation may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the pipeline may take to ask for its first event; Lambda gives it as much.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often is looked whether the pipeline is still there.
+const POLL: Duration = Duration::from_millis(100);
+/// How many endpoints the inventory tells apart.
+const MAX_ENDPOINTS: usize = 1_000;
+/// How much of an error's document is shown, in bytes.
+const MAX_ERROR_BYTES: usize = 300;
+
+/// How the pipeline is to talk to the Node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Two messages for each record.
+    Resend,
+    /// One document for many records.
+    Batch,
+}
+
+/// Where the lines come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// So many lines made from the bundled sample.
+    Sample(usize),
+    /// All lines of a file.
+    File(PathBuf),
+}
+
+/// What to demonstrate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where the lines come from.
+    pub source: Source,
+    /// How the pipeline talks to the Node.
+    pub format: Format,
+    /// Whether the stage is taken off the path.
+    pub strip_stage: bool,
+}
+
+/// Runs the demonstration with `program bootstrap` as the pipeline, and writes its summary to `out`.
+/// Gives whether everything adds up.
+///
+/// # Errors
+///
+/// Returns an error when a part of it can not be started, the lines can not be read or the pipeline
+/// does not survive.
+pub fn run(options: &Options, program: &Path, out: &mut dyn Write) -> Result<bool, CommandError> {
+    let mut demo = Demo::start(options, program)?;
+    let sent = demo
+        .await_init()
+        .and_then(|()| demo.send_all(&options.source));
+    demo.progress.finish_and_clear();
+    let failed = sent.err();
+    let summary = demo.finish();
+    if let Some(error) = failed {
+        // What the pipeline said last is the best explanation there is.
+        for line in &summary.reports.others {
+            writeln!(out, "{line}").map_err(printing)?;
+        }
+        return Err(error);
+    }
+    summary.write(out).map_err(printing)?;
+    out.flush().map_err(printing)?;
+    Ok(summary.problems().is_empty())
+}
+
+struct Demo {
+    api: FakeRuntimeApi,
+    node: StandInNode,
+    child: Child,
+    batcher: Batcher,
+    progress: ProgressBar,
+    lines: u64,
+    summary: Summary,
+}
+
+impl Demo {
+    fn start(options: &Options, program: &Path) -> Result<Self, CommandError> {
+        let api = FakeRuntimeApi::start().map_err(|e| {
+            CommandError::with_cause("failed to start the stand-in for the Runtime API", e)
+        })?;
+        let node = StandInNode::start("127.0.0.1:0", node::Options::default()).map_err(|e| {
+            CommandError::with_cause("failed to start the stand-in for the Node", e)
+        })?;
+        let child = Child::start(program, &variables(options, &api, &node)).map_err(|e| {
+            CommandError::with_cause(format!("failed to start {}", program.display()), e)
+        })?;
+        Ok(Self {
+            api,
+            node,
+            child,
+            batcher: Batcher::new(
+                "/aws/apigateway/example",
+                "a5d703ebc3a9f1d2b4c6e8f0a1b2c3d4",
+            ),
+            progress: progress(&options.source),
+            lines: 0,
+            summary: Summary::default(),
+        })
+    }
+
+    fn await_init(&mut self) -> Result<(), CommandError> {
+        let until = Instant::now() + INIT_TIMEOUT;
+        loop {
+            if let Some(first) = self.api.wait_first_next(POLL) {
+                self.summary.init = first.checked_duration_since(self.child.started());
+                return Ok(());
+            }
+            if let Some(post) = self.api.wait_init_error(Duration::ZERO) {
+                return Err(CommandError::new(format!(
+                    "failed to start the pipeline: {}",
+                    excerpt(&post.body)
+                )));
+            }
+            self.check_alive()?;
+            if Instant::now() > until {
+                return Err(CommandError::new(format!(
+                    "failed to start the pipeline: expected its first /next within {} s, found none",
+                    INIT_TIMEOUT.as_secs()
+                )));
+            }
+        }
+    }
+
+    fn check_alive(&mut self) -> Result<(), CommandError> {
+        match self.child.ended() {
+            None => Ok(()),
+            Some(status) => Err(CommandError::new(format!(
+                "failed to run the pipeline: it ended with {status}"
+            ))),
+        }
+    }
+
+    fn send_all(&mut self, source: &Source) -> Result<(), CommandError> {
+        match source {
+            Source::Sample(count) => {
+                for (timestamp, message) in (FIRST_TIMESTAMP..).zip(sample_lines(*count)) {
+                    self.send(timestamp, message)?;
+                }
+            }
+            Source::File(path) => lines::read_file(path, &mut |timestamp, message| {
+                self.send(timestamp, message)
+            })?,
+        }
+        let events = self.batcher.finish().map_err(building)?;
+        self.invoke_all(events)
+    }
+
+    fn send(&mut self, timestamp: i64, message: String) -> Result<(), CommandError> {
+        self.lines += 1;
+        let line = Line::new(self.lines, timestamp, message);
+        let events = self.batcher.push(line).map_err(building)?;
+        self.invoke_all(events)
+    }
+
+    /// Invokes the function once for each event, one after another as one environment is invoked.
+    fn invoke_all(&mut self, events: Vec<Event>) -> Result<(), CommandError> {
+        for event in events {
+            let start = Instant::now();
+            let invocation = self.api.invoke(&event.payload, TIMEOUT);
+            let outcome = loop {
+                if let Some(outcome) = invocation.wait(POLL) {
+                    break outcome;
+                }
+                self.check_alive()?;
+                if start.elapsed() > TIMEOUT {
+                    return Err(CommandError::new(format!(
+                        "failed to run the pipeline: expected an answer within {} s, found none",
+                        TIMEOUT.as_secs()
+                    )));
+                }
+            };
+            self.summary.wall += start.elapsed();
+            self.summary.invocations += 1;
+            let lines = u64::try_from(event.lines).unwrap_or(u64::MAX);
+            self.summary.sent += lines;
+            self.progress.inc(lines);
+            match outcome {
+                Outcome::Response(_) => {}
+                Outcome::Error { error_type, body } => self.summary.failures.push(format!(
+                    "invocation {} failed: {} {}",
+                    invocation.request_id(),
+                    printable(error_type.as_deref().unwrap_or("-")),
+                    excerpt(&body)
+                )),
+                Outcome::Gone => self
+                    .summary
+                    .failures
+                    .push(format!("invocation {} is gone", invocation.request_id())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops everything and gives what is known.
+    fn finish(mut self) -> Summary {
+        // The pipeline may print its report after its answer: the next poll comes after both.
+        let _ = self.api.wait_idle(POLL * 10);
+        self.summary.usage = self.child.usage();
+        self.summary.reports = self.child.stop();
+        self.api.stop();
+        self.node.stop();
+        self.summary.node = self.node.snapshot();
+        self.summary.inventory = self.node.inventory(MAX_ENDPOINTS);
+        self.summary
+    }
+}
+
+/// The environment of the pipeline: what Lambda would set and what the operator would.
+fn variables(
+    options: &Options,
+    api: &FakeRuntimeApi,
+    node: &StandInNode,
+) -> Vec<(&'static str, String)> {
+    let format = match options.format {
+        Format::Resend => "resend",
+        Format::Batch => "batch",
+    };
+    vec![
+        ("AWS_LAMBDA_RUNTIME_API", api.address()),
+        ("AWS_LAMBDA_FUNCTION_NAME", "cw-resend".into()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".into()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".into()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cw-resend".into()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "2023/11/14/[$LATEST]0".into()),
+        ("AWS_REGION", "us-east-1".into()),
+        ("X_NODE_URL", node.address().to_string()),
+        ("X_NODE_SCHEME", "http".into()),
+        ("X_NODE_FORMAT", format.into()),
+        ("X_STRIP_STAGE", options.strip_stage.to_string()),
+    ]
+}
+
+/// A bar for a known number of lines, else a counter; neither is drawn when no terminal is there.
+fn progress(source: &Source) -> ProgressBar {
+    let (bar, template) = match source {
+        Source::Sample(count) => (
+            ProgressBar::new(u64::try_from(*count).unwrap_or(u64::MAX)),
+            "{bar:40} {human_pos}/{human_len} lines, {per_sec}",
+        ),
+        Source::File(_) => (
+            ProgressBar::new_spinner(),
+            "{spinner} {human_pos} lines, {per_sec}",
+        ),
+    };
+    // The templates are ours and well-formed; a default bar would do as well.
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// The start of an error's document, printable.
+fn excerpt(body: &[u8]) -> String {
+    let cut = &body[..body.len().min(MAX_ERROR_BYTES)];
+    printable(&String::from_utf8_lossy(cut))
+}
+
+fn building(cause: std::io::Error) -> CommandError {
+    CommandError::with_cause("failed to build an event", cause)
+}

@@ -1,0 +1,78 @@
+//! The one error of the local tool: a sentence for the operator and its cause.
+
+use std::{error, fmt, io};
+
+/// Why a command failed: "failed to verb `object`", and the cause behind it.
+#[derive(Debug)]
+pub struct CommandError {
+    text: String,
+    cause: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+impl CommandError {
+    /// An error without a deeper cause.
+    #[cold]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            cause: None,
+        }
+    }
+
+    /// An error with a cause, which [`error::Error::source`] gives.
+    #[cold]
+    pub fn with_cause(
+        text: impl Into<String>,
+        cause: impl Into<Box<dyn error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            text: text.into(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// Whether the reader of our output has gone away, which is no failure of ours.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        self.cause
+            .as_ref()
+            .and_then(|cause| cause.downcast_ref::<io::Error>())
+            .is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match &self.cause {
+            Some(cause) => write!(f, ": {cause}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl error::Error for CommandError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        let cause = self.cause.as_deref()?;
+        Some(cause)
+    }
+}
+
+/// Turns a failure to print into a [`CommandError`] which [`CommandError::is_broken_pipe`] understands.
+pub(crate) fn printing(cause: io::Error) -> CommandError {
+    CommandError::with_cause("failed to print", cause)
+}
+
+/// Text of foreign origin with its control characters escaped, so that it can not act on a terminal.
+#[must_use]
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
