@@ -1,0 +1,404 @@
+//! What arrives at the Node when it, or the way to it, is faulty.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
+
+use crate::harness::{
+    Function, PATIENCE, assert_adds_up, assert_got_all, event_of, event_of_calls, faulty_node,
+    line, node,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Each fault once in a while, in both formats: all records arrive, and none is refused.
+#[track_caller]
+fn check(name: &str, hook: fn(&Message, u64) -> Fault) {
+    for format in ["resend", "batch"] {
+        let node = faulty_node(hook);
+        let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+        let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(500), MINUTE));
+        let result = result.unwrap_or_else(|error| panic!("{name}, {format}: {error:?}"));
+        assert_eq!(result["forwarded"], 500, "{name}, {format}");
+        assert_adds_up(&report);
+        assert_got_all(&node, 500);
+    }
+}
+
+fn every(n: u64, nth: u64, fault: Fault) -> Fault {
+    if nth.is_multiple_of(n) {
+        fault
+    } else {
+        Fault::none()
+    }
+}
+
+#[test]
+fn statuses_that_ask_for_another_try() {
+    check("408", |_, nth| every(7, nth, Fault::status(408)));
+    check("425", |_, nth| every(7, nth, Fault::status(425)));
+    check("429", |_, nth| every(7, nth, Fault::status(429)));
+    check("500", |_, nth| every(7, nth, Fault::status(500)));
+    check("503 and close", |_, nth| {
+        every(7, nth, Fault::status(503).with_shape(Shape::Close))
+    });
+}
+
+#[test]
+fn connections_that_break() {
+    check("dropped without an answer", |_, nth| {
+        every(9, nth, Fault::shape(Shape::Drop))
+    });
+    check("half an answer", |_, nth| {
+        every(9, nth, Fault::shape(Shape::Half))
+    });
+    check("garbage", |_, nth| {
+        every(9, nth, Fault::shape(Shape::Garbage))
+    });
+}
+
+#[test]
+fn connections_that_close() {
+    check("Connection: close, each", |_, _| Fault::shape(Shape::Close));
+    check("Connection: close, now and then", |_, nth| {
+        every(5, nth, Fault::shape(Shape::Close))
+    });
+    check("silently, each", |_, _| Fault::shape(Shape::CloseSilently));
+    check("silently, now and then", |_, nth| {
+        every(5, nth, Fault::shape(Shape::CloseSilently))
+    });
+}
+
+#[test]
+fn other_framings() {
+    check("chunked", |_, _| Fault::shape(Shape::Chunked));
+    check("interim answers", |_, _| Fault::shape(Shape::Interim));
+    check("a body", |_, _| {
+        Fault::none().with_body(b"{\"action\":\"pass\"}")
+    });
+}
+
+#[test]
+fn a_slow_node_is_served_by_all_connections() {
+    let node = faulty_node(|_, _| Fault::delay(Duration::from_millis(5)));
+    let function = Function::start(&node, &[]);
+    let started = Instant::now();
+    function.invoke(&event_of_calls(400), MINUTE).unwrap();
+    // 800 answers of 5 ms one after the other would take 4 s.
+    assert!(
+        started.elapsed() < Duration::from_millis(2500),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_got_all(&node, 400);
+    assert_eq!(node.snapshot().connections, 8);
+}
+
+#[test]
+fn the_number_of_connections_is_the_configured_one() {
+    let node = node();
+    let function = Function::start(&node, &[("X_NODE_CONNECTIONS", "3")]);
+    for _ in 0..3 {
+        function.invoke(&event_of_calls(300), MINUTE).unwrap();
+    }
+    // They are kept from one event to the next.
+    assert_eq!(node.snapshot().connections, 3);
+}
+
+#[test]
+fn a_pooled_connection_that_has_gone_stale_is_replaced() {
+    let mut node = node();
+    let function = Function::start(&node, &[]);
+    function.invoke(&event_of_calls(1), MINUTE).unwrap();
+    node.restart().unwrap();
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(1), MINUTE));
+    result.unwrap();
+    assert_eq!(report["recordsForwarded"], 1);
+    assert_eq!(node.snapshot().violations, Vec::<String>::new());
+}
+
+#[test]
+fn retry_after_is_honoured_in_both_forms() {
+    for (form, value) in [("seconds", "1"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")] {
+        let node = faulty_node(move |_, nth| match nth {
+            1 => Fault::status(429).with_header("Retry-After", value),
+            _ => Fault::none(),
+        });
+        let function = Function::start(&node, &[]);
+        let started = Instant::now();
+        function.invoke(&event_of_calls(3), MINUTE).unwrap();
+        let waited = started.elapsed() >= Duration::from_secs(1);
+        // A date that is past means at once.
+        assert_eq!(waited, form == "seconds", "{form}");
+        assert_got_all(&node, 3);
+    }
+}
+
+#[test]
+fn a_wait_that_is_longer_than_the_deadline_is_not_begun() {
+    let node = faulty_node(|_, _| Fault::status(503).with_header("Retry-After", "3600"));
+    let function = Function::start(&node, &[]);
+    let started = Instant::now();
+    let (result, report) =
+        function.outcome_of(|| function.begin(&event_of_calls(500), Duration::from_secs(30)));
+    assert_eq!(
+        result.unwrap_err().error_type,
+        "Function.RecordsUndelivered"
+    );
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert_eq!(report["recordsUndelivered"], 500);
+    assert_adds_up(&report);
+}
+
+/// A Node in blocking mode answers 403 to an attack: it must not spoil its batch.
+#[test]
+fn a_refused_record_is_counted_and_the_others_go_on() {
+    let node = faulty_node(|message, _| match &message.kind {
+        Kind::Request if message.http.target.contains("passwd") => Fault::status(403),
+        Kind::Request if message.http.target.contains("evil") => Fault::status(404),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[]);
+    let paths = (0..60).map(|n| match n % 10 {
+        3 => line("GET", "/etc/passwd"),
+        7 => line("DELETE", "/evil"),
+        _ => line("GET", &format!("/{n}")),
+    });
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(paths), MINUTE));
+    assert_eq!(result.unwrap()["forwarded"], 48);
+    assert_eq!(report["refused"], serde_json::json!({"403": 6, "404": 6}));
+    assert_eq!(report["level"], "WARN");
+    assert_adds_up(&report);
+    let snapshot = node.snapshot();
+    assert_eq!((snapshot.distinct, snapshot.unpaired), (48, 0));
+    assert_eq!(snapshot.violations, Vec::<String>::new());
+}
+
+/// Where not one record is taken, the address is wrong, and the records have to be kept.
+#[test]
+fn a_node_that_refuses_everything_fails_the_invocation() {
+    for status in [301, 400, 401, 404] {
+        for format in ["resend", "batch"] {
+            let node = faulty_node(move |_, _| Fault::status(status));
+            let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+            let (result, report) =
+                function.outcome_of(|| function.begin(&event_of_calls(40), MINUTE));
+            let failed = result.unwrap_err();
+            assert_eq!(failed.error_type, "Function.RecordsRefused");
+            assert!(failed.message.contains("refused 40 of 40"), "{failed:?}");
+            assert!(
+                failed.message.contains(&format!("status {status}")),
+                "{failed:?}"
+            );
+            assert_eq!(report["refused"][status.to_string()], 40);
+            assert_adds_up(&report);
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved() {
+    for status in [413, 422] {
+        let node = faulty_node(move |message, _| match &message.kind {
+            Kind::Batch if message.http.body.len() > 4000 => Fault::status(status),
+            _ => Fault::none(),
+        });
+        let function = Function::start(&node, &[("X_NODE_FORMAT", "batch")]);
+        let result = function.invoke(&event_of_calls(300), MINUTE).unwrap();
+        assert_eq!(result["forwarded"], 300);
+        assert_eq!(assert_got_all(&node, 300), 0);
+    }
+}
+
+/// One record of a batch that the Node can't take is refused alone.
+#[test]
+fn one_bad_record_does_not_spoil_its_batch() {
+    let node = faulty_node(|message, _| {
+        let is_bad = |body: &[u8]| body.windows(9).any(|w| w == b"\"/prod/b\"");
+        match &message.kind {
+            Kind::Batch if is_bad(&message.http.body) => Fault::status(400),
+            _ => Fault::none(),
+        }
+    });
+    let function = Function::start(&node, &[("X_NODE_FORMAT", "batch")]);
+    let lines = (0..100).map(|n| line("GET", if n == 41 { "/prod/b" } else { "/prod/a" }));
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), MINUTE));
+    assert_eq!(result.unwrap()["forwarded"], 99);
+    assert_eq!(report["refused"], serde_json::json!({"400": 1}));
+}
+
+/// A Node that is plainly down costs a bounded time, however many records there are.
+#[test]
+fn a_node_that_is_down_stops_the_event_early() {
+    let mut node = node();
+    node.stop();
+    let vars = [("X_NODE_DOWN_AFTER_MS", "500")];
+    for (format, count) in [("resend", 3000), ("resend", 1), ("batch", 3000)] {
+        let mut all = vec![("X_NODE_FORMAT", format)];
+        all.extend(vars);
+        let function = Function::start(&node, &all);
+        let started = Instant::now();
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event_of_calls(count), MINUTE));
+        let failed = result.unwrap_err();
+        assert_eq!(failed.error_type, "Function.RecordsUndelivered");
+        assert!(
+            failed
+                .message
+                .contains(&format!("{count} of {count} records")),
+            "{failed:?}"
+        );
+        assert!(
+            failed.message.to_lowercase().contains("refused"),
+            "{failed:?}"
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            started.elapsed()
+        );
+        assert_eq!(report["recordsUndelivered"], count);
+        assert_adds_up(&report);
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_told() {
+    let function = Function::start_with(&[
+        ("X_NODE_URL", "node.invalid"),
+        ("X_NODE_DOWN_AFTER_MS", "300"),
+    ]);
+    let failed = function.invoke(&event_of_calls(20), MINUTE).unwrap_err();
+    assert_eq!(failed.error_type, "Function.RecordsUndelivered");
+    assert!(failed.message.contains("20 of 20 records"), "{failed:?}");
+}
+
+/// The deadline comes while the Node is silent: the invocation fails before Lambda ends it.
+#[test]
+fn the_deadline_ends_an_event_in_time() {
+    for format in ["resend", "batch"] {
+        let node = faulty_node(|_, _| Fault::delay(Duration::from_secs(20)));
+        let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+        let deadline = Duration::from_secs(3);
+        let started = Instant::now();
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event_of_calls(200), deadline));
+        assert!(started.elapsed() < deadline, "{:?}", started.elapsed());
+        assert_eq!(
+            result.unwrap_err().error_type,
+            "Function.RecordsUndelivered"
+        );
+        assert_eq!(report["recordsUndelivered"], 200);
+    }
+}
+
+/// Lambda's retry has the same request id: what has arrived is not sent again.
+#[test]
+fn a_retry_sends_only_what_is_left() {
+    for format in ["resend", "batch"] {
+        // Until the retry, whatever comes after the first two hundred messages fails.
+        static SEEN: AtomicUsize = AtomicUsize::new(0);
+        SEEN.store(0, Ordering::SeqCst);
+        let limit = if format == "resend" { 400 } else { 2 };
+        let node = faulty_node(move |_, _| {
+            let seen = SEEN.fetch_add(1, Ordering::SeqCst);
+            if (limit..1_000_000).contains(&seen) {
+                Fault::status(500)
+            } else {
+                Fault::none()
+            }
+        });
+        let vars = [("X_NODE_FORMAT", format), ("X_NODE_DOWN_AFTER_MS", "400")];
+        let function = Function::start(&node, &vars);
+        let event = event_of_calls(900);
+        let (result, first) = function.invoke_as("r-1", &event);
+        assert_eq!(
+            result.unwrap_err().error_type,
+            "Function.RecordsUndelivered"
+        );
+        assert_adds_up(&first);
+        SEEN.store(1_000_000, Ordering::SeqCst);
+        let (result, second) = function.invoke_as("r-1", &event);
+        assert_eq!(result.unwrap()["forwarded"], 900);
+        assert_adds_up(&second);
+        let forwarded = first["recordsForwarded"].as_u64().unwrap();
+        assert!(forwarded > 0);
+        assert_eq!(second["recordsForwardedEarlier"], forwarded);
+        // A request whose response was refused is the one thing that is sent twice.
+        let snapshot = node.snapshot();
+        assert_got_all(&node, 900);
+        assert!(snapshot.repeated_responses == 0, "{snapshot:?}");
+        // The same id with another event is another event.
+        let (result, third) = function.invoke_as("r-1", &event_of_calls(10));
+        assert_eq!(result.unwrap()["forwarded"], 10);
+        assert_eq!(third["recordsForwardedEarlier"], 0);
+    }
+}
+
+/// A record whose own domain is the Node's would come back as a call, and again, and again.
+#[test]
+fn a_call_to_the_node_itself_is_not_forwarded() {
+    let node = node();
+    let port = node.address().port();
+    let function = Function::start(&node, &[]);
+    let lines = [
+        "127.0.0.1".to_string(),
+        format!("127.0.0.1:{port}"),
+        "127.0.0.1.".into(),
+        "api.example.com".into(),
+    ]
+    .map(|host| format!(r#"{{"httpMethod":"GET","path":"/","domainName":"{host}"}}"#));
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), MINUTE));
+    assert_eq!(result.unwrap()["forwarded"], 1);
+    assert_eq!(report["skipped"], serde_json::json!({"ownNode": 3}));
+}
+
+/// A server that reads one message at a time, and drops what it has not read when it closes.
+#[test]
+fn a_server_without_pipelining_gets_everything() {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    std::thread::spawn({
+        let seen = Arc::clone(&seen);
+        move || {
+            for mut socket in listener.incoming().map_while(Result::ok) {
+                let mut buffer = [0; 4096];
+                let Ok(length) = socket.read(&mut buffer) else {
+                    continue;
+                };
+                let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                seen.lock()
+                    .unwrap()
+                    .push(text.lines().next().unwrap_or_default().to_string());
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    let function = Function::start_with(&[("X_NODE_URL", &address), ("X_NODE_SCHEME", "http")]);
+    let result = function.invoke(&event_of_calls(100), MINUTE).unwrap();
+    assert_eq!(result["forwarded"], 100);
+    let seen = seen.lock().unwrap();
+    for n in 0..100 {
+        for method in ["GET", "POST"] {
+            let message = format!("{method} /prod/pets/{n} HTTP/1.1");
+            assert!(seen.contains(&message), "{message}");
+        }
+    }
+}
+
+/// A stand-in that is started again while the event runs, at the same address.
+pub(crate) fn restart_after(node: &mut StandInNode, messages: u64, pause: Duration) {
+    let until = Instant::now() + PATIENCE;
+    while node.snapshot().requests < messages {
+        assert!(Instant::now() < until, "nothing arrives");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    node.stop();
+    std::thread::sleep(pause);
+    node.restart().unwrap();
+}

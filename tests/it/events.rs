@@ -1,0 +1,327 @@
+//! Events of all kinds: what is skipped and counted, and what fails.
+
+use std::time::Duration;
+
+use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Function, assert_adds_up, assert_got_all, event_of, event_of_calls, line, node,
+};
+
+const TIME: Duration = Duration::from_secs(30);
+
+#[test]
+fn lines_that_can_not_be_forwarded_are_counted_by_reason() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let lines = [
+        line("GET", "/ok"),
+        r#"{"eventType":"CONNECT","connectionId":"x","status":"200"}"#.into(),
+        "(7f3c1a4e) Method request path: {id=1}".into(),
+        r#"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1 r"#.into(),
+        r#"{"httpMethod":"GET","path":"/x"}"#.into(),
+        r#"{"httpMethod":"GET","domainName":"h"}"#.into(),
+        r#"{"path":"/x","domainName":"h"}"#.into(),
+        r#"{"httpMethod":"G T","path":"/x","domainName":"h"}"#.into(),
+        r#"{"httpMethod":"GET","path":"/x","domainName":"a b"}"#.into(),
+        format!(
+            r#"{{"httpMethod":"GET","path":"/{}","domainName":"h"}}"#,
+            "x".repeat(20_000)
+        ),
+        "x".repeat(1_000_000),
+        "START RequestId: 1".into(),
+        "{".repeat(10_000),
+        "[".repeat(10_000),
+        String::new(),
+    ];
+    let count = lines.len();
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), TIME));
+    assert_eq!(
+        result.unwrap(),
+        json!({"received": count, "forwarded": 1, "refused": 0, "skipped": count - 1})
+    );
+    assert_eq!(
+        report["skipped"],
+        json!({
+            "websocket": 1, "executionLog": 1, "unsupportedFormat": 1, "noHost": 1, "noPath": 1,
+            "noMethod": 1, "invalidMethod": 1, "invalidHost": 1, "oversized": 2, "malformed": 4,
+        })
+    );
+    assert_adds_up(&report);
+    assert_got_all(&node, 1);
+    // What to do about it is said once.
+    assert!(
+        report["hint"]
+            .as_str()
+            .unwrap()
+            .contains("$context.domainName")
+    );
+    let clf = event_of([r#"<request id="x"> <ip>192.0.2.1</ip> </request>"#]);
+    let (_, report) = function.outcome_of(|| function.begin(&clf, TIME));
+    assert_eq!(report["skipped"], json!({"unsupportedFormat": 1}));
+    assert_eq!(report["hint"], Value::Null);
+}
+
+/// No byte of a log line may come out in our own log, nor in what the invoker sees.
+#[test]
+fn nothing_of_a_line_is_printed() {
+    let node = node();
+    let function = Function::start(&node, &[("X_LOG_LEVEL", "TRACE")]);
+    let secrets = r#"{"httpMethod":"SECRETMETHOD","path":"/secretpath","domainName":"secrethost","sourceIp":"203.0.113.99","userAgent":"secretagent","requestId":"secretid","errorMessage":"secreterror"}"#;
+    let broken = document("g", "s", &[Line::new(0, 0, secrets)]).unwrap();
+    let broken = [&broken[..broken.len() - 10], b"secret secret"].concat();
+    let events = [
+        event_of([secrets, "secret secret", r#"{"path":"secret"}"#]),
+        wrap(b"secret secret secret"),
+        wrap(&gzip(&broken).unwrap()),
+        br#"{"awslogs":{"data":"secret secret"}}"#.to_vec(),
+        br#"{"secret":"secret"}"#.to_vec(),
+        br#"{"awslogs":"secret"}"#.to_vec(),
+        b"secret".to_vec(),
+    ];
+    for event in &events {
+        if let Err(failed) = function.invoke(event, TIME) {
+            assert!(
+                !failed.message.to_lowercase().contains("secret"),
+                "{failed:?}"
+            );
+        }
+    }
+    for line in function.lines() {
+        assert!(!line.to_lowercase().contains("secret"), "{line}");
+        assert!(!line.contains("203.0.113.99"), "{line}");
+    }
+}
+
+/// A stream that is not sound fails with the stage and the offset.
+#[test]
+fn a_stream_that_is_not_sound_fails_the_invocation() {
+    let node = node();
+    let function = Function::start(&node, &[("X_MAX_INFLATED_BYTES", "100000")]);
+    let text = document(
+        "/aws/apigateway/x",
+        "s",
+        &[Line::new(0, 0, line("GET", "/x"))],
+    )
+    .unwrap();
+    let sound = gzip(&text).unwrap();
+    let with = |at: usize, bit: u8| {
+        let mut bytes = sound.clone();
+        bytes[at] ^= bit;
+        wrap(&bytes)
+    };
+    let gzipped = |text: &str| wrap(&gzip(text.as_bytes()).unwrap());
+    let cases = [
+        (b"{".to_vec(), "failed to read the event", "line 1 column 1"),
+        (
+            br#"{"awslogs":{"data":"H4s*AAA="}}"#.to_vec(),
+            "failed to decode the event's base64",
+            "offset 3",
+        ),
+        (wrap(b""), "failed to decompress the event", "no bytes"),
+        (
+            wrap(b"no gzip"),
+            "failed to decompress the event",
+            "neither's signature, at compressed byte 0",
+        ),
+        (
+            wrap(&sound[..sound.len() - 1]),
+            "failed to decompress the event",
+            "ends too early, at compressed byte",
+        ),
+        (
+            wrap(&sound[..40]),
+            "failed to decompress the event",
+            "ends too early, at compressed byte 40",
+        ),
+        (
+            with(sound.len() - 6, 1),
+            "failed to decompress the event",
+            "checksum of the content",
+        ),
+        (
+            with(sound.len() - 2, 1),
+            "failed to decompress the event",
+            "length of the content",
+        ),
+        (
+            wrap(&[&sound[..], b"x"].concat()),
+            "failed to decompress the event",
+            "bytes follow the end",
+        ),
+        (
+            wrap(&gzip(&[b' '; 100_001]).unwrap()),
+            "failed to decompress the event",
+            "X_MAX_INFLATED_BYTES",
+        ),
+        (
+            gzipped("{\"messageType\":\"DATA_MESSAGE\""),
+            "failed to read the log document",
+            "ends too early, at inflated byte 29",
+        ),
+        (
+            gzipped("[]"),
+            "failed to read the log document",
+            "expected an object",
+        ),
+        (
+            gzipped("{\"messageType\":\"NEW_MESSAGE\"}"),
+            "failed to read the log document",
+            "DATA_MESSAGE or CONTROL_MESSAGE",
+        ),
+        (
+            gzipped("{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":7}"),
+            "failed to read the log document",
+            "to be an array",
+        ),
+    ];
+    for (event, what, why) in cases {
+        let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+        let failed = result.expect_err(why);
+        assert_eq!(failed.error_type, "Function.EventInvalid", "{failed:?}");
+        assert!(
+            failed.message.starts_with(what) && failed.message.contains(why),
+            "{failed:?}"
+        );
+        assert_eq!(report["errorMessage"], failed.message);
+        assert_eq!(report["level"], "ERROR");
+        assert_adds_up(&report);
+    }
+    // The process is as good as new.
+    assert_eq!(
+        function.invoke(&wrap(&sound), TIME).unwrap()["forwarded"],
+        1
+    );
+}
+
+#[test]
+fn events_of_other_kinds_are_named() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    for (event, kind) in [
+        (
+            r#"{"Records":[{"eventSource":"aws:sqs","body":"{}"}]}"#,
+            "SQS",
+        ),
+        (r#"{"deliveryStreamArn":"arn:x","records":[]}"#, "Firehose"),
+        (
+            r#"{"version":"1.0","requestPayload":{"awslogs":{"data":""}}}"#,
+            "on-failure destination",
+        ),
+        (r#"{"key1":"value1"}"#, "no event that is known"),
+    ] {
+        let failed = function.invoke(event.as_bytes(), TIME).unwrap_err();
+        assert_eq!(failed.error_type, "Function.EventUnsupported");
+        assert!(failed.message.contains(kind), "{failed:?}");
+    }
+}
+
+#[test]
+fn a_control_message_forwards_nothing() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let text = r#"{"logEvents":[{"id":"","timestamp":1600110003794,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}],"subscriptionFilters":[],"logStream":"","logGroup":"","owner":"CloudwatchLogs","messageType":"CONTROL_MESSAGE"}"#;
+    let (result, report) =
+        function.outcome_of(|| function.begin(&wrap(&gzip(text.as_bytes()).unwrap()), TIME));
+    assert_eq!(
+        result.unwrap(),
+        json!({"received": 0, "forwarded": 0, "refused": 0, "skipped": 0})
+    );
+    assert_eq!(report["level"], "INFO");
+    assert_eq!(node.snapshot().connections, 0);
+}
+
+/// Keys in another order, other compressions, several members: the same records.
+#[test]
+fn documents_of_every_make() {
+    use std::io::Write;
+    let text = document(
+        "/aws/apigateway/x",
+        "s",
+        &[Line::new(0, 7, line("GET", "/x"))],
+    )
+    .unwrap();
+    let value: Value = serde_json::from_slice(&text).unwrap();
+    let members = value.as_object().unwrap();
+    let reversed: Vec<String> = members
+        .iter()
+        .rev()
+        .map(|(key, value)| format!("{}:{value}", json!(key)))
+        .collect();
+    let reversed = format!("{{{}}}", reversed.join(" , "));
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    zlib.write_all(&text).unwrap();
+    let (head, tail) = text.split_at(text.len() / 2);
+    let two_members = [gzip(head).unwrap(), gzip(tail).unwrap()].concat();
+    let mut named = flate2::GzBuilder::new()
+        .filename("x.json")
+        .comment("c")
+        .extra(vec![1, 2, 3])
+        .write(Vec::new(), flate2::Compression::none());
+    named.write_all(&text).unwrap();
+    for (name, data) in [
+        ("plain", gzip(&text).unwrap()),
+        ("reversed keys", gzip(reversed.as_bytes()).unwrap()),
+        ("zlib", zlib.finish().unwrap()),
+        ("two members", two_members),
+        ("header fields", named.finish().unwrap()),
+    ] {
+        for format in ["resend", "batch"] {
+            let node = node();
+            let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+            let result = function.invoke(&wrap(&data), TIME);
+            assert_eq!(result.unwrap()["forwarded"], 1, "{name}");
+            assert_got_all(&node, 1);
+        }
+    }
+}
+
+/// Bad text inside a line costs that line at most, never the others.
+#[test]
+fn lone_surrogates_and_broken_utf_8_cost_one_line_at_most() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let good = serde_json::to_string(&line("GET", "/x")).unwrap();
+    let mut text = format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{{"id":"1","timestamp":1,"message":{good}}},{{"id":"2","timestamp":1,"message":"\ud83d \udc00 \ud83d\ud83d"}},{{"id":"3","timestamp":1,"message":"@@@@"}},{{"id":"4","timestamp":1,"message":{good}}}]}}"#
+    )
+    .into_bytes();
+    let at = text.windows(4).position(|w| w == b"@@@@").unwrap();
+    text[at..at + 4].copy_from_slice(&[0xff, 0xfe, 0x80, 0x01]);
+    let (result, report) =
+        function.outcome_of(|| function.begin(&wrap(&gzip(&text).unwrap()), TIME));
+    assert_eq!(result.unwrap()["forwarded"], 2);
+    assert_eq!(report["skipped"], json!({"malformed": 2}));
+}
+
+/// The function's own log group would feed it with its own reports, for ever.
+#[test]
+fn its_own_log_group_is_not_forwarded() {
+    let node = node();
+    let function = Function::start(
+        &node,
+        &[("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/apigateway/pets")],
+    );
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(2), TIME));
+    assert_eq!(result.unwrap()["forwarded"], 0);
+    assert_eq!(report["skipped"], json!({"ownLogGroup": 2}));
+}
+
+/// Event ids that are missing or unusual still give each record an id of its own.
+#[test]
+fn records_without_an_id_get_one() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let good = serde_json::to_string(&line("GET", "/x")).unwrap();
+    let text = format!(
+        r#"{{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{{"message":{good}}},{{"id":"a\r\nb","message":{good}}},{{"id":"é","message":{good}}},{{"id":5,"message":{good}}}]}}"#
+    );
+    let (result, _) = function.invoke_as("8476a536", &wrap(&gzip(text.as_bytes()).unwrap()));
+    assert_eq!(result.unwrap()["forwarded"], 4);
+    let ids: Vec<String> = node.deliveries().into_keys().collect();
+    assert_eq!(
+        ids,
+        ["8476a536-0", "8476a536-1", "8476a536-2", "8476a536-3"]
+    );
+}

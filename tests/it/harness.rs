@@ -1,0 +1,235 @@
+//! A running `bootstrap`, and the events that it is given.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use cw_resend_lambda::local::event::{Line, event_id, events};
+use cw_resend_lambda::local::node::{Fault, Message, Options, StandInNode};
+use cw_resend_lambda::local::runtime_api::{FakeRuntimeApi, Invocation, InvokeOptions, Outcome};
+use serde_json::Value;
+
+/// Longer than anything takes here, on a machine that is busy with something else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A `bootstrap` process. It is killed when the test ends, however it ends.
+pub(crate) struct Function {
+    pub(crate) api: FakeRuntimeApi,
+    child: Child,
+    output: Arc<Output>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Output {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Function {
+    /// Starts it against a Node, with more variables than its address.
+    pub(crate) fn start(node: &StandInNode, vars: &[(&str, &str)]) -> Self {
+        let address = node.address().to_string();
+        let mut all = vec![("X_NODE_URL", address.as_str()), ("X_NODE_SCHEME", "http")];
+        all.extend(vars);
+        Self::start_with(&all)
+    }
+
+    /// Starts it with these variables and the Runtime API's address.
+    pub(crate) fn start_with(vars: &[(&str, &str)]) -> Self {
+        let api = FakeRuntimeApi::start().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "cw-resend-test")
+            .env("RUST_BACKTRACE", "0")
+            .envs(vars.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = Arc::new(Output::default());
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let reader = std::thread::spawn({
+            let output = Arc::clone(&output);
+            move || {
+                for line in stdout.lines().map_while(Result::ok) {
+                    output.lines.lock().unwrap().push(line);
+                    output.more.notify_all();
+                }
+            }
+        });
+        Self {
+            api,
+            child,
+            output,
+            reader: Some(reader),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Queues an event for it.
+    pub(crate) fn begin(&self, event: &[u8], deadline: Duration) -> Invocation {
+        self.api.invoke(event, deadline)
+    }
+
+    /// Gives it an event and waits for the result and for the line that it prints.
+    pub(crate) fn invoke(&self, event: &[u8], deadline: Duration) -> Result<Value, Failed> {
+        self.outcome_of(|| self.begin(event, deadline)).0
+    }
+
+    /// As [`Self::invoke`], with a request id that is given, as in Lambda's second try.
+    pub(crate) fn invoke_as(&self, id: &str, event: &[u8]) -> (Result<Value, Failed>, Value) {
+        let options = InvokeOptions {
+            request_id: Some(id.to_string()),
+            ..InvokeOptions::default()
+        };
+        self.outcome_of(|| {
+            self.api
+                .invoke_with(event, Duration::from_secs(30), options)
+        })
+    }
+
+    /// The result of an invocation, and the line that was printed for it.
+    pub(crate) fn outcome_of(
+        &self,
+        begin: impl FnOnce() -> Invocation,
+    ) -> (Result<Value, Failed>, Value) {
+        let before = self.lines().len();
+        let invocation = begin();
+        let outcome = invocation.wait(PATIENCE).expect("a result in time");
+        let report = self.wait_for_line(before);
+        let report = serde_json::from_str(&report).expect("a report that is JSON");
+        let result = match outcome {
+            Outcome::Response(body) => Ok(serde_json::from_slice(&body).unwrap()),
+            Outcome::Error { error_type, body } => {
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(body["errorType"].as_str(), error_type.as_deref());
+                Err(Failed {
+                    error_type: error_type.unwrap(),
+                    message: body["errorMessage"].as_str().unwrap().to_string(),
+                })
+            }
+            Outcome::Gone => panic!("the invocation has timed out"),
+        };
+        (result, report)
+    }
+
+    /// All lines that it has printed.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.output.lines.lock().unwrap().clone()
+    }
+
+    /// The line after so many others.
+    pub(crate) fn wait_for_line(&self, before: usize) -> String {
+        let lines = self.output.lines.lock().unwrap();
+        let (lines, wait) = self
+            .output
+            .more
+            .wait_timeout_while(lines, PATIENCE, |lines| lines.len() <= before)
+            .unwrap();
+        assert!(!wait.timed_out(), "no line {before} in {lines:?}");
+        lines[before].clone()
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_for_end(&mut self) -> (ExitStatus, Vec<String>) {
+        let until = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < until, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        self.reader.take().unwrap().join().unwrap();
+        (status, self.lines())
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The error of an invocation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) error_type: String,
+    pub(crate) message: String,
+}
+
+/// A stand-in Node without faults.
+pub(crate) fn node() -> StandInNode {
+    StandInNode::start("127.0.0.1:0", Options::default()).unwrap()
+}
+
+/// A stand-in Node that answers its nth message, from one on, as the hook says.
+pub(crate) fn faulty_node(
+    hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static,
+) -> StandInNode {
+    StandInNode::start("127.0.0.1:0", Options::with_fault(hook)).unwrap()
+}
+
+/// A line in the documented format.
+pub(crate) fn line(method: &str, path: &str) -> String {
+    format!(
+        r#"{{ "requestId": "7f3c1a4e-0e0b-4a35-9b7e-2f1f6f0f5a11", "httpMethod": "{method}", "path": "{path}", "protocol": "HTTP/1.1", "status": "200", "responseLength": "345", "requestTime": "22/Nov/2026:10:00:00 +0000", "requestTimeEpoch": "1795341600000", "responseLatency": "12", "integrationLatency": "9", "integrationStatus": "200", "errorMessage": "-", "stage": "prod", "domainName": "abc123.execute-api.us-east-1.amazonaws.com", "sourceIp": "203.0.113.7", "userAgent": "curl/8.5.0" }}"#
+    )
+}
+
+/// An event of these lines.
+pub(crate) fn event_of(lines: impl IntoIterator<Item = impl Into<String>>) -> Vec<u8> {
+    let lines = (0..)
+        .zip(lines)
+        .map(|(n, line)| Line::new(n, 1_795_341_600_000, line));
+    let mut events = events("/aws/apigateway/pets", "a5d703eb", lines).unwrap();
+    assert_eq!(events.len(), 1, "too many lines for one event");
+    events.remove(0).payload
+}
+
+/// An event of so many calls, each with a path of its own.
+pub(crate) fn event_of_calls(count: usize) -> Vec<u8> {
+    event_of((0..count).map(|n| line("GET", &format!("/prod/pets/{n}"))))
+}
+
+/// Asserts that a Node has got each of so many calls whole, and says how often it was repeated.
+#[track_caller]
+pub(crate) fn assert_got_all(node: &StandInNode, count: u64) -> u64 {
+    let expected: BTreeMap<String, u64> = (0..count).map(|n| (event_id(n), 1)).collect();
+    let got: BTreeMap<String, u64> = node
+        .deliveries()
+        .into_iter()
+        .map(|(id, times)| (id, times.min(1)))
+        .collect();
+    let missing = expected
+        .keys()
+        .filter(|id| got.get(*id) != Some(&1))
+        .count();
+    let snapshot = node.snapshot();
+    assert_eq!(missing, 0, "missing of {count}: {snapshot:?}");
+    assert_eq!(got.len(), expected.len());
+    assert_eq!(snapshot.violations, Vec::<String>::new());
+    assert_eq!((snapshot.distinct, snapshot.unpaired), (count, 0));
+    snapshot.repeated
+}
+
+/// Asserts that each record of a report is accounted for.
+#[track_caller]
+pub(crate) fn assert_adds_up(report: &Value) {
+    let count = |name: &str| report[name].as_u64().unwrap();
+    let sum = count("recordsForwarded")
+        + count("recordsForwardedEarlier")
+        + count("recordsRefused")
+        + count("recordsSkipped")
+        + count("recordsUndelivered");
+    assert_eq!(count("recordsReceived"), sum, "{report}");
+}

@@ -1,0 +1,12 @@
+//! The whole binary, between stand-ins for AWS and for the Node.
+
+mod delivery;
+mod demo;
+mod events;
+mod golden;
+mod harness;
+mod memory;
+mod restart;
+mod rules;
+mod runtime_api;
+mod tls;

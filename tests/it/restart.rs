@@ -1,0 +1,133 @@
+//! A Node whose process is really killed in the middle of an event: `cw-resend node`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cw_resend_lambda::local::node::Fault;
+
+use crate::delivery::restart_after;
+use crate::harness::{
+    Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls, faulty_node,
+};
+
+/// `cw-resend node`, which is killed when the test ends.
+struct NodeProcess(Child);
+
+impl NodeProcess {
+    fn start(address: &str) -> (Self, String) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
+            .args(["node", "--listen", address])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        std::thread::spawn(move || lines.count());
+        let address = first
+            .split_whitespace()
+            .find_map(|word| {
+                word.trim_end_matches(['.', ','])
+                    .parse::<std::net::SocketAddr>()
+                    .ok()
+            })
+            .unwrap_or_else(|| panic!("no address in {first:?}"));
+        (Self(child), address.to_string())
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for NodeProcess {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Killed half-way and started again within the deadline: nothing is lost, and at most what was in
+/// flight is repeated.
+#[test]
+fn a_node_that_comes_back_gets_everything() {
+    for pause in [Duration::ZERO, Duration::from_millis(700)] {
+        // Slow enough that it can be stopped half-way.
+        let mut node = faulty_node(|_, _| Fault::delay(Duration::from_micros(300)));
+        let function = Function::start(&node, &[]);
+        let invocation = function.begin(&event_of_calls(3000), Duration::from_secs(60));
+        restart_after(&mut node, 1500, pause);
+        let (result, report) = function.outcome_of(|| invocation);
+        assert_eq!(result.unwrap()["forwarded"], 3000);
+        assert_adds_up(&report);
+        assert_got_all(&node, 3000);
+        let snapshot = node.snapshot();
+        // Eight connections with at most 32 messages each.
+        let in_flight = 8 * 32;
+        let repeated = snapshot.repeated_requests + snapshot.repeated_responses;
+        assert!(repeated <= in_flight, "{snapshot:?}");
+    }
+}
+
+/// Killed for good: the invocation fails in time, and says what became of every record.
+#[test]
+fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
+    let (mut node, address) = NodeProcess::start("127.0.0.1:0");
+    let function = Function::start_with(&[
+        ("X_NODE_URL", &address),
+        ("X_NODE_SCHEME", "http"),
+        ("X_NODE_DOWN_AFTER_MS", "500"),
+    ]);
+    let event = event_of_calls(7000);
+    let invocation = function.begin(&event, Duration::from_secs(60));
+    std::thread::sleep(Duration::from_millis(15));
+    node.kill();
+    let started = Instant::now();
+    let (result, report) = function.outcome_of(|| invocation);
+    assert!(started.elapsed() < PATIENCE);
+    // On a quick machine it may have got everything already; then there is nothing to see.
+    let failed = match result {
+        Err(failed) => failed,
+        Ok(result) => {
+            assert_eq!(result["forwarded"], 7000);
+            return;
+        }
+    };
+    assert_eq!(failed.error_type, "Function.RecordsUndelivered");
+    let undelivered = report["recordsUndelivered"].as_u64().unwrap();
+    assert!(
+        failed
+            .message
+            .contains(&format!("{undelivered} of 7000 records")),
+        "{failed:?}"
+    );
+    assert_adds_up(&report);
+}
+
+/// Lambda freezes the sandbox between two events; what was open may be gone when it thaws.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_frozen_function_goes_on_where_it_was() {
+    let mut node = faulty_node(|_, _| Fault::none());
+    let function = Function::start(&node, &[]);
+    function
+        .invoke(&event_of_calls(50), Duration::from_secs(60))
+        .unwrap();
+    assert!(function.api.wait_idle(PATIENCE));
+    signal(function.pid(), "STOP");
+    node.restart().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    signal(function.pid(), "CONT");
+    let result = function.invoke(&event_of_calls(50), Duration::from_secs(60));
+    assert_eq!(result.unwrap()["forwarded"], 50);
+    assert_eq!(node.snapshot().violations, Vec::<String>::new());
+}
+
+#[cfg(target_os = "linux")]
+fn signal(pid: u32, name: &str) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status();
+    assert!(status.unwrap().success());
+}

@@ -1,0 +1,83 @@
+//! The rules that the project holds itself to.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use cw_resend_lambda::config::VARIABLES;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The Lambda build depends on five crates, whatever else the tools use.
+#[test]
+fn the_lambda_build_has_five_direct_dependencies() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--no-default-features",
+            "--target",
+            "all",
+        ])
+        .args([
+            "--edges",
+            "normal,build",
+            "--depth",
+            "1",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    // The first line is the package itself.
+    let direct: BTreeSet<&str> = text
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let allowed = BTreeSet::from(["base64", "miniz_oxide", "serde", "serde_json", "ureq"]);
+    assert_eq!(direct, allowed);
+}
+
+#[test]
+fn the_readme_has_every_variable_in_order() {
+    let readme = read("README.md");
+    let rows: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `X_")?.split('`').next())
+        .collect();
+    let expected: Vec<&str> = VARIABLES.iter().map(|(name, _)| &name[2..]).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_readme_begins_with_two_commands() {
+    let readme = read("README.md");
+    let commands: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("cargo "))
+        .take(2)
+        .collect();
+    assert_eq!(commands, ["cargo run --release -- demo", "cargo test"]);
+}
+
+#[test]
+fn the_changelog_has_this_version_once() {
+    let changelog = read("CHANGELOG.md");
+    let heading = format!("## {}", env!("CARGO_PKG_VERSION"));
+    let count = changelog
+        .lines()
+        .filter(|line| line.starts_with(&heading))
+        .count();
+    assert_eq!(count, 1);
+}

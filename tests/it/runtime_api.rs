@@ -1,0 +1,200 @@
+//! The loop against a Runtime API that behaves, and one that does not.
+
+use std::time::Duration;
+
+use cw_resend_lambda::local::event::wrap;
+use cw_resend_lambda::local::runtime_api::{Framing, InvokeOptions, NextFault, Outcome, PostFault};
+use serde_json::Value;
+
+use crate::harness::{Function, PATIENCE, assert_got_all, event_of_calls, node};
+
+const TIME: Duration = Duration::from_secs(30);
+
+#[test]
+fn one_connection_serves_many_events_in_both_framings() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    for framing in [Framing::AsLambda, Framing::Sized, Framing::Chunked] {
+        for count in [1, 50] {
+            let options = InvokeOptions {
+                framing,
+                ..InvokeOptions::default()
+            };
+            let event = event_of_calls(count);
+            let (result, report) =
+                function.outcome_of(|| function.api.invoke_with(&event, TIME, options));
+            assert_eq!(result.unwrap()["forwarded"], count);
+            assert_eq!(report["coldStart"], function.lines().len() == 1);
+        }
+    }
+    assert_eq!(function.api.connections(), 1);
+}
+
+#[test]
+fn the_invocation_id_is_echoed_where_it_came() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    for (id, event) in [
+        (Some("inv-1"), event_of_calls(1)),
+        (None, event_of_calls(1)),
+        (Some("inv-2"), wrap(b"corrupt")),
+        (None, wrap(b"corrupt")),
+    ] {
+        let options = InvokeOptions {
+            invocation_id: id.map(str::to_string),
+            ..InvokeOptions::default()
+        };
+        function
+            .api
+            .invoke_with(&event, TIME, options)
+            .wait(PATIENCE)
+            .unwrap();
+        let posts = function.api.posts();
+        assert_eq!(
+            posts.last().unwrap().header("Lambda-Runtime-Invocation-Id"),
+            id
+        );
+    }
+}
+
+#[test]
+fn a_result_that_comes_too_late_is_no_reason_to_end() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    function.api.spoil_post(PostFault::Gone);
+    let first = function.begin(&event_of_calls(1), TIME);
+    assert_eq!(first.wait(PATIENCE), Some(Outcome::Gone));
+    assert_eq!(
+        function.invoke(&event_of_calls(2), TIME).unwrap()["forwarded"],
+        2
+    );
+    let warning = &function.lines()[1];
+    assert!(
+        warning.contains("[WARN]") && warning.contains("410"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_runtime_api_that_is_beyond_recovery_ends_the_process() {
+    let node = node();
+    let mut function = Function::start(&node, &[]);
+    function.api.spoil_post(PostFault::InternalError);
+    function.begin(&event_of_calls(1), TIME);
+    let (status, lines) = function.wait_for_end();
+    assert_eq!(status.code(), Some(1));
+    let last = lines.last().unwrap();
+    assert!(
+        last.contains("[FATAL]") && last.contains("status 500"),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_runtime_api_that_is_gone_ends_the_process() {
+    let node = node();
+    let mut function = Function::start(&node, &[]);
+    function.invoke(&event_of_calls(1), TIME).unwrap();
+    function.api.stop();
+    let (status, lines) = function.wait_for_end();
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        lines.last().unwrap().contains("get the next event"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn an_event_whose_delivery_broke_comes_again_and_is_handled_once() {
+    let node = node();
+    for fault in [
+        NextFault::DropAtOnce,
+        NextFault::DropWithEvent,
+        NextFault::Half,
+    ] {
+        let function = Function::start(&node, &[]);
+        assert!(function.api.wait_first_next(PATIENCE).is_some());
+        function.invoke(&event_of_calls(5), TIME).unwrap();
+        function.api.spoil_next(fault);
+        let result = function.invoke(&event_of_calls(5), TIME);
+        assert_eq!(result.unwrap()["forwarded"], 5, "{fault:?}");
+        let result = function.invoke(&event_of_calls(5), TIME);
+        assert_eq!(result.unwrap()["forwarded"], 5, "{fault:?}");
+        assert_eq!(function.lines().len(), 3, "{fault:?}");
+    }
+    assert_got_all(&node, 5);
+}
+
+/// A proxy in the environment is for others: the Runtime API is on this machine.
+#[test]
+fn no_proxy_is_ever_used() {
+    let node = node();
+    let proxy = "http://127.0.0.1:9";
+    let vars = [
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+    ];
+    let function = Function::start(&node, &vars.map(|name| (name, proxy)));
+    assert_eq!(
+        function.invoke(&event_of_calls(3), TIME).unwrap()["forwarded"],
+        3
+    );
+}
+
+#[test]
+fn an_init_error_is_posted_and_ends_the_process() {
+    for (vars, what) in [
+        (vec![], "X_NODE_URL is not set"),
+        (vec![("X_NODE_URL", "a b")], "X_NODE_URL is no host name"),
+        (
+            vec![("X_NODE_URL", "n"), ("X_NODE_CONECTIONS", "2")],
+            "did you mean X_NODE_CONNECTIONS?",
+        ),
+        (
+            vec![("X_NODE_URL", "x.execute-api.eu-west-1.amazonaws.com")],
+            "is an endpoint of API Gateway",
+        ),
+    ] {
+        let mut function = Function::start_with(&vars);
+        let post = function.api.wait_init_error(PATIENCE).unwrap();
+        assert_eq!(
+            post.header("Lambda-Runtime-Function-Error-Type"),
+            Some("Runtime.ConfigInvalid")
+        );
+        let body: Value = serde_json::from_slice(&post.body).unwrap();
+        assert!(
+            body["errorMessage"].as_str().unwrap().contains(what),
+            "{body}"
+        );
+        assert_eq!(function.api.polls(), 0);
+        let (status, lines) = function.wait_for_end();
+        assert_eq!(status.code(), Some(1));
+        assert!(lines.len() == 1 && lines[0].contains(what), "{lines:?}");
+    }
+}
+
+#[test]
+fn log_format_and_level_are_lambdas() {
+    let node = node();
+    let json = ("AWS_LAMBDA_LOG_FORMAT", "JSON");
+    let function = Function::start(&node, &[json, ("AWS_LAMBDA_LOG_LEVEL", "WARN")]);
+    // An event that went well is no warning.
+    let quiet = function.begin(&event_of_calls(1), TIME);
+    assert!(matches!(quiet.wait(PATIENCE), Some(Outcome::Response(_))));
+    function.invoke(&wrap(b"corrupt"), TIME).unwrap_err();
+    let lines = function.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["level"], "ERROR");
+    assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
+
+    let mut broken = Function::start_with(&[json]);
+    let (_, lines) = broken.wait_for_end();
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(line["level"], "FATAL");
+    assert_eq!(line["errorType"], "Runtime.ConfigInvalid");
+}
