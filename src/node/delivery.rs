@@ -60,7 +60,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Stats {
     /// Answers that came.
     pub(crate) exchanges: u64,
-    /// Times that something was sent again, or was to be.
+    /// Times that something failed and was sent again, or was to be.
     pub(crate) retries: u64,
     /// Bytes written.
     pub(crate) bytes: u64,
@@ -418,10 +418,7 @@ impl<'a> Worker<'a> {
                 Wire::Batch(frame) => self.pass_of_batches(job, frame),
             };
             match pass {
-                Pass::Reconnect => {
-                    self.stats.retries += 1;
-                    continue;
-                }
+                Pass::Reconnect => continue,
                 Pass::Over if job.is_settled() => break,
                 Pass::Over => {}
                 Pass::Failed(failure) => progress.failed(failure),
@@ -557,7 +554,7 @@ impl<'a> Worker<'a> {
                     let answered =
                         usize::try_from(connection.answers - answers_before).unwrap_or(usize::MAX);
                     self.repeat_pairs(job, answered);
-                    return after_failure(&connection, failure);
+                    return self.after_failure(&connection, failure);
                 }
             }
         }
@@ -695,6 +692,17 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// What to do after a connection has failed: one that has answered before may only have been
+    /// stale, but one that hangs, or never answered, counts.
+    fn after_failure(&mut self, connection: &Connection, failure: Failure) -> Pass {
+        if connection.answers > 0 && failure != Failure::Timeout {
+            self.stats.retries += 1;
+            Pass::Reconnect
+        } else {
+            Pass::Failed(failure)
+        }
+    }
+
     /// `batch`: posts the unsettled records of a job, in halves where the Node refuses them
     /// together.
     fn pass_of_batches(&mut self, job: &mut Job, frame: &batch::Frame) -> Pass {
@@ -707,7 +715,7 @@ impl<'a> Worker<'a> {
             };
             let reply = match self.exchange_batch(job, frame, range.clone(), &mut current) {
                 Ok(reply) => reply,
-                Err(failure) => return after_failure(&current, failure),
+                Err(failure) => return self.after_failure(&current, failure),
             };
             let status = reply.answer.status;
             let class = Class::of(status);
@@ -762,16 +770,6 @@ impl<'a> Worker<'a> {
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
         lock(&self.context.progress.stats).add(&self.stats);
-    }
-}
-
-/// What to do after a connection has failed: one that has answered before may only have been
-/// stale, but one that hangs, or never answered, counts.
-fn after_failure(connection: &Connection, failure: Failure) -> Pass {
-    if connection.answers > 0 && failure != Failure::Timeout {
-        Pass::Reconnect
-    } else {
-        Pass::Failed(failure)
     }
 }
 
