@@ -1,5 +1,10 @@
 //! The whole binary, between stand-ins for AWS and for the Node.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test's helper, too, it is an assertion"
+)]
+
 mod delivery;
 mod demo;
 mod events;
