@@ -9,7 +9,7 @@ use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use crate::error::{Category, Error};
-use crate::record::is_token;
+use crate::http1::is_token;
 use crate::wire::Format;
 use crate::wire::resend::OWN_HEADERS;
 

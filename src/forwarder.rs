@@ -14,7 +14,7 @@ use crate::gzip::{self, Gunzip, Step};
 use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict, Wire};
 use crate::record::{LineReader, Skip};
 use crate::report::Counts;
-use crate::wire::{Call, Format, Parcel, batch, resend};
+use crate::wire::{self, Call, Format, Parcel, batch, resend};
 
 /// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
 /// result has to be posted before Lambda kills the function, or nobody learns the counts.
@@ -429,6 +429,14 @@ impl Feed<'_> {
         if self.node_host.is(record.host) {
             return Err(Skip::OwnNode);
         }
+        let path = if self.strip_stage {
+            record.path_without_stage()
+        } else {
+            record.path
+        };
+        if wire::is_too_long(path) {
+            return Err(Skip::Oversized);
+        }
         let made_up;
         let id = match event.id.and_then(sound_id) {
             Some(id) => id,
@@ -442,11 +450,7 @@ impl Feed<'_> {
             id,
             timestamp: event.timestamp,
             record: &record,
-            path: if self.strip_stage {
-                record.path_without_stage()
-            } else {
-                record.path
-            },
+            path,
         };
         let parcel = self.parcel.get_or_insert_with(|| {
             let mut parcel = delivery.parcel();

@@ -370,7 +370,7 @@ fn header_line(line: &[u8]) -> Result<(&str, &[u8]), Fault> {
         .position(|&byte| byte == b':')
         .ok_or(Fault::HeaderLine)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|&byte| crate::record::is_token(byte)) {
+    if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
         return Err(Fault::HeaderLine);
     }
     if value.iter().any(|&byte| byte == b'\r' || byte == 0) {
@@ -378,6 +378,11 @@ fn header_line(line: &[u8]) -> Result<(&str, &[u8]), Fault> {
     }
     let name = str::from_utf8(name).map_err(|_| Fault::HeaderLine)?;
     Ok((name, value.trim_ascii()))
+}
+
+/// A character of a token (RFC 9110 §5.6.2).
+pub(crate) fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A length, or the same one several times (RFC 9110 §8.6).

@@ -10,6 +10,7 @@
 
 use std::net::IpAddr;
 
+use crate::http1::is_token;
 use crate::json::{self, Grammar, Lexer, Role, Text, Token};
 
 /// What one line says, as far as it is known. Text is as it was logged, without its escapes.
@@ -108,10 +109,6 @@ impl Skip {
         )
     }
 }
-
-/// The longest path as it goes on the wire. An application load balancer takes a request line of
-/// at most 16 KB.
-const MAX_TARGET: usize = 15_000;
 
 /// The longest user agent that is sent; API Gateway takes 10,240 bytes for the whole head.
 const MAX_USER_AGENT: usize = 8 * 1024;
@@ -594,9 +591,6 @@ impl Fields {
         let host = valid_host(host.ok_or(Skip::NoHost)?).ok_or(Skip::InvalidHost)?;
         let path = path.filter(|path| path[0] == b'/').ok_or(Skip::NoPath)?;
         let method = valid_method(method.ok_or(Skip::NoMethod)?).ok_or(Skip::InvalidMethod)?;
-        if path.len() > MAX_TARGET / 3 && crate::wire::target_length(path) > MAX_TARGET {
-            return Err(Skip::Oversized);
-        }
         Ok(AccessRecord {
             method,
             path,
@@ -655,11 +649,6 @@ fn valid_method(method: &[u8]) -> Option<&str> {
         && method.iter().all(|&byte| is_token(byte))
         && !method.eq_ignore_ascii_case(b"CONNECT");
     sound.then(|| str::from_utf8(method).ok())?
-}
-
-/// A character of a token (RFC 9110 §5.6.2).
-pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A host name that can stand in a `Host` header: labels of letters, digits, `-` and `_`, and

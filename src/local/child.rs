@@ -9,16 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::summary::Reports;
-
-/// What the process has used so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Time on a CPU, of user and system together.
-    pub cpu: Duration,
-    /// The most memory which was resident at once, in KiB.
-    pub peak_kib: u64,
-}
+use super::summary::{Reports, Usage};
 
 /// A running pipeline. Dropping it kills it.
 #[derive(Debug)]

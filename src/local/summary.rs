@@ -9,7 +9,16 @@ use std::{
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use super::{child::Usage, error::printable, inventory::Inventory, node::Snapshot};
+use super::{error::printable, inventory::Inventory, node::Snapshot};
+
+/// What the pipeline's process has used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Time on a CPU, of user and system together.
+    pub cpu: Duration,
+    /// The most memory which was resident at once, in KiB.
+    pub peak_kib: u64,
+}
 
 /// How many endpoints are shown.
 const MAX_ROWS: usize = 25;

@@ -318,16 +318,6 @@ fn what_a_call_can_not_do_without() {
     ] {
         yields(&line("GET", host, "/x"), &least("GET", host, "/x"));
     }
-    skipped(
-        &line("GET", "h", &format!("/{}", "a".repeat(MAX_TARGET))),
-        Skip::Oversized,
-    );
-    skipped(
-        &line("GET", "h", &format!("/{}", " ".repeat(MAX_TARGET / 3))),
-        Skip::Oversized,
-    );
-    let path = format!("/{}", "a".repeat(MAX_TARGET - 1));
-    yields(&line("GET", "h", &path), &least("GET", "h", &path));
 }
 
 #[test]

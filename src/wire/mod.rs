@@ -104,11 +104,18 @@ pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
     }
 }
 
-/// How long [`push_target`] makes a path, or more: a sound `%XX` counts as if it were encoded.
-pub(crate) fn target_length(path: &[u8]) -> usize {
-    path.iter()
-        .map(|&byte| if TARGET[usize::from(byte)] { 1 } else { 3 })
-        .sum()
+/// The longest path as it goes on the wire. An application load balancer takes a request line of
+/// at most 16 KB.
+const MAX_TARGET: usize = 15_000;
+
+/// Whether [`push_target`] would make a path too long. A sound `%XX` counts as if it were encoded.
+pub(crate) fn is_too_long(path: &[u8]) -> bool {
+    let length = |path: &[u8]| -> usize {
+        path.iter()
+            .map(|&byte| if TARGET[usize::from(byte)] { 1 } else { 3 })
+            .sum()
+    };
+    path.len() > MAX_TARGET / 3 && length(path) > MAX_TARGET
 }
 
 /// Appends a header line.
@@ -192,7 +199,7 @@ mod tests {
     fn target(path: &[u8]) -> String {
         let mut out = Vec::new();
         push_target(&mut out, path);
-        assert!(out.len() <= target_length(path));
+        assert!(!is_too_long(path));
         String::from_utf8(out).unwrap()
     }
 
@@ -221,6 +228,14 @@ mod tests {
             (b"//evil.example/../x", "//evil.example/../x"),
         ] {
             assert_eq!(target(path), expected);
+        }
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_encoded_path() {
+        for (byte, longest) in [(b'a', MAX_TARGET), (b' ', MAX_TARGET / 3)] {
+            assert!(!is_too_long(&vec![byte; longest]));
+            assert!(is_too_long(&vec![byte; longest + 1]));
         }
     }
 
