@@ -141,7 +141,56 @@ impl LineReader {
     }
 
     /// Reads a line as it stands in its document, still escaped.
-    pub(crate) fn read(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
+    pub(crate) fn read<'a>(&'a mut self, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
+        if self.read_flat(escaped).is_some() {
+            return self.fields.record(escaped);
+        }
+        self.read_any(escaped)
+    }
+
+    /// The fast path, for what nearly every line is: one flat object whose strings have no escapes,
+    /// so that in its document the only escapes are those of the quotes. It reads the line where it
+    /// is, without unescaping it first. `None`: the line is another one, whatever it is.
+    ///
+    /// It takes and refuses exactly what [`Self::read_any`] does; the tests hold it to that.
+    fn read_flat(&mut self, escaped: &[u8]) -> Option<()> {
+        self.fields.clear();
+        let mut at = skip_byte(escaped, blanks(escaped), b'{')?;
+        loop {
+            let (name, after) = flat_string(escaped, at + blanks(&escaped[at..]))?;
+            at = skip_byte(escaped, after + blanks(&escaped[after..]), b':')?;
+            at += blanks(&escaped[at..]);
+            let (value, after) = if escaped.get(at) == Some(&b'\\') {
+                flat_string(escaped, at)?
+            } else {
+                let value = Span::new(at, at + json::scalar_length(&escaped[at..]));
+                json::check_scalar(value.of(escaped)).ok()?;
+                (value, value.to)
+            };
+            let name = name.of(escaped);
+            let name = find_documented(name).unwrap_or_else(|| {
+                self.names.clear();
+                self.names.name(name);
+                self.names.find()
+            });
+            if let Some(name) = name {
+                self.fields.set(name, value, escaped);
+            }
+            at = after + blanks(&escaped[after..]);
+            match escaped.get(at)? {
+                b',' => at += 1,
+                b'}' => break,
+                _ => return None,
+            }
+        }
+        // A format may end with a line end.
+        let end = &escaped[at + 1..];
+        let end = end.strip_suffix(b"\\n").unwrap_or(end);
+        (blanks(end) == end.len()).then_some(())
+    }
+
+    /// Reads a line of any form.
+    fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
         self.line.clear();
         json::unescape(escaped, &mut self.line);
         let text = self.line.trim_ascii();
@@ -233,6 +282,22 @@ impl LineReader {
             at += 1;
         }
     }
+}
+
+/// The place after `byte`, where it stands at `at`.
+fn skip_byte(text: &[u8], at: usize, byte: u8) -> Option<usize> {
+    (text.get(at) == Some(&byte)).then_some(at + 1)
+}
+
+/// The content of the string at `at`, whose quotes are escaped and nothing else is, and the place
+/// after it.
+fn flat_string(escaped: &[u8], at: usize) -> Option<(Span, usize)> {
+    let from = at + 2;
+    if escaped.get(at..from)? != b"\\\"" {
+        return None;
+    }
+    let to = from + json::find_backslash(&escaped[from..])?;
+    (escaped.get(to + 1) == Some(&b'"')).then_some((Span::new(from, to), to + 2))
 }
 
 /// What a line is that does not begin as JSON does.
@@ -440,6 +505,32 @@ const FIELDS: usize = Field::WebSocket as usize + 1;
 /// A field, and which of its names was used: 1 is the documented one and outranks the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Name(Field, u8);
+
+/// The names of the documented format, as they stand there: the outer `None` is another name, the
+/// inner one a name that is documented and not used.
+fn find_documented(name: &[u8]) -> Option<Option<Name>> {
+    use Field as F;
+    let field = match name {
+        b"requestId" => F::RequestId,
+        b"httpMethod" => F::Method,
+        b"path" => F::Path,
+        b"protocol" => F::Protocol,
+        b"status" => F::Status,
+        b"responseLength" => F::ResponseLength,
+        b"requestTime" => return Some(None),
+        b"requestTimeEpoch" => F::RequestTimeEpoch,
+        b"responseLatency" => F::ResponseLatency,
+        b"integrationLatency" => F::IntegrationLatency,
+        b"integrationStatus" => F::IntegrationStatus,
+        b"errorMessage" => F::ErrorMessage,
+        b"stage" => F::Stage,
+        b"domainName" => F::Host,
+        b"sourceIp" => F::SourceIp,
+        b"userAgent" => F::UserAgent,
+        _ => return None,
+    };
+    Some(Some(Name(field, 1)))
+}
 
 /// The documented names (`aws-wire.md` §3.1) and the usual others.
 fn find(name: &[u8]) -> Option<Name> {
