@@ -2,7 +2,7 @@
 //!
 //! It is read as it comes out of the inflater, and no log event is kept (`aws-wire.md` §2.2). The
 //! order of keys is free and unknown keys are passed over. Of a key that stands twice the first
-//! counts.
+//! counts; of `logEvents` each does, so that no line is lost.
 
 use std::fmt;
 
@@ -307,8 +307,8 @@ impl Envelope {
         if message_type == MessageType::Data && !self.saw_log_events {
             return Err(Fault::Missing("logEvents"));
         }
-        let header = self.header.clone();
         if self.deferred {
+            let header = self.header.clone();
             // What the document does not say at all is unknown in the second pass too.
             return Ok(Finish::SecondPass(Header {
                 message_type: header.message_type,
@@ -317,7 +317,7 @@ impl Envelope {
                 log_stream: Some(header.log_stream.unwrap_or_default()),
             }));
         }
-        Ok(Finish::Done(header))
+        Ok(Finish::Done)
     }
 }
 
@@ -325,7 +325,7 @@ impl Envelope {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Finish {
     /// Every log event was handed out.
-    Done(Header),
+    Done,
     /// The log events came before the header: read the document again with it.
     SecondPass(Header),
 }
@@ -426,7 +426,7 @@ mod tests {
                 })?;
             }
             match envelope.finish()? {
-                Finish::Done(header) => return Ok((header, events)),
+                Finish::Done => return Ok((envelope.header, events)),
                 Finish::SecondPass(known) => {
                     assert!(events.is_empty());
                     header = known;

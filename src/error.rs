@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What went wrong, told as "failed to <do something>: <cause>".
+/// What went wrong, told as `failed to <do something>: <cause>`.
 ///
 /// # Design
 ///

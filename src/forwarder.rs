@@ -6,38 +6,23 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, WireConfig};
+use crate::config::Config;
 use crate::envelope::{self, Envelope, Finish, Header, LogEvent, Message, MessageType};
 use crate::error::{Category, Error};
 use crate::event::{self, Data, Fingerprint};
 use crate::gzip::{self, Gunzip, Step};
-use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict, Wire};
+use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict};
 use crate::record::{LineReader, Skip};
 use crate::report::Counts;
-use crate::wire::{self, Call, Format, Parcel, batch, resend};
+use crate::wire::{self, Call, Parcel, Writer};
 
 /// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
 /// result has to be posted before Lambda kills the function, or nobody learns the counts.
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
-/// When a parcel is full. Smaller ones share the work of a small event among more connections,
-/// larger ones cost less for each record.
-const RESEND_PARCEL: Limits = Limits {
-    records: 16,
-    bytes: 24 * 1024,
-};
-const BATCH_PARCEL: Limits = Limits {
-    records: 200,
-    bytes: 64 * 1024,
-};
-
-struct Limits {
-    records: usize,
-    bytes: usize,
-}
-
-/// How many events are remembered. A failed one comes back within minutes, twice.
-const HISTORY: usize = 16;
+/// How many events that failed are remembered. Lambda tries each twice more within minutes; the
+/// places of 10,000 records take 1.25 KB.
+const HISTORY: usize = 64;
 
 /// Forwards events.
 #[derive(Debug)]
@@ -51,6 +36,8 @@ pub(crate) struct Forwarder {
     strip_stage: bool,
     max_inflated_bytes: u64,
     own_log_group: Option<String>,
+    /// Whether the Node has ever accepted a record of this process.
+    has_accepted: bool,
     history: VecDeque<Past>,
 }
 
@@ -62,14 +49,7 @@ pub(crate) struct Account {
     pub(crate) bytes_inflated: u64,
 }
 
-/// The writer of the format in use.
-#[derive(Debug)]
-enum Writer {
-    Resend(resend::Writer),
-    Batch(batch::Frame),
-}
-
-/// An event that was here before.
+/// An event that failed.
 #[derive(Debug)]
 struct Past {
     request_id: String,
@@ -103,30 +83,17 @@ impl Forwarder {
     ///
     /// Where the Node's address is no address.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
-        let WireConfig {
-            format,
-            application_id,
-            headers,
-            strip_stage,
-        } = &config.wire;
         Ok(Self {
             node: Node::new(&config.node)?,
             node_host: NodeHost::new(&config.node.host),
             gunzip: Gunzip::new(),
             envelope: Envelope::new(),
             lines: LineReader::new(),
-            writer: match format {
-                Format::Resend => Writer::Resend(resend::Writer::new(*application_id, headers)),
-                Format::Batch => Writer::Batch(batch::Frame::new(
-                    &config.node.authority(),
-                    &config.node.path,
-                    *application_id,
-                    headers,
-                )),
-            },
-            strip_stage: *strip_stage,
+            writer: Writer::new(&config.wire, &config.node),
+            strip_stage: config.wire.strip_stage,
             max_inflated_bytes: config.max_inflated_bytes,
             own_log_group: config.log.log_group.clone(),
+            has_accepted: false,
             history: VecDeque::new(),
         })
     }
@@ -158,18 +125,23 @@ impl Forwarder {
         let mut header = Header::default();
         let result = loop {
             match self.pass(request_id, &data, header, deadline, &mut forwarded, account) {
-                Ok(Finish::Done(_)) => break Ok(()),
+                Ok(Finish::Done) => break Ok(()),
                 Ok(Finish::SecondPass(known)) => header = known,
                 Err(fault) => break Err(fault),
             }
         };
-        self.remember(Past {
-            request_id: request_id.to_string(),
-            fingerprint,
-            forwarded,
-        });
-        result.map_err(|fault| Error::new(Category::InvalidEvent, fault.stage(), fault))?;
-        verdict(account)
+        self.has_accepted |= account.counts.forwarded > 0;
+        let result = result
+            .map_err(|fault| Error::new(Category::InvalidEvent, fault.stage(), fault))
+            .and_then(|()| verdict(account, self.has_accepted));
+        if result.is_err() {
+            self.remember(Past {
+                request_id: request_id.to_string(),
+                fingerprint,
+                forwarded,
+            });
+        }
+        result
     }
 
     /// Reads the document once, and delivers what it holds.
@@ -186,16 +158,13 @@ impl Forwarder {
             node,
             gunzip,
             envelope,
+            writer,
             ..
         } = self;
-        let (wire, pen) = match &mut self.writer {
-            Writer::Resend(writer) => (Wire::Resend, Pen::Resend(writer)),
-            Writer::Batch(frame) => (Wire::Batch(frame), Pen::Batch(frame)),
-        };
         let earlier = Ordinals(forwarded.0.clone());
         let mut feed = Feed {
             lines: &mut self.lines,
-            pen,
+            writer,
             strip_stage: self.strip_stage,
             node_host: &self.node_host,
             own_log_group: self.own_log_group.as_deref(),
@@ -216,7 +185,7 @@ impl Forwarder {
         };
         gunzip.reset(self.max_inflated_bytes);
         envelope.reset(header);
-        let (finish, outcome) = node.deliver(wire, deadline, &mut settle, |delivery| {
+        let (finish, outcome) = node.deliver(writer, deadline, &mut settle, |delivery| {
             let finish = read_document(data, gunzip, envelope, |header, event| {
                 feed.take(delivery, header, &event);
             });
@@ -279,7 +248,11 @@ fn read_document(
 }
 
 /// Whether an event whose every record is settled has succeeded.
-fn verdict(account: &Account) -> Result<(), Error> {
+///
+/// A Node that refuses all of them is usually the wrong one. But one in blocking mode answers 403
+/// to an attack, and a quiet API's events have one record each: from a Node that has accepted
+/// records before, that status is an answer like any other.
+fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
     let counts = &account.counts;
     let forwarded = counts.forwarded + counts.forwarded_earlier;
     let of_all = format!(
@@ -298,7 +271,8 @@ fn verdict(account: &Account) -> Result<(), Error> {
             text,
         ));
     }
-    if forwarded == 0 && counts.refused() > 0 {
+    let is_blocked = has_accepted && counts.refused.keys().all(|&status| status == 403);
+    if forwarded == 0 && counts.refused() > 0 && !is_blocked {
         let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
         let text = format!(
             "the Node refused {} {of_all}; it answered with status {}: check X_NODE_URL, \
@@ -351,38 +325,10 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Writes records into parcels.
-enum Pen<'a> {
-    Resend(&'a mut resend::Writer),
-    Batch(&'a batch::Frame),
-}
-
-impl Pen<'_> {
-    fn limits(&self) -> &'static Limits {
-        match self {
-            Self::Resend(_) => &RESEND_PARCEL,
-            Self::Batch(_) => &BATCH_PARCEL,
-        }
-    }
-
-    fn begin(&self, parcel: &mut Parcel, header: &Header) {
-        if let Self::Batch(frame) = self {
-            frame.begin(parcel, header);
-        }
-    }
-
-    fn push(&mut self, parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
-        match self {
-            Self::Resend(writer) => writer.push(parcel, ordinal, call),
-            Self::Batch(_) => batch::push(parcel, ordinal, call),
-        }
-    }
-}
-
 /// Makes parcels of the log events of one document.
 struct Feed<'a> {
     lines: &'a mut LineReader,
-    pen: Pen<'a>,
+    writer: &'a Writer,
     strip_stage: bool,
     node_host: &'a NodeHost,
     own_log_group: Option<&'a str>,
@@ -403,6 +349,11 @@ impl Feed<'_> {
         self.counts.received += 1;
         if self.earlier.contains(ordinal) {
             self.counts.forwarded_earlier += 1;
+            return;
+        }
+        if delivery.is_over() {
+            // What is left is only counted, so that the deadline is not spent on reading it.
+            self.counts.undelivered += 1;
             return;
         }
         if let Err(reason) = self.forward(delivery, header, event, ordinal) {
@@ -452,14 +403,9 @@ impl Feed<'_> {
             record: &record,
             path,
         };
-        let parcel = self.parcel.get_or_insert_with(|| {
-            let mut parcel = delivery.parcel();
-            self.pen.begin(&mut parcel, header);
-            parcel
-        });
-        self.pen.push(parcel, ordinal, &call);
-        let limits = self.pen.limits();
-        if parcel.parts.len() >= limits.records || parcel.bytes.len() >= limits.bytes {
+        let parcel = self.parcel.get_or_insert_with(|| delivery.parcel());
+        self.writer.push(parcel, header, ordinal, &call);
+        if self.writer.is_full(parcel) {
             delivery.send(std::mem::take(parcel));
             self.parcel = None;
         }

@@ -17,7 +17,7 @@ use crate::runtime::{Invocation, Post, RuntimeApi};
 pub fn bootstrap() -> ExitCode {
     let vars = config::environment();
     let log = Log::new(LogConfig::from_vars(|name| config::lookup(&vars, name)));
-    report_panics();
+    report_panics(log.clone());
     let error = match serve(&vars, &log) {
         Ok(never) => match never {},
         Err(error) => error,
@@ -51,12 +51,13 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
         is_cold_start: true,
         has_given_hint: false,
     };
-    // A result whose post failed half-way: the platform may ask for the same event again.
-    let mut unposted: Option<(String, Result<Vec<u8>, Error>)> = None;
+    // A success whose post failed half-way: the platform may ask for the same event again. A failure
+    // is not kept, since Lambda's next try has the same id.
+    let mut unposted: Option<(String, Vec<u8>)> = None;
     loop {
         api.next(&mut invocation)?;
         let result = match unposted.take() {
-            Some((id, result)) if id == invocation.request_id => result,
+            Some((id, body)) if id == invocation.request_id => Ok(body),
             _ => {
                 let result = function.handle(&mut forwarder, &invocation);
                 if matches!(&result, Err(error) if error.category() == Category::Panic) {
@@ -82,7 +83,11 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
                 );
                 log.error(Level::Warn, Some(&invocation.request_id), &error);
             }
-            Post::Unknown => unposted = Some((invocation.request_id.clone(), result)),
+            Post::Unknown => {
+                unposted = result
+                    .ok()
+                    .map(|body| (invocation.request_id.clone(), body));
+            }
         }
     }
 }
@@ -146,13 +151,13 @@ fn guarded<T>(handle: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 }
 
 /// Has a panic say where it was, and nothing else: its text could quote the event.
-fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
+fn report_panics(log: Log) {
+    std::panic::set_hook(Box::new(move |panic| {
         let place = panic.location().map_or_else(
             || "an unknown place".to_string(),
             |location| format!("{}:{}", location.file(), location.line()),
         );
-        crate::report::panicked(&place);
+        log.panicked(&place);
     }));
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-/// The longest head that is read, of one answer and of the interim ones before it.
+/// The longest head that is read.
 const MAX_HEAD: usize = 64 * 1024;
 
 /// The longest line of a chunk's size with its extensions, and the longest trailer section.
@@ -238,10 +238,11 @@ impl AnswerReader {
 
     /// Reads a head that is whole, and says how its body begins.
     fn head(&mut self, head: &[u8], header: &mut impl FnMut(&str, &[u8])) -> Result<State, Fault> {
-        let mut lines = head[..head.len() - 4]
+        // The last line end stays, so that every line has one.
+        let mut lines = head[..head.len() - 3]
             .split(|&byte| byte == b'\n')
-            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let (status, is_1_1) = status_line(lines.next().unwrap_or_default())?;
+            .map(|line| line.strip_suffix(b"\r").ok_or(Fault::HeaderLine));
+        let (status, is_1_1) = status_line(lines.next().unwrap_or(Err(Fault::StatusLine))?)?;
         match status {
             101 => return Err(Fault::SwitchingProtocols),
             // Interim answers have a head only, and the real one follows.
@@ -251,7 +252,7 @@ impl AnswerReader {
         self.keep_alive = is_1_1;
         let mut framing = Framing::default();
         for line in lines {
-            let (name, value) = header_line(line)?;
+            let (name, value) = header_line(line?)?;
             if name.eq_ignore_ascii_case("content-length") {
                 let length = content_length(value)?;
                 if framing.length.is_some_and(|known| known != length) {
@@ -570,7 +571,14 @@ mod tests {
         ] {
             check(text, false, Err(Fault::StatusLine));
         }
-        for line in ["no colon", ": x", "a b: c", " folded: x", "x: a\rb"] {
+        for line in [
+            "no colon",
+            ": x",
+            "a b: c",
+            " folded: x",
+            "x: a\rb",
+            "x: a\ny: b",
+        ] {
             check(&head(line), false, Err(Fault::HeaderLine));
         }
         for line in [

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! `json` cuts text into tokens for `envelope` and `record`; `http1` reads answers for `runtime`
-//! and `node`; `crc32` is the checksum of `gzip`.
+//! and `node`; `crc32` is the checksum of `gzip`; `time` converts dates.
 //!
 //! # Architecture invariants
 //!
@@ -49,6 +49,7 @@ mod node;
 mod record;
 mod report;
 mod runtime;
+mod time;
 pub mod wire;
 
 pub use function::bootstrap;

@@ -5,8 +5,11 @@
 //! first. Where that fails, a tolerant scan looks for `"name":value` pairs and takes a quote as the
 //! end of a value only where the next pair, or the end of the line, follows.
 //!
-//! Every value was written by a stranger. Of a name that stands twice with different values
-//! neither can be trusted, so such a line is malformed; a documented name outranks an alias.
+//! Every value was written by a stranger, and one that came unescaped can bring names and values of
+//! its own. A line is therefore malformed, since nobody can tell which value is the gateway's, where
+//! a name stands twice with different values; where the method, the path, the host or the address
+//! has different values under several names; and where, in a line that is not JSON, a value holds
+//! what could be another field. Of the other fields a documented name outranks an alias.
 
 use std::net::IpAddr;
 
@@ -196,6 +199,8 @@ impl LineReader {
         let text = self.line.trim_ascii();
         match text.first() {
             None => return Err(Skip::Malformed),
+            // CSV may have its values in quotes, as may JSON without its braces.
+            Some(b'"') if name_at(text).is_none() => return Err(no_json(text)),
             Some(b'(') => return Err(Skip::ExecutionLog),
             Some(b'{' | b'"') => {}
             Some(_) => return Err(no_json(text)),
@@ -268,7 +273,12 @@ impl LineReader {
                             self.names.open(*bracket == b'[');
                             (None, at + 1)
                         }
-                        Some(b'"') => quoted_value(line, at + 1),
+                        Some(b'"') => {
+                            let (value, next) = quoted_value(line, at + 1);
+                            let end = value.map_or(next, |value| value.to);
+                            self.fields.contradictory |= holds_field(&line[at + 1..end]);
+                            (value, next)
+                        }
                         _ => bare_value(line, at),
                     };
                     if let (Some(value), Some(name)) = (value, self.names.find()) {
@@ -352,6 +362,29 @@ fn quoted_value(line: &[u8], from: usize) -> (Option<Span>, usize) {
         at += 1;
     }
     (None, line.len())
+}
+
+/// Whether a value that runs on to a later quote than it may seem to holds what could be a field of
+/// ours: `\` before a quote that was meant to end it hides the end, and all up to the next one.
+fn holds_field(value: &[u8]) -> bool {
+    let mut names = Names::default();
+    let mut at = 0;
+    while let Some(&byte) = value.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'"' => {
+                if let Some((name, _)) = name_at(&value[at..]) {
+                    names.name(name);
+                    if names.find().is_some() {
+                        return true;
+                    }
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    false
 }
 
 /// Whether `rest` is what can follow a value: nothing, closing brackets, or a comma and a name.
@@ -640,13 +673,12 @@ impl Fields {
 
     fn set(&mut self, Name(field, rank): Name, value: Span, line: &[u8]) {
         let slot = &mut self.slots[field as usize];
-        let known = slot.value.of(line);
-        if slot.rank == rank && field != Field::WebSocket {
-            self.contradictory |= known != value.of(line);
-        } else if slot.rank == 0
-            || is_absent(known)
-            || (rank < slot.rank && !is_absent(value.of(line)))
-        {
+        let (known, other) = (slot.value.of(line), value.of(line));
+        let is_same_name = slot.rank == rank && field != Field::WebSocket;
+        let are_present = !is_absent(known) && !is_absent(other);
+        if is_same_name || are_present && is_identity(field) {
+            self.contradictory |= known != other;
+        } else if slot.rank == 0 || is_absent(known) || (rank < slot.rank && are_present) {
             *slot = Slot { rank, value };
         }
     }
@@ -702,6 +734,14 @@ impl Fields {
             request_time_epoch: number(Field::RequestTimeEpoch).map(milliseconds),
         })
     }
+}
+
+/// Whether a field says what was called, or by whom.
+fn is_identity(field: Field) -> bool {
+    matches!(
+        field,
+        Field::Method | Field::Path | Field::Host | Field::SourceIp
+    )
 }
 
 /// API Gateway writes `-` for what is not there; the others are what templates make of it.

@@ -12,8 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::config::{Level, LogConfig};
-use crate::error::Error;
+use crate::error::{Category, Error};
 use crate::record::Skip;
+use crate::time::rfc3339;
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "CwResend";
@@ -89,7 +90,7 @@ pub(crate) struct Report<'a> {
 }
 
 /// Prints lines.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Log {
     config: LogConfig,
 }
@@ -114,8 +115,10 @@ struct ReportLine<'a> {
     skipped: BTreeMap<&'static str, u64>,
     retries: u64,
     exchanges: u64,
-    node_latency_ms: f64,
-    node_latency_max_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_latency_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_latency_max_ms: Option<f64>,
     bytes_inflated: u64,
     bytes_sent: u64,
     duration_ms: f64,
@@ -140,7 +143,7 @@ struct Aws {
 struct Directive {
     namespace: &'static str,
     dimensions: [[&'static str; 1]; 1],
-    metrics: [Metric; 7],
+    metrics: &'static [Metric],
 }
 
 #[derive(Serialize)]
@@ -151,8 +154,8 @@ struct Metric {
 }
 
 /// Each metric is billed by the month, so that there are few: reasons and statuses are for a query
-/// over the log lines.
-const METRICS: [Metric; 7] = [
+/// over the log lines. The latency comes last: an event without an exchange has none.
+static METRICS: [Metric; 7] = [
     count("recordsReceived"),
     count("recordsForwarded"),
     count("recordsRefused"),
@@ -193,16 +196,21 @@ impl Log {
         print(&self.error_line(level, request_id, error, SystemTime::now()));
     }
 
+    /// Prints where the code panicked.
+    pub(crate) fn panicked(&self, place: &str) {
+        let text = format!("the code panicked at {place}");
+        let error = Error::new(Category::Panic, "go on", text);
+        self.error(Level::Fatal, None, &error);
+    }
+
     fn report_line(&self, report: &Report<'_>, level: Level, now: SystemTime) -> String {
         let counts = report.counts;
-        let mean = if report.exchanges == 0 {
-            0.0
-        } else {
-            // So many exchanges that a float would miscount them don't fit into an event.
-            #[allow(clippy::cast_precision_loss)]
-            let exchanges = report.exchanges as f64;
-            report.latency_sum.as_secs_f64() / exchanges
-        };
+        // No exchange has no latency: a zero would spoil the metric's average.
+        let has_latency = report.exchanges > 0;
+        // So many exchanges that a float would miscount them don't fit into an event.
+        #[allow(clippy::cast_precision_loss)]
+        let mean = report.latency_sum.as_secs_f64() / report.exchanges.max(1) as f64;
+        let max = report.latency_max.as_secs_f64();
         let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = ReportLine {
             aws: Aws {
@@ -210,7 +218,11 @@ impl Log {
                 cloud_watch_metrics: [Directive {
                     namespace: NAMESPACE,
                     dimensions: [["functionName"]],
-                    metrics: METRICS,
+                    metrics: if has_latency {
+                        &METRICS
+                    } else {
+                        &METRICS[..METRICS.len() - 1]
+                    },
                 }],
             },
             timestamp: rfc3339(unix),
@@ -234,8 +246,8 @@ impl Log {
                 .collect(),
             retries: report.retries,
             exchanges: report.exchanges,
-            node_latency_ms: milliseconds(mean),
-            node_latency_max_ms: milliseconds(report.latency_max.as_secs_f64()),
+            node_latency_ms: has_latency.then(|| milliseconds(mean)),
+            node_latency_max_ms: has_latency.then(|| milliseconds(max)),
             bytes_inflated: report.bytes_inflated,
             bytes_sent: report.bytes_sent,
             duration_ms: milliseconds(report.duration.as_secs_f64()),
@@ -321,13 +333,6 @@ pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
     .expect("numbers into memory always go")
 }
 
-/// Prints where the code panicked.
-pub(crate) fn panicked(place: &str) {
-    print(&format!(
-        "[FATAL] - Function.Panic: the code panicked at {place}"
-    ));
-}
-
 /// One write for a line, so that lines never mix.
 fn print(line: &str) {
     let mut line = line.to_string();
@@ -341,36 +346,9 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e3
 }
 
-/// `2026-11-22T10:00:00.123Z`
-fn rfc3339(unix: Duration) -> String {
-    let (days, seconds) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
-    // H. Hinnant's civil_from_days: eras of 400 years that begin on 1 March.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        unix.subsec_millis()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Category;
 
     fn log(json: bool) -> Log {
         Log::new(LogConfig {
@@ -479,18 +457,6 @@ mod tests {
             let mut counts = Counts::default();
             counts.skip(reason);
             assert_eq!(counts.skipped_by().collect::<Vec<_>>(), [(reason, 1)]);
-        }
-    }
-
-    #[test]
-    fn dates() {
-        for (seconds, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_825_599, "2000-02-29T11:59:59.000Z"),
-            (1_795_305_600, "2026-11-22T00:00:00.000Z"),
-            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
-        ] {
-            assert_eq!(rfc3339(Duration::from_secs(seconds)), text);
         }
     }
 }

@@ -108,7 +108,12 @@ impl Connection {
         let (monotonic, wall) = self.last_used;
         // A wall clock that went backwards says nothing about idleness.
         let idle = monotonic.elapsed().max(wall.elapsed().unwrap_or_default());
-        idle < MAX_IDLE && self.transport.is_open()
+        idle < MAX_IDLE && !self.has_input() && self.transport.is_open()
+    }
+
+    /// Whether bytes have come that no message asked for.
+    pub(super) fn has_input(&mut self) -> bool {
+        !self.transport.buffers().input().is_empty()
     }
 
     /// Writes the pieces, one after the other, in as few system calls as the buffer allows.

@@ -6,18 +6,23 @@
 //!
 //! What fails, and how:
 //!
-//! * A connection that has answered before and now closes or resets is stale, or was one of those
-//!   that a server closes now and then: the rest goes again on a fresh one, at once.
-//! * A connection that can't be made or never answers, a timeout, 408, 425, 429 and 5xx are
-//!   transient: the rest goes again after a pause with jitter, or the pause that `Retry-After`
-//!   names.
+//! * A connection that breaks on a Node that answers: the record whose answer was due goes last, and
+//!   the rest goes on over a fresh connection at once. If it breaks again on the same record, that
+//!   one is left for the next pass.
+//! * A connection that can't be made, or a Node that has answered nothing yet, a timeout, 408, 425,
+//!   429 and 5xx but 501: the record, or the rest, goes again after a pause with jitter, or the
+//!   pause that `Retry-After` names. While the Node takes others, five times; else as long as it
+//!   takes.
 //! * Nothing succeeds on any connection for `X_NODE_DOWN_AFTER_MS`: the Node is down, and the
-//!   delivery stops instead of paying for every record.
+//!   delivery ends instead of paying for every record.
 //! * The deadline: what is left is undelivered.
 
 mod connection;
 mod delivery;
+mod progress;
+mod queue;
 mod retry_after;
+mod worker;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +41,7 @@ use crate::config::NodeConfig;
 use crate::error::{Category, Error};
 pub(crate) use connection::OUTPUT_BUFFER;
 use connection::{Connection, Failure};
-pub(crate) use delivery::{Delivery, Outcome, Verdict, Wire};
+pub(crate) use delivery::{Delivery, Outcome, Verdict};
 
 /// How long resolved addresses are used again. The connections of one delivery open within
 /// milliseconds of each other; a load balancer's addresses change within minutes.
@@ -214,19 +219,18 @@ impl Shared {
     }
 
     fn resolve(&self, config: &UreqConfig, until: Instant) -> Result<ResolvedSocketAddrs, Failure> {
-        let known = self.addresses();
+        // Whoever else wants to connect waits for the same answer, instead of asking too.
+        let mut known = self.addresses();
         if let Some((since, addresses)) = known.as_ref()
             && since.elapsed() < ADDRESSES_LAST
         {
             return Ok(copy(&self.resolver, addresses));
         }
-        drop(known);
-        // With a timeout ureq resolves on a thread of its own, once for all connections that open
-        // together.
+        // With a timeout, ureq resolves on a thread of its own.
         let addresses = self
             .resolver
             .resolve(&self.uri, config, next_timeout(until)?)?;
-        *self.addresses() = Some((Instant::now(), copy(&self.resolver, &addresses)));
+        *known = Some((Instant::now(), copy(&self.resolver, &addresses)));
         Ok(addresses)
     }
 

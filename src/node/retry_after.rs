@@ -2,17 +2,23 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::time::days_from_civil;
+
+/// The longest wait that is told from others, in seconds: longer than any invocation lasts.
+const LONGEST: u64 = 86_400;
+
 /// How long to wait from `now` on; `None` where the value is neither form.
 pub(super) fn parse(value: &[u8], now: SystemTime) -> Option<Duration> {
     let text = str::from_utf8(value).ok()?.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
-        // So many digits that they don't fit are a very long time.
+        // More digits than fit are a very long time too.
         return Some(Duration::from_secs(
-            text.parse().unwrap_or_else(|_| u64::from(u32::MAX)),
+            text.parse().unwrap_or(LONGEST).min(LONGEST),
         ));
     }
     let now = now.duration_since(UNIX_EPOCH).ok()?;
-    Some(Duration::from_secs(http_date(text)?).saturating_sub(now))
+    let wait = Duration::from_secs(http_date(text)?).saturating_sub(now);
+    Some(wait.min(Duration::from_secs(LONGEST)))
 }
 
 /// The Unix time of an IMF-fixdate, `Sun, 06 Nov 1994 08:49:37 GMT`: the form that a server has to
@@ -43,15 +49,8 @@ fn http_date(text: &str) -> Option<u64> {
     if !is_sound {
         return None;
     }
-    // Days since 0000-03-01, so that the leap day is a year's last (H. Hinnant's days_from_civil).
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    const TO_1970: u64 = 719_468;
-    Some(((days - TO_1970) * 24 + hour) * 3600 + minute * 60 + second)
+    let days = days_from_civil(year, month, day);
+    Some((days * 24 + hour) * 3600 + minute * 60 + second)
 }
 
 #[cfg(test)]
@@ -64,10 +63,13 @@ mod tests {
         for (value, seconds) in [
             ("0", Some(0)),
             ("120", Some(120)),
-            ("99999999999999999999999", Some(u64::from(u32::MAX))),
+            ("86401", Some(86_400)),
+            ("18446744073709551615", Some(86_400)),
+            ("99999999999999999999999", Some(86_400)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
             ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
             ("Mon, 07 Nov 1994 08:49:37 GMT", Some(86_400)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400)),
             ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
             ("", None),
             ("-5", None),

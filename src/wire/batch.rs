@@ -56,8 +56,33 @@ impl Frame {
         }
     }
 
+    /// Appends the JSON of one record.
+    pub(crate) fn push(
+        &self,
+        parcel: &mut Parcel,
+        header: &Header,
+        ordinal: usize,
+        call: &Call<'_>,
+    ) {
+        if parcel.parts.is_empty() {
+            self.begin(parcel, header);
+        } else {
+            parcel.bytes.push(b',');
+        }
+        let from = parcel.bytes.len();
+        push_record(&mut parcel.bytes, call);
+        let to = parcel.bytes.len();
+        parcel.parts.push(Part {
+            ordinal,
+            from,
+            middle: to,
+            to,
+            is_head: false,
+        });
+    }
+
     /// Begins an empty parcel: says which log group and stream its records are from.
-    pub(crate) fn begin(&self, parcel: &mut Parcel, header: &Header) {
+    fn begin(&self, parcel: &mut Parcel, header: &Header) {
         let out = &mut parcel.bytes;
         out.extend_from_slice(b"{\"source\":{");
         for (name, value) in [
@@ -94,14 +119,8 @@ impl Frame {
     }
 }
 
-/// Appends the JSON of one record.
-pub(crate) fn push(parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
+fn push_record(out: &mut Vec<u8>, call: &Call<'_>) {
     let record = call.record;
-    let out = &mut parcel.bytes;
-    if !parcel.parts.is_empty() {
-        out.push(b',');
-    }
-    let from = out.len();
     out.push(b'{');
     push_text(out, "id", Some(call.id.as_bytes()));
     push_number(
@@ -133,12 +152,4 @@ pub(crate) fn push(parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
     push_text(out, "userAgent", record.user_agent);
     push_text(out, "errorMessage", record.error_message);
     out.push(b'}');
-    let to = out.len();
-    parcel.parts.push(Part {
-        ordinal,
-        from,
-        middle: to,
-        to,
-        is_head: false,
-    });
 }

@@ -7,6 +7,8 @@
 pub(crate) mod batch;
 pub(crate) mod resend;
 
+use crate::config::{NodeConfig, WireConfig};
+use crate::envelope::Header;
 use crate::record::AccessRecord;
 
 /// The two formats.
@@ -18,6 +20,53 @@ pub enum Format {
     Batch,
 }
 
+/// Writes records into parcels, in the configured format.
+#[derive(Debug)]
+pub(crate) enum Writer {
+    Resend(resend::Writer),
+    Batch(batch::Frame),
+}
+
+impl Writer {
+    /// The writer for a Node.
+    pub(crate) fn new(wire: &WireConfig, node: &NodeConfig) -> Self {
+        let (id, headers) = (wire.application_id, &wire.headers[..]);
+        match wire.format {
+            Format::Resend => Self::Resend(resend::Writer::new(id, headers)),
+            Format::Batch => Self::Batch(batch::Frame::new(
+                &node.authority(),
+                &node.path,
+                id,
+                headers,
+            )),
+        }
+    }
+
+    /// Appends one record of the document with this header to a parcel.
+    pub(crate) fn push(
+        &self,
+        parcel: &mut Parcel,
+        header: &Header,
+        ordinal: usize,
+        call: &Call<'_>,
+    ) {
+        match self {
+            Self::Resend(writer) => writer.push(parcel, ordinal, call),
+            Self::Batch(frame) => frame.push(parcel, header, ordinal, call),
+        }
+    }
+
+    /// Whether a parcel has as much as one should have. Smaller ones share the work of a small
+    /// event among more connections, larger ones cost less for each record.
+    pub(crate) fn is_full(&self, parcel: &Parcel) -> bool {
+        let (records, bytes) = match self {
+            Self::Resend(_) => (16, 24 * 1024),
+            Self::Batch(_) => (200, 64 * 1024),
+        };
+        parcel.parts.len() >= records || parcel.bytes.len() >= bytes
+    }
+}
+
 /// Records that are sent, repeated and accounted for together, as the bytes of their messages.
 ///
 /// In `resend` each part is a request message and a response message; in `batch` it is the JSON of
@@ -26,6 +75,8 @@ pub enum Format {
 pub(crate) struct Parcel {
     pub(crate) bytes: Vec<u8>,
     pub(crate) parts: Vec<Part>,
+    /// A body whose length has to be known before its head is written.
+    scratch: Vec<u8>,
 }
 
 /// One record's share of a parcel.

@@ -39,8 +39,6 @@ pub(crate) const OWN_HEADERS: [&str; 11] = [
 pub(crate) struct Writer {
     /// The headers that are the same in every message: application id, and the configured ones.
     constant: Vec<u8>,
-    /// The body of a response message, before its length is known.
-    body: Vec<u8>,
 }
 
 impl Writer {
@@ -55,18 +53,15 @@ impl Writer {
         for (name, value) in headers {
             push_header(&mut constant, name, value.as_bytes());
         }
-        Self {
-            constant,
-            body: Vec::new(),
-        }
+        Self { constant }
     }
 
     /// Appends the two messages of one record.
-    pub(crate) fn push(&mut self, parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
+    pub(crate) fn push(&self, parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
         let from = parcel.bytes.len();
         self.push_request(&mut parcel.bytes, call);
         let middle = parcel.bytes.len();
-        self.push_response(&mut parcel.bytes, call);
+        self.push_response(&mut parcel.bytes, &mut parcel.scratch, call);
         parcel.parts.push(Part {
             ordinal,
             from,
@@ -100,9 +95,8 @@ impl Writer {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn push_response(&mut self, out: &mut Vec<u8>, call: &Call<'_>) {
+    fn push_response(&self, out: &mut Vec<u8>, body: &mut Vec<u8>, call: &Call<'_>) {
         let record = call.record;
-        let body = &mut self.body;
         body.clear();
         body.push(b'{');
         push_text(body, "requestId", record.request_id);

@@ -336,6 +336,223 @@ fn a_retry_sends_only_what_is_left() {
     }
 }
 
+/// Another event between the tries, and many of them, do not make it forget.
+#[test]
+fn a_retry_is_known_after_other_events_that_went_well() {
+    static IS_BROKEN: AtomicUsize = AtomicUsize::new(0);
+    let node = faulty_node(|_, nth| match IS_BROKEN.load(Ordering::SeqCst) {
+        1 if nth > 100 => Fault::status(500),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    IS_BROKEN.store(1, Ordering::SeqCst);
+    let (result, first) = function.invoke_as("failing", &event_of_calls(400));
+    result.unwrap_err();
+    IS_BROKEN.store(0, Ordering::SeqCst);
+    for n in 0..80 {
+        let (result, _) = function.invoke_as(&format!("other-{n}"), &event_of_calls(1));
+        result.unwrap();
+    }
+    let (result, second) = function.invoke_as("failing", &event_of_calls(400));
+    result.unwrap();
+    assert!(first["recordsForwarded"].as_u64().unwrap() > 0);
+    assert_eq!(second["recordsForwardedEarlier"], first["recordsForwarded"]);
+}
+
+/// From a Node that has accepted records, 403 is an answer like any other: a quiet API's events have
+/// one record each, and an attack must not fail its event three times.
+#[test]
+fn an_event_of_nothing_but_attacks_does_not_fail_once_the_node_is_known() {
+    let node = faulty_node(|message, _| match message.http.target.as_str() {
+        "/attack" => Fault::status(403),
+        "/lost" => Fault::status(404),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[]);
+    let attack = event_of([line("GET", "/attack")]);
+    let failed = function.invoke(&attack, MINUTE).unwrap_err();
+    assert_eq!(failed.error_type, "Function.RecordsRefused");
+    function.invoke(&event_of_calls(1), MINUTE).unwrap();
+    assert_eq!(function.invoke(&attack, MINUTE).unwrap()["refused"], 1);
+    // Another status still means that something is wrong.
+    let lost = event_of([line("GET", "/lost"), line("GET", "/attack")]);
+    function.invoke(&lost, MINUTE).unwrap_err();
+}
+
+/// A method that the Node does not know (501) is its word on that record, though it is a 5xx.
+#[test]
+fn a_method_that_the_node_does_not_know_is_refused() {
+    let node = faulty_node(|message, _| match message.http.method.as_str() {
+        "PROPFIND" => Fault::status(501),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[]);
+    let lines = [line("GET", "/"), line("PROPFIND", "/")];
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), MINUTE));
+    assert_eq!(result.unwrap()["forwarded"], 1);
+    assert_eq!(report["refused"], serde_json::json!({"501": 1}));
+}
+
+/// A record on which the Node drops the connection, or wants it much later, keeps no other record
+/// from getting through: neither those of its parcel nor those after it.
+#[test]
+fn one_record_does_not_hold_up_the_others() {
+    let drop = || Fault::shape(Shape::Drop);
+    let much_later = || Fault::status(429).with_header("Retry-After", "3600");
+    for (name, fault) in [("drop", drop as fn() -> Fault), ("later", much_later)] {
+        for format in ["resend", "batch"] {
+            let node = faulty_node(move |message, _| {
+                let is_poison = |bytes: &[u8]| bytes.windows(7).any(|w| w == b"/poison");
+                if is_poison(message.http.target.as_bytes()) || is_poison(&message.http.body) {
+                    fault()
+                } else {
+                    Fault::none()
+                }
+            });
+            let vars = [("X_NODE_FORMAT", format), ("X_NODE_DOWN_AFTER_MS", "1500")];
+            let function = Function::start(&node, &vars);
+            // One at the very front, too.
+            let lines = (0..1000).map(|n| match n % 150 {
+                0 => line("GET", "/poison"),
+                _ => line("GET", &format!("/{n}")),
+            });
+            let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), MINUTE));
+            assert_eq!(
+                result.unwrap_err().error_type,
+                "Function.RecordsUndelivered",
+                "{name}"
+            );
+            assert_adds_up(&report);
+            // In a batch, "later" goes for all that are in the message.
+            if (name, format) != ("later", "batch") {
+                assert_eq!(report["recordsUndelivered"], 7, "{name} {format}");
+                assert_eq!(node.snapshot().distinct, 993, "{name} {format}");
+            }
+        }
+    }
+}
+
+/// A collector with a filter before it answers 403 to a batch that holds an attack: the others in it
+/// must arrive.
+#[test]
+fn an_attack_does_not_take_its_batch_with_it() {
+    let node = faulty_node(|message, _| {
+        let has_attack = message.http.body.windows(7).any(|w| w == b"/attack");
+        if has_attack {
+            Fault::status(403)
+        } else {
+            Fault::none()
+        }
+    });
+    let function = Function::start(&node, &[("X_NODE_FORMAT", "batch")]);
+    let lines = (0..1000).map(|n| match n {
+        0 | 3 | 77 | 501 | 502 | 999 => line("GET", "/attack"),
+        _ => line("GET", &format!("/{n}")),
+    });
+    let (result, report) = function.outcome_of(|| function.begin(&event_of(lines), MINUTE));
+    assert_eq!(result.unwrap()["forwarded"], 994);
+    assert_eq!(report["refused"], serde_json::json!({"403": 6}));
+    assert_adds_up(&report);
+}
+
+/// A collector that refuses everything is not asked about each record by itself.
+#[test]
+fn a_collector_that_refuses_everything_is_not_asked_for_ever() {
+    let node = faulty_node(|_, _| Fault::status(400));
+    let vars = [("X_NODE_FORMAT", "batch"), ("X_NODE_CONNECTIONS", "2")];
+    let function = Function::start(&node, &vars);
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(2000), MINUTE));
+    assert_eq!(result.unwrap_err().error_type, "Function.RecordsRefused");
+    assert_adds_up(&report);
+    let exchanges = report["exchanges"].as_u64().unwrap();
+    assert!(exchanges < 150, "{exchanges}");
+}
+
+/// A server that closes after a 413, since it did not read the rest, still gets the halves.
+#[test]
+fn a_connection_is_not_used_again_after_a_413() {
+    for shape in [Shape::Close, Shape::CloseSilently] {
+        let node = faulty_node(move |message, _| match &message.kind {
+            Kind::Batch if message.http.body.len() > 8000 => Fault::status(413).with_shape(shape),
+            _ => Fault::none(),
+        });
+        let function = Function::start(&node, &[("X_NODE_FORMAT", "batch")]);
+        let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(150), MINUTE));
+        assert_eq!(result.unwrap()["forwarded"], 150);
+        let exchanges = report["exchanges"].as_u64().unwrap();
+        assert!(exchanges < 40, "{exchanges}");
+    }
+}
+
+/// `Retry-After: 0` is no licence to ask again at once, for ever.
+#[test]
+fn a_retry_after_of_nothing_is_no_hot_loop() {
+    let node = faulty_node(|_, _| Fault::status(503).with_header("Retry-After", "0"));
+    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "800")]);
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(16), MINUTE));
+    assert_eq!(
+        result.unwrap_err().error_type,
+        "Function.RecordsUndelivered"
+    );
+    let exchanges = report["exchanges"].as_u64().unwrap();
+    assert!(exchanges < 200, "{exchanges}");
+}
+
+/// So many seconds that no clock can count them were once a panic.
+#[test]
+fn a_retry_after_beyond_all_clocks_is_a_long_wait() {
+    for value in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let node = faulty_node(move |_, _| Fault::status(429).with_header("Retry-After", value));
+        let function = Function::start(&node, &[]);
+        let failed = function.invoke(&event_of_calls(3), MINUTE).unwrap_err();
+        assert_eq!(failed.error_type, "Function.RecordsUndelivered");
+    }
+}
+
+/// A server that closes each connection after one answer, without saying so, is found out before
+/// the next message is written, and so gets nothing twice.
+#[test]
+fn a_server_that_closes_without_a_word_gets_nothing_twice() {
+    let node = faulty_node(|_, _| Fault::shape(Shape::CloseSilently));
+    let function = Function::start(&node, &[("X_NODE_CONNECTIONS", "1")]);
+    function.invoke(&event_of_calls(100), MINUTE).unwrap();
+    assert_got_all(&node, 100);
+    let snapshot = node.snapshot();
+    let repeated = snapshot.repeated_requests + snapshot.repeated_responses;
+    // The news of a close may come a moment after the answer.
+    assert!(repeated <= 20, "{snapshot:?}");
+}
+
+/// An answer that nobody asked for must not be taken for that of the next message.
+#[test]
+fn an_answer_too_many_is_not_taken_for_the_next_one() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut socket in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut buffer = [0; 64 * 1024];
+                while let Ok(length @ 1..) = socket.read(&mut buffer) {
+                    let count = buffer[..length]
+                        .windows(9)
+                        .filter(|w| w == b" HTTP/1.1")
+                        .count();
+                    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".repeat(count);
+                    let extra = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+                    let _ = socket.write_all(format!("{ok}{extra}").as_bytes());
+                }
+            });
+        }
+    });
+    let function = Function::start_with(&[("X_NODE_URL", &address), ("X_NODE_SCHEME", "http")]);
+    for _ in 0..3 {
+        let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(40), MINUTE));
+        assert_eq!(result.unwrap()["forwarded"], 40);
+        assert_eq!(report["recordsRefused"], 0);
+    }
+}
+
 /// A record whose own domain is the Node's would come back as a call, and again, and again.
 #[test]
 fn a_call_to_the_node_itself_is_not_forwarded() {

@@ -52,7 +52,7 @@ impl Drop for NodeProcess {
 /// flight is repeated.
 #[test]
 fn a_node_that_comes_back_gets_everything() {
-    for pause in [Duration::ZERO, Duration::from_millis(700)] {
+    for pause in [0, 700, 4000].map(Duration::from_millis) {
         // Slow enough that it can be stopped half-way.
         let mut node = faulty_node(|_, _| Fault::delay(Duration::from_micros(300)));
         let function = Function::start(&node, &[]);

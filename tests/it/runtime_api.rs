@@ -64,14 +64,14 @@ fn a_result_that_comes_too_late_is_no_reason_to_end() {
     function.api.spoil_post(PostFault::Gone);
     let first = function.begin(&event_of_calls(1), TIME);
     assert_eq!(first.wait(PATIENCE), Some(Outcome::Gone));
-    assert_eq!(
-        function.invoke(&event_of_calls(2), TIME).unwrap()["forwarded"],
-        2
-    );
-    let warning = &function.lines()[1];
+    let warning = function.wait_for_line(1);
     assert!(
         warning.contains("[WARN]") && warning.contains("410"),
         "{warning}"
+    );
+    assert_eq!(
+        function.invoke(&event_of_calls(2), TIME).unwrap()["forwarded"],
+        2
     );
 }
 

@@ -1,0 +1,135 @@
+//! How a delivery as a whole goes, as all of its workers know it.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::delivery::{Outcome, Stats};
+use super::queue::{into_inner, lock};
+
+/// How many records may be refused one by one before a Node that has accepted none counts as one
+/// that refuses everything.
+const MAX_REFUSED_ALONE: u64 = 8;
+
+pub(super) struct Progress {
+    started: Instant,
+    /// When every worker has to end.
+    pub(super) deadline: Instant,
+    down_after: Duration,
+    /// Since when nothing has succeeded, in milliseconds since the start; [`Self::FINE`] if
+    /// something has.
+    failing_since: AtomicU64,
+    /// How many messages the Node has answered with anything but "try again".
+    answered: AtomicU64,
+    /// How many of them it has accepted.
+    accepted: AtomicU64,
+    /// How many records it has refused that were alone in their message.
+    refused_alone: AtomicU64,
+    has_given_up: AtomicBool,
+    last_failure: Mutex<Option<String>>,
+    stats: Mutex<Stats>,
+}
+
+impl Progress {
+    const FINE: u64 = u64::MAX;
+
+    pub(super) fn new(deadline: Instant, down_after: Duration) -> Self {
+        Self {
+            started: Instant::now(),
+            deadline,
+            down_after,
+            failing_since: AtomicU64::new(Self::FINE),
+            answered: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            refused_alone: AtomicU64::new(0),
+            has_given_up: AtomicBool::new(false),
+            last_failure: Mutex::new(None),
+            stats: Mutex::new(Stats::default()),
+        }
+    }
+
+    /// Whether nothing more is to be sent: time is up, the Node is down, or it wants to be left
+    /// alone for longer than there is time.
+    pub(super) fn is_over(&self) -> bool {
+        self.has_given_up.load(Ordering::Relaxed)
+            || Instant::now() >= self.deadline
+            || self.is_down()
+    }
+
+    fn is_down(&self) -> bool {
+        let since = self.failing_since.load(Ordering::Relaxed);
+        since != Self::FINE && self.now().saturating_sub(since) >= milliseconds(self.down_after)
+    }
+
+    /// Ends the delivery.
+    pub(super) fn give_up(&self) {
+        self.has_given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// The Node has answered a message, and not with "try again".
+    pub(super) fn note_answer(&self, is_accepted: bool) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        if is_accepted {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.failing_since.load(Ordering::Relaxed) != Self::FINE {
+            self.failing_since.store(Self::FINE, Ordering::Relaxed);
+        }
+    }
+
+    /// The Node has refused a record that was alone in its message.
+    pub(super) fn note_refused_alone(&self) {
+        self.refused_alone.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn note_failure(&self, why: impl fmt::Display) {
+        *lock(&self.last_failure) = Some(why.to_string());
+        // Only the first failure in a row sets the time.
+        let _ = self.failing_since.compare_exchange(
+            Self::FINE,
+            self.now(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+
+    /// The Node has asked for this time: it does not count as failing.
+    pub(super) fn note_waited(&self, wait: Duration) {
+        let _ = self
+            .failing_since
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |since| {
+                (since != Self::FINE).then(|| since.saturating_add(milliseconds(wait)))
+            });
+    }
+
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether the Node refuses everything, as far as can be told: it makes no sense then to look
+    /// for the one record that it does not like.
+    pub(super) fn refuses_everything(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed) == 0
+            && self.refused_alone.load(Ordering::Relaxed) >= MAX_REFUSED_ALONE
+    }
+
+    pub(super) fn add(&self, stats: &Stats) {
+        lock(&self.stats).add(stats);
+    }
+
+    pub(super) fn into_outcome(self) -> Outcome {
+        Outcome {
+            stats: into_inner(self.stats),
+            last_failure: into_inner(self.last_failure),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        milliseconds(self.started.elapsed())
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

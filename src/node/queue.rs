@@ -1,0 +1,131 @@
+//! Jobs on their way to the workers and back.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::worker::Job;
+
+/// A bounded queue of jobs, and a heap of those that are done.
+pub(super) struct Queue {
+    state: Mutex<QueueState>,
+    /// A job waits, or none will any more.
+    work: Condvar,
+    /// A job was taken, or is done.
+    change: Condvar,
+    room: usize,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: VecDeque<Job>,
+    done: Vec<Job>,
+    /// How many were taken and are not done.
+    taken: usize,
+    is_closed: bool,
+    /// A worker has panicked: the scope will pass that on as soon as everybody else has ended.
+    is_aborted: bool,
+}
+
+impl Queue {
+    pub(super) fn new(room: usize) -> Self {
+        Self {
+            state: Mutex::new(QueueState::default()),
+            work: Condvar::new(),
+            change: Condvar::new(),
+            room,
+        }
+    }
+
+    /// Gives the job back where nobody would take it.
+    pub(super) fn push(&self, job: Job) -> Result<(), Job> {
+        let state = lock(&self.state);
+        let mut state = self
+            .change
+            .wait_while(state, |state| {
+                state.waiting.len() >= self.room && !state.is_aborted
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        if state.is_aborted {
+            return Err(job);
+        }
+        state.waiting.push_back(job);
+        drop(state);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// The next job for a worker; `None` when there will be none.
+    pub(super) fn next(&self) -> Option<Job> {
+        let state = lock(&self.state);
+        let mut state = self
+            .work
+            .wait_while(state, |state| state.waiting.is_empty() && !state.is_closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let job = state.waiting.pop_front()?;
+        state.taken += 1;
+        drop(state);
+        self.change.notify_one();
+        Some(job)
+    }
+
+    pub(super) fn done(&self, job: Job) {
+        let mut state = lock(&self.state);
+        state.taken -= 1;
+        state.done.push(job);
+        drop(state);
+        self.change.notify_one();
+    }
+
+    pub(super) fn take_done(&self) -> Option<Job> {
+        lock(&self.state).done.pop()
+    }
+
+    /// Waits for the next job that is done; `None` when all are.
+    pub(super) fn wait_done(&self) -> Option<Job> {
+        let state = lock(&self.state);
+        self.change
+            .wait_while(state, |state| {
+                let is_busy = state.taken > 0 || !state.waiting.is_empty();
+                state.done.is_empty() && is_busy && !state.is_aborted
+            })
+            .unwrap_or_else(PoisonError::into_inner)
+            .done
+            .pop()
+    }
+
+    pub(super) fn close(&self) {
+        lock(&self.state).is_closed = true;
+        self.work.notify_all();
+    }
+}
+
+/// Lets the workers end when whoever feeds them is gone, by a panic too.
+pub(super) struct CloseOnDrop<'a>(pub(super) &'a Queue);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Tells whoever waits for a worker that it will not come back.
+pub(super) struct AbortOnPanic<'a>(pub(super) &'a Queue);
+
+impl Drop for AbortOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            lock(&self.0.state).is_aborted = true;
+            self.0.change.notify_all();
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic is passed on by the scope; what the mutex guards is never half-written.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
