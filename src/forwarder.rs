@@ -351,8 +351,8 @@ impl Feed<'_> {
             self.counts.forwarded_earlier += 1;
             return;
         }
-        if delivery.is_over() {
-            // What is left is only counted, so that the deadline is not spent on reading it.
+        if delivery.is_out_of_time() {
+            // What is left is only counted, since reading it would take time that there isn't.
             self.counts.undelivered += 1;
             return;
         }
@@ -403,6 +403,10 @@ impl Feed<'_> {
             record: &record,
             path,
         };
+        if delivery.is_over() {
+            self.counts.undelivered += 1;
+            return Ok(());
+        }
         let parcel = self.parcel.get_or_insert_with(|| delivery.parcel());
         self.writer.push(parcel, header, ordinal, &call);
         if self.writer.is_full(parcel) {

@@ -21,7 +21,7 @@
 //!   and `node` touch sockets, only [`config`] reads the environment and a file that it names, only
 //!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
-//!   window, one line, and as many parcels as there are connections.
+//!   window, one line, and a few parcels for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,

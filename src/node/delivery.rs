@@ -116,6 +116,11 @@ impl Delivery<'_, '_> {
         self.context.progress.is_over()
     }
 
+    /// Whether the deadline has passed.
+    pub(crate) fn is_out_of_time(&self) -> bool {
+        Instant::now() >= self.context.progress.deadline
+    }
+
     /// Hands a parcel over. Waits while as many are waiting as there are connections, so that
     /// memory is bounded however slow the Node is.
     pub(crate) fn send(&mut self, parcel: Parcel) {
