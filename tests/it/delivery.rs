@@ -553,6 +553,57 @@ fn an_answer_too_many_is_not_taken_for_the_next_one() {
     }
 }
 
+/// All faults together, at random from fixed seeds: whatever an event comes to, it says the truth,
+/// and Lambda's next try completes it.
+#[test]
+fn faults_at_random_lose_nothing() {
+    static IS_FAULTY: AtomicUsize = AtomicUsize::new(0);
+    for (seed, format) in (1..=8_u64).zip(["resend", "batch"].into_iter().cycle()) {
+        let node = faulty_node(move |_, nth| {
+            let mut random = (nth + seed * 7919).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            random ^= random >> 29;
+            if IS_FAULTY.load(Ordering::SeqCst) == 0 {
+                return Fault::none();
+            }
+            match random % 80 {
+                0 => Fault::shape(Shape::Drop),
+                1 => Fault::shape(Shape::Half),
+                2 => Fault::shape(Shape::Garbage),
+                3 => Fault::shape(Shape::Close),
+                4 => Fault::shape(Shape::CloseSilently),
+                5 => Fault::shape(Shape::Interim),
+                6 => Fault::shape(Shape::Chunked),
+                7 => Fault::status(503),
+                8 => Fault::status(429).with_header("Retry-After", "0"),
+                9 => Fault::status(500).with_shape(Shape::Close),
+                10 => Fault::delay(Duration::from_millis(20)),
+                _ => Fault::none(),
+            }
+        });
+        let vars = [("X_NODE_FORMAT", format), ("X_NODE_CONNECTIONS", "4")];
+        let function = Function::start(&node, &vars);
+        IS_FAULTY.store(1, Ordering::SeqCst);
+        let event = event_of_calls(600);
+        let (result, report) = function.invoke_as("r", &event);
+        assert_adds_up(&report);
+        let count = |name: &str| report[name].as_u64().unwrap();
+        let distinct = node.snapshot().distinct;
+        // What the Node has taken without its answer arriving counts as undelivered.
+        let (forwarded, undelivered) = (count("recordsForwarded"), count("recordsUndelivered"));
+        assert!(
+            forwarded <= distinct && distinct <= forwarded + undelivered,
+            "{report}"
+        );
+        assert_eq!(result.is_ok(), undelivered == 0);
+        IS_FAULTY.store(0, Ordering::SeqCst);
+        if result.is_err() {
+            let (result, _) = function.invoke_as("r", &event);
+            assert_eq!(result.unwrap()["forwarded"], 600);
+        }
+        assert_got_all(&node, 600);
+    }
+}
+
 /// A record whose own domain is the Node's would come back as a call, and again, and again.
 #[test]
 fn a_call_to_the_node_itself_is_not_forwarded() {
