@@ -185,13 +185,19 @@ impl Forwarder {
         };
         gunzip.reset(self.max_inflated_bytes);
         envelope.reset(header);
-        let (finish, outcome) = node.deliver(writer, deadline, &mut settle, |delivery| {
-            let finish = read_document(data, gunzip, envelope, |header, event| {
-                feed.take(delivery, header, &event);
-            });
-            feed.finish(delivery, finish.is_ok());
-            finish
-        });
+        let (finish, outcome) = node.deliver(
+            writer,
+            deadline,
+            self.has_accepted,
+            &mut settle,
+            |delivery| {
+                let finish = read_document(data, gunzip, envelope, |header, event| {
+                    feed.take(delivery, header, &event);
+                });
+                feed.finish(delivery, finish.is_ok());
+                finish
+            },
+        );
         account.bytes_inflated = gunzip.inflated();
         account.counts = feed.counts;
         account.counts.forwarded = settled.forwarded;
@@ -416,7 +422,8 @@ impl Feed<'_> {
         Ok(())
     }
 
-    /// Hands over what is left. Of a document that is not sound nothing more is sent.
+    /// Hands over what is left. Of a document that is not sound, the parcel that is being filled is
+    /// not sent.
     fn finish(&mut self, delivery: &mut Delivery<'_, '_>, is_sound: bool) {
         match self.parcel.take() {
             Some(parcel) if is_sound => delivery.send(parcel),

@@ -19,7 +19,8 @@
 //!
 //! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
 //!   and `node` touch sockets, only [`config`] reads the environment and a file that it names, only
-//!   `report` prints, and only the binaries end the process.
+//!   `report` prints, and only the binaries end the process. `local`, the operator's tool, does all of
+//!   it; the Lambda build leaves it out.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
 //!   window, one line, and a few parcels for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
@@ -27,7 +28,7 @@
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,
 //!   blanked or refused in `record` and `wire`, and none of it is ever printed.
 //! * When the result of an event is posted, nothing of it is under way any more: a sandbox may
-//!   freeze, or end, right after.
+//!   freeze, or end, right after. Only a name that was looked up in vain may still be on its way.
 //!
 //! Absent on purpose: an asynchronous runtime, the AWS SDK, `unsafe` code, global state, a retry
 //! inside parsing, a proxy, a switch that skips the verification of certificates, and SnapStart and

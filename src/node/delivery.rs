@@ -57,18 +57,20 @@ impl Stats {
 
 impl Node {
     /// Runs `feed`, which hands parcels to the [`Delivery`], and returns when every record of them
-    /// is settled. `settle` is called with each record's ordinal.
+    /// is settled. `settle` is called with each record's ordinal. `has_accepted`: the Node has accepted
+    /// records of earlier events.
     pub(crate) fn deliver<R>(
         &mut self,
         writer: &Writer,
         deadline: Instant,
+        has_accepted: bool,
         settle: &mut dyn FnMut(usize, Verdict),
         feed: impl FnOnce(&mut Delivery<'_, '_>) -> R,
     ) -> (R, Outcome) {
         let context = Context {
             node: &self.shared,
             writer,
-            progress: Progress::new(deadline, self.shared.down_after),
+            progress: Progress::new(deadline, self.shared.down_after, has_accepted),
             queue: Queue::new(self.slots.len()),
         };
         let mut slots = self.slots.iter_mut();

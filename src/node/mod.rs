@@ -193,10 +193,12 @@ impl Shared {
     fn connect_with(&self, roots: usize, until: Instant) -> Result<Connection, Failure> {
         let Roots { config, connector } = &self.roots[roots];
         let number = self.connects.fetch_add(1, Ordering::Relaxed);
+        let addrs = self.resolve(config, until)?;
+        // After the look-up: what is left of the time is counted from now on.
         let now = UreqInstant::now();
         let details = ConnectionDetails {
             uri: &self.uri,
-            addrs: self.resolve(config, until)?,
+            addrs,
             config,
             request_level: false,
             resolver: &self.resolver,

@@ -17,8 +17,8 @@ pub(super) struct Progress {
     /// When every worker has to end.
     pub(super) deadline: Instant,
     down_after: Duration,
-    /// Since when nothing has succeeded, in milliseconds since the start; [`Self::FINE`] if
-    /// something has.
+    /// When the first failure was noted since something has succeeded, in milliseconds since the start;
+    /// [`Self::FINE`] where none was.
     failing_since: AtomicU64,
     /// How many messages the Node has answered with anything but "try again".
     answered: AtomicU64,
@@ -34,14 +34,15 @@ pub(super) struct Progress {
 impl Progress {
     const FINE: u64 = u64::MAX;
 
-    pub(super) fn new(deadline: Instant, down_after: Duration) -> Self {
+    /// `has_accepted`: the Node has accepted records of earlier events.
+    pub(super) fn new(deadline: Instant, down_after: Duration, has_accepted: bool) -> Self {
         Self {
             started: Instant::now(),
             deadline,
             down_after,
             failing_since: AtomicU64::new(Self::FINE),
             answered: AtomicU64::new(0),
-            accepted: AtomicU64::new(0),
+            accepted: AtomicU64::new(u64::from(has_accepted)),
             refused_alone: AtomicU64::new(0),
             has_given_up: AtomicBool::new(false),
             last_failure: Mutex::new(None),
@@ -55,6 +56,11 @@ impl Progress {
         self.has_given_up.load(Ordering::Relaxed)
             || Instant::now() >= self.deadline
             || self.is_down()
+    }
+
+    /// Whether nothing has succeeded since the last failure.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing_since.load(Ordering::Relaxed) != Self::FINE
     }
 
     fn is_down(&self) -> bool {
@@ -96,10 +102,12 @@ impl Progress {
 
     /// The Node has asked for this time: it does not count as failing.
     pub(super) fn note_waited(&self, wait: Duration) {
+        // Several workers wait at the same time, so that the sum of their waits may be too much.
+        let now = self.now();
         let _ = self
             .failing_since
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |since| {
-                (since != Self::FINE).then(|| since.saturating_add(milliseconds(wait)))
+                (since != Self::FINE).then(|| since.saturating_add(milliseconds(wait)).min(now))
             });
     }
 

@@ -3,7 +3,8 @@
 //! A pass goes once over the records of a job that are not settled. Those that the Node wants later,
 //! or on which connections keep breaking, are left for the next pass, which comes after a pause, so
 //! that one record can't keep the others from getting through. A pass therefore ends: each
-//! connection in it either has an answer to show, or moves one record out of the way.
+//! connection in it either has an answer to show, or moves one record first to the end and then out
+//! of the way.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +17,7 @@ use super::connection::{Connection, Failure, MAX_WINDOW, Reply};
 use super::delivery::{Context, Stats, Verdict};
 use crate::wire::{Parcel, Writer, batch};
 
-/// How often a job is tried while the Node takes others: what is left of it then is not the Node's
+/// How often a job is tried again while the Node takes others: what is left of it then is not the Node's
 /// fault in general.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -188,8 +189,8 @@ impl<'a> Worker<'a> {
         let pause = self.back_off(passes);
         let wait = pause.max(self.retry_after.unwrap_or_default());
         if wait >= progress.deadline.saturating_duration_since(Instant::now()) {
-            if self.retry_after.is_some() && progress.answered() == 0 {
-                // The Node asks for more time than there is, and has taken nothing yet.
+            if self.retry_after.is_some() && progress.is_failing() {
+                // The Node asks for more time than there is, and nobody has got through since.
                 progress.give_up();
             }
             return false;
@@ -409,7 +410,7 @@ impl<'a> Worker<'a> {
         // The first one is the one that was being answered.
         if let Some(first) = unanswered.first() {
             let state = &mut job.states[first.part];
-            state.is_later = state.is_suspect || *failure == Failure::Timeout;
+            state.is_later |= state.is_suspect || *failure == Failure::Timeout;
             state.is_suspect = true;
         }
     }
