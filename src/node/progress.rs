@@ -79,7 +79,7 @@ impl Progress {
         if is_accepted {
             self.accepted.fetch_add(1, Ordering::Relaxed);
         }
-        if self.failing_since.load(Ordering::Relaxed) != Self::FINE {
+        if self.is_failing() {
             self.failing_since.store(Self::FINE, Ordering::Relaxed);
         }
     }
