@@ -15,6 +15,9 @@ use std::net::IpAddr;
 
 use crate::http1::is_token;
 use crate::json::{self, Grammar, Lexer, Role, Text, Token};
+use layout::{Layout, Value};
+
+mod layout;
 
 /// What one line says, as far as it is known. Text is as it was logged, without its escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +132,8 @@ pub(crate) struct LineReader {
     grammar: Grammar,
     names: Names,
     fields: Fields,
+    layout: Layout,
+    values: Vec<Value>,
 }
 
 impl LineReader {
@@ -140,12 +145,19 @@ impl LineReader {
             grammar: Grammar::new(),
             names: Names::default(),
             fields: Fields::default(),
+            layout: Layout::default(),
+            values: Vec::new(),
         }
     }
 
     /// Reads a line as it stands in its document, still escaped.
     pub(crate) fn read<'a>(&'a mut self, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
+        self.fields.clear();
+        if self.layout.read(escaped, &mut self.fields).is_some() {
+            return self.fields.record(escaped);
+        }
         if self.read_flat(escaped).is_some() {
+            self.layout.learn(escaped, &self.values);
             return self.fields.record(escaped);
         }
         self.read_any(escaped)
@@ -158,12 +170,14 @@ impl LineReader {
     /// It takes and refuses exactly what [`Self::read_any`] does; the tests hold it to that.
     fn read_flat(&mut self, escaped: &[u8]) -> Option<()> {
         self.fields.clear();
+        self.values.clear();
         let mut at = skip_byte(escaped, blanks(escaped), b'{')?;
         loop {
             let (name, after) = flat_string(escaped, at + blanks(&escaped[at..]))?;
             at = skip_byte(escaped, after + blanks(&escaped[after..]), b':')?;
             at += blanks(&escaped[at..]);
-            let (value, after) = if escaped.get(at) == Some(&b'\\') {
+            let is_scalar = escaped.get(at) != Some(&b'\\');
+            let (value, after) = if !is_scalar {
                 flat_string(escaped, at)?
             } else {
                 let value = Span::new(at, at + json::scalar_length(&escaped[at..]));
@@ -179,6 +193,11 @@ impl LineReader {
             if let Some(name) = name {
                 self.fields.set(name, value, escaped);
             }
+            self.values.push(Value {
+                span: value,
+                is_scalar,
+                name,
+            });
             at = after + blanks(&escaped[after..]);
             match escaped.get(at)? {
                 b',' => at += 1,
@@ -673,12 +692,16 @@ impl Fields {
 
     fn set(&mut self, Name(field, rank): Name, value: Span, line: &[u8]) {
         let slot = &mut self.slots[field as usize];
+        if slot.rank == 0 {
+            *slot = Slot { rank, value };
+            return;
+        }
         let (known, other) = (slot.value.of(line), value.of(line));
         let is_same_name = slot.rank == rank && field != Field::WebSocket;
         let are_present = !is_absent(known) && !is_absent(other);
         if is_same_name || are_present && is_identity(field) {
             self.contradictory |= known != other;
-        } else if slot.rank == 0 || is_absent(known) || (rank < slot.rank && are_present) {
+        } else if is_absent(known) || (rank < slot.rank && are_present) {
             *slot = Slot { rank, value };
         }
     }
@@ -751,16 +774,16 @@ fn is_absent(value: &[u8]) -> bool {
 
 /// A number as text, possibly with a fraction, which is dropped.
 fn number(text: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(text).ok()?;
-    let integer = match text.split_once('.') {
-        Some((integer, fraction)) if fraction.bytes().all(|b| b.is_ascii_digit()) => integer,
-        Some(_) => return None,
-        None => text,
-    };
-    if !integer.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+    let mut value = 0_u64;
+    let mut digits = text.iter();
+    while let Some(&byte) = digits.next() {
+        match byte {
+            b'0'..=b'9' => value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?,
+            b'.' if text[0] != b'.' && digits.all(u8::is_ascii_digit) => return Some(value),
+            _ => return None,
+        }
     }
-    integer.parse().ok()
+    (!text.is_empty()).then_some(value)
 }
 
 /// HTTP APIs do not say whether the epoch is in seconds or in milliseconds. As seconds, 10¹¹ is the
@@ -785,25 +808,26 @@ fn valid_method(method: &[u8]) -> Option<&str> {
 /// A host name that can stand in a `Host` header: labels of letters, digits, `-` and `_`, and
 /// possibly a port.
 fn valid_host(host: &[u8]) -> Option<&str> {
-    let host = str::from_utf8(host).ok()?;
-    let (name, port) = match host.split_once(':') {
-        Some((name, port)) => (name, Some(port)),
-        None => (host, None),
-    };
-    if port.is_some_and(|port| {
-        port.is_empty() || port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit())
-    }) {
-        return None;
+    let mut label = 0;
+    let mut end = host.len();
+    for (at, &byte) in host.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
+            b'.' if label > 0 => label = 0,
+            b':' => {
+                end = at;
+                break;
+            }
+            _ => return None,
+        }
     }
-    let labels = name.strip_suffix('.').unwrap_or(name);
-    let sound = labels.len() <= 253
-        && labels.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        });
-    sound.then_some(host)
+    // A final dot may stand there, and does not count.
+    let is_rooted = label == 0;
+    let length = end - usize::from(is_rooted && end > 0);
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let is_sound = (1..=253).contains(&length) && host.get(end + 1..).is_none_or(is_port);
+    str::from_utf8(host).ok().filter(|_| is_sound)
 }
 
 impl<'a> AccessRecord<'a> {

@@ -438,6 +438,10 @@ fn mutated_lines_never_yield_what_was_not_in_them() {
             // The document's own reader would have ended the line there.
             continue;
         }
+        if round % 2 == 0 {
+            // So that the layout that was learned last is nearly the line's own.
+            let _ = reader.read(&escaped(seeds[round % seeds.len()]));
+        }
         let read = reader.read(&line);
         let oracle = oracle.read_any(&line);
         assert_eq!(read, oracle, "{:?}", String::from_utf8_lossy(&line));

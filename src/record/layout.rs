@@ -1,0 +1,83 @@
+//! What the flat lines of one stage have in common: all but their values.
+//!
+//! A stage writes each line from one template, so that the text between the values, once read, need only
+//! be compared in the next line. That takes a quarter of the time that finding it anew takes
+//! (`bench/README.md`), and says exactly the same: where this text stands between the values, the
+//! line has the names, blanks and separators of the one that was learned.
+
+use super::{Fields, Name, Span};
+use crate::json;
+
+/// The most values, and the most text between them, that are learned: twice what the longest
+/// template of a stage may have. A line with more is read anew each time.
+const MAX_VALUES: usize = 128;
+const MAX_TEXT: usize = 6 * 1024;
+
+/// A value of a flat line.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value {
+    pub(super) span: Span,
+    /// It is a number or a word, without quotes.
+    pub(super) is_scalar: bool,
+    /// The field that its name stands for.
+    pub(super) name: Option<Name>,
+}
+
+/// The line that was learned last.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    /// The text before the first value, between each two, and after the last, one after the other.
+    text: Vec<u8>,
+    /// Of each value the text before it, whether it is a scalar, and its field.
+    values: Vec<(Span, bool, Option<Name>)>,
+}
+
+impl Layout {
+    /// Learns a line from the values that were found in it.
+    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value]) {
+        self.text.clear();
+        self.values.clear();
+        let in_values: usize = values
+            .iter()
+            .map(|value| value.span.of(escaped).len())
+            .sum();
+        if values.len() > MAX_VALUES || escaped.len() - in_values > MAX_TEXT {
+            return;
+        }
+        let mut at = 0;
+        for value in values {
+            let from = self.text.len();
+            self.text.extend_from_slice(&escaped[at..value.span.from]);
+            let before = Span::new(from, self.text.len());
+            self.values.push((before, value.is_scalar, value.name));
+            at = value.span.to;
+        }
+        self.text.extend_from_slice(&escaped[at..]);
+    }
+
+    /// Reads a line that has the same layout. `None`: it has another one, and `fields` are spoilt.
+    pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
+        let mut at = 0;
+        let mut end_of_text = 0;
+        for &(before, is_scalar, name) in &self.values {
+            let before = before.of(&self.text);
+            end_of_text += before.len();
+            let rest = escaped[at..].strip_prefix(before)?;
+            let from = escaped.len() - rest.len();
+            // What ends the value is the beginning of the next text, and is compared with it.
+            at = from
+                + if is_scalar {
+                    let length = json::scalar_length(rest);
+                    json::check_scalar(&rest[..length]).ok()?;
+                    length
+                } else {
+                    json::find_backslash(rest)?
+                };
+            if let Some(name) = name {
+                fields.set(name, Span::new(from, at), escaped);
+            }
+        }
+        let is_known = !self.values.is_empty() && escaped[at..] == self.text[end_of_text..];
+        is_known.then_some(())
+    }
+}
