@@ -170,6 +170,7 @@ pub(crate) fn is_too_long(path: &[u8]) -> bool {
 }
 
 /// Appends a header line.
+#[inline]
 pub(crate) fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -202,6 +203,7 @@ static TARGET: [bool; 256] = {
 
 /// Appends a member of a JSON object with a text, unless there is none. What is not UTF-8 in it
 /// becomes U+FFFD.
+#[inline]
 pub(crate) fn push_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
     if let Some(value) = value {
         push_name(out, name);
@@ -210,6 +212,7 @@ pub(crate) fn push_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
 }
 
 /// Appends a member of a JSON object with a number, unless there is none.
+#[inline]
 pub(crate) fn push_number(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
     if let Some(value) = value {
         push_name(out, name);
@@ -217,6 +220,7 @@ pub(crate) fn push_number(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
     }
 }
 
+#[inline]
 pub(crate) fn push_name(out: &mut Vec<u8>, name: &str) {
     if out.last() != Some(&b'{') {
         out.push(b',');
@@ -227,9 +231,9 @@ pub(crate) fn push_name(out: &mut Vec<u8>, name: &str) {
 }
 
 pub(crate) fn push_json_string(out: &mut Vec<u8>, value: &[u8]) {
-    let is_plain =
-        |byte: &u8| byte.is_ascii() && !byte.is_ascii_control() && !b"\"\\".contains(byte);
-    if value.iter().all(is_plain) {
+    // Without an early end, so that the compiler makes vector instructions of it.
+    let is_plain = |&byte: &u8| (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    if value.iter().fold(true, |all, byte| all & is_plain(byte)) {
         out.push(b'"');
         out.extend_from_slice(value);
         out.push(b'"');
