@@ -409,7 +409,7 @@ impl Feed<'_> {
             record: &record,
             path,
         };
-        if delivery.is_over() {
+        if self.parcel.is_none() && delivery.is_over() {
             self.counts.undelivered += 1;
             return Ok(());
         }

@@ -125,8 +125,8 @@ pub(super) struct Worker<'a> {
     context: &'a Context<'a>,
     slot: &'a mut Slot,
     round: Vec<Message>,
-    /// `batch`: the message that is being sent.
-    message: Vec<u8>,
+    /// `batch`: the head of the message that is being sent.
+    head: Vec<u8>,
     stats: Stats,
     /// The longest wait that an answer has asked for since the last pause.
     retry_after: Option<Duration>,
@@ -143,7 +143,7 @@ impl<'a> Worker<'a> {
             context,
             slot,
             round: Vec::new(),
-            message: Vec::new(),
+            head: Vec::new(),
             stats: Stats::default(),
             retry_after: None,
             random: seed | 1,
@@ -340,7 +340,7 @@ impl<'a> Worker<'a> {
         for at in 0..self.round.len() {
             let message = self.round[at];
             let is_head = !message.is_response && job.parcel.parts[message.part].is_head;
-            let reply = connection.read(is_head, self.answer_until())?;
+            let reply = connection.read(is_head, || self.answer_until())?;
             self.count_answer(&mut sent);
             let state = &mut job.states[message.part];
             self.take_reply(state, message, reply, connection.number);
@@ -348,6 +348,7 @@ impl<'a> Worker<'a> {
                 return Ok(false);
             }
         }
+        connection.mark_used();
         // Bytes that nobody asked for: the next answer would not be the next message's.
         Ok(!connection.has_input())
     }
@@ -499,13 +500,13 @@ impl<'a> Worker<'a> {
         range: Range<usize>,
         connection: &mut Connection,
     ) -> Result<Reply, Failure> {
-        self.message.clear();
-        frame.push_message(&mut self.message, &job.parcel, range);
-        self.stats.bytes += self.message.len() as u64;
         let until = self.answer_until();
-        connection.write(std::iter::once(&self.message[..]), until)?;
+        let pieces = frame.message(&mut self.head, &job.parcel, range);
+        self.stats.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        connection.write(pieces.into_iter(), until)?;
         let mut sent = Instant::now();
-        let reply = connection.read(false, until)?;
+        let reply = connection.read(false, || until)?;
+        connection.mark_used();
         self.count_answer(&mut sent);
         Ok(reply)
     }

@@ -98,24 +98,29 @@ impl Frame {
         out.extend_from_slice(b",\"records\":[");
     }
 
-    /// Appends the whole message for some neighbouring parts of a parcel.
-    pub(crate) fn push_message(&self, out: &mut Vec<u8>, parcel: &Parcel, parts: Range<usize>) {
+    /// The whole message for some neighbouring parts of a parcel, in pieces: the parts stay where
+    /// they are. Its head is written into `head`.
+    pub(crate) fn message<'a>(
+        &self,
+        head: &'a mut Vec<u8>,
+        parcel: &'a Parcel,
+        parts: Range<usize>,
+    ) -> [&'a [u8]; 4] {
         const END: &[u8] = b"]}";
         let parts = &parcel.parts[parts];
         let (Some(begin), Some(first), Some(last)) =
             (parcel.parts.first(), parts.first(), parts.last())
         else {
-            return;
+            return [&[]; 4];
         };
         let begin = &parcel.bytes[..begin.from];
         // The parts stand in the parcel with a comma between each two.
         let records = &parcel.bytes[first.from..last.to];
-        out.extend_from_slice(&self.head);
-        push_decimal(out, (begin.len() + records.len() + END.len()) as u64);
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(begin);
-        out.extend_from_slice(records);
-        out.extend_from_slice(END);
+        head.clear();
+        head.extend_from_slice(&self.head);
+        push_decimal(head, (begin.len() + records.len() + END.len()) as u64);
+        head.extend_from_slice(b"\r\n\r\n");
+        [head, begin, records, END]
     }
 }
 
