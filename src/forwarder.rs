@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::envelope::{self, Envelope, Finish, Header, LogEvent, Message, MessageType};
 use crate::error::{Category, Error};
-use crate::event::{self, Data, Fingerprint};
+use crate::event::{self, Batch, Data, Document, Event, Fingerprint};
 use crate::gzip::{self, Gunzip, Step};
 use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict};
 use crate::record::{LineReader, Skip};
@@ -47,12 +47,23 @@ pub(crate) struct Account {
     pub(crate) counts: Counts,
     pub(crate) outcome: Outcome,
     pub(crate) bytes_inflated: u64,
+    /// Why items of a batch have failed.
+    pub(crate) failures: Vec<Error>,
 }
 
-/// An event that failed.
+/// What an event that has not failed as a whole is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The one document is done.
+    Document,
+    /// All of a batch is done but these items, which are to come again.
+    Batch(Vec<String>),
+}
+
+/// A document that failed.
 #[derive(Debug)]
 struct Past {
-    request_id: String,
+    id: String,
     fingerprint: Fingerprint,
     forwarded: Ordinals,
 }
@@ -103,40 +114,95 @@ impl Forwarder {
     /// # Errors
     ///
     /// Where the event is not sound, where records are left undelivered, and where the Node refused
-    /// all of them. `account` is right in each case.
+    /// all of them. What of that goes for an item of a batch fails that item alone. `account` is
+    /// right in each case.
     pub(crate) fn handle(
         &mut self,
         request_id: &str,
         event: &[u8],
         deadline: Instant,
         account: &mut Account,
-    ) -> Result<(), Error> {
+    ) -> Result<Answer, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         let deadline = deadline - (left / 10).min(LONGEST_MARGIN);
-        let data = event::read(event).map_err(|fault| {
-            let category = match fault {
-                event::Fault::Unsupported(_) => Category::UnsupportedEvent,
-                _ => Category::InvalidEvent,
+        match event::read(event).map_err(unreadable)? {
+            Event::Single(document) => {
+                self.forward(request_id, &document, deadline, account)?;
+                Ok(Answer::Document)
+            }
+            Event::Batch(batch) => Ok(Answer::Batch(
+                self.forward_batch(request_id, &batch, deadline, account),
+            )),
+        }
+    }
+
+    /// Forwards the documents of a batch one after the other, and returns which items failed.
+    fn forward_batch(
+        &mut self,
+        request_id: &str,
+        batch: &Batch<'_>,
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Vec<String> {
+        let mut failed = Vec::new();
+        for item in &batch.items {
+            let result = if Instant::now() < deadline {
+                let document = item.document().map_err(unreadable);
+                document.and_then(|document| self.forward(request_id, &document, deadline, account))
+            } else {
+                let text = "the time of the invocation was over before its turn came";
+                Err(Error::new(
+                    Category::Undelivered,
+                    "read an item of the batch",
+                    text,
+                ))
             };
-            Error::new(category, "read the event", fault)
-        })?;
-        let fingerprint = data.fingerprint();
-        let mut forwarded = self.forwarded_earlier(request_id, fingerprint);
+            if let Err(error) = result {
+                account.failures.push(error);
+                failed.push(item.identifier.to_string());
+                if batch.is_ordered {
+                    break;
+                }
+            }
+        }
+        failed
+    }
+
+    /// Forwards the records of one document.
+    fn forward(
+        &mut self,
+        request_id: &str,
+        document: &Document<'_>,
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Result<(), Error> {
+        let id = document.id.as_deref().unwrap_or(request_id);
+        let fingerprint = document.data.fingerprint();
+        let mut forwarded = self.forwarded_earlier(id, fingerprint);
         let mut header = Header::default();
+        let mut own = Account::default();
         let result = loop {
-            match self.pass(request_id, &data, header, deadline, &mut forwarded, account) {
+            match self.pass(
+                id,
+                &document.data,
+                header,
+                deadline,
+                &mut forwarded,
+                &mut own,
+            ) {
                 Ok(Finish::Done) => break Ok(()),
                 Ok(Finish::SecondPass(known)) => header = known,
                 Err(fault) => break Err(fault),
             }
         };
-        self.has_accepted |= account.counts.forwarded > 0;
+        self.has_accepted |= own.counts.forwarded > 0;
         let result = result
             .map_err(|fault| Error::new(Category::InvalidEvent, fault.stage(), fault))
-            .and_then(|()| verdict(account, self.has_accepted));
+            .and_then(|()| verdict(&own, self.has_accepted));
+        account.add(own);
         if result.is_err() {
             self.remember(Past {
-                request_id: request_id.to_string(),
+                id: id.to_string(),
                 fingerprint,
                 forwarded,
             });
@@ -147,7 +213,7 @@ impl Forwarder {
     /// Reads the document once, and delivers what it holds.
     fn pass(
         &mut self,
-        request_id: &str,
+        id: &str,
         data: &Data<'_>,
         header: Header,
         deadline: Instant,
@@ -168,7 +234,7 @@ impl Forwarder {
             strip_stage: self.strip_stage,
             node_host: &self.node_host,
             own_log_group: self.own_log_group.as_deref(),
-            request_id,
+            document_id: id,
             earlier: &earlier,
             counts: Counts::default(),
             ordinal: 0,
@@ -207,8 +273,8 @@ impl Forwarder {
         finish
     }
 
-    fn forwarded_earlier(&mut self, request_id: &str, fingerprint: Fingerprint) -> Ordinals {
-        let is_it = |past: &Past| past.request_id == request_id && past.fingerprint == fingerprint;
+    fn forwarded_earlier(&mut self, id: &str, fingerprint: Fingerprint) -> Ordinals {
+        let is_it = |past: &Past| past.id == id && past.fingerprint == fingerprint;
         match self.history.iter().position(is_it) {
             Some(at) => self
                 .history
@@ -224,6 +290,27 @@ impl Forwarder {
         }
         self.history.push_back(past);
     }
+}
+
+impl Account {
+    fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.outcome.stats.add(&other.outcome.stats);
+        self.outcome.last_failure = other
+            .outcome
+            .last_failure
+            .or_else(|| self.outcome.last_failure.take());
+        self.bytes_inflated += other.bytes_inflated;
+        self.failures.extend(other.failures);
+    }
+}
+
+fn unreadable(fault: event::Fault) -> Error {
+    let category = match fault {
+        event::Fault::Unsupported(_) => Category::UnsupportedEvent,
+        _ => Category::InvalidEvent,
+    };
+    Error::new(category, "read the event", fault)
 }
 
 /// Drives the document through base64, gzip and JSON, piece by piece.
@@ -338,7 +425,7 @@ struct Feed<'a> {
     strip_stage: bool,
     node_host: &'a NodeHost,
     own_log_group: Option<&'a str>,
-    request_id: &'a str,
+    document_id: &'a str,
     earlier: &'a Ordinals,
     counts: Counts,
     ordinal: usize,
@@ -399,7 +486,7 @@ impl Feed<'_> {
             Some(id) => id,
             // The same in each of Lambda's tries with this event.
             None => {
-                made_up = format!("{}-{ordinal}", self.request_id);
+                made_up = format!("{}-{ordinal}", self.document_id);
                 &made_up
             }
         };

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::config::{self, Config, Level, LogConfig};
 use crate::error::{Category, Error};
-use crate::forwarder::{Account, Forwarder};
-use crate::report::{Log, Report, summary};
+use crate::forwarder::{Account, Answer, Forwarder};
+use crate::report::{Log, Report, batch_item_failures, summary};
 use crate::runtime::{Invocation, Post, RuntimeApi};
 
 /// Runs the function on the environment of this process.
@@ -130,11 +130,15 @@ impl Function<'_> {
             duration: started.elapsed(),
             is_cold_start: self.is_cold_start,
             with_hint,
-            error: result.as_ref().err(),
+            error: result.as_ref().err().or_else(|| account.failures.first()),
+            items_failed: account.failures.len(),
         });
         self.is_cold_start = false;
         self.has_given_hint |= with_hint;
-        result.map(|()| summary(&account.counts))
+        result.map(|answer| match answer {
+            Answer::Document => summary(&account.counts),
+            Answer::Batch(identifiers) => batch_item_failures(&identifiers),
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Runtime API ─> runtime ─> event ──> gzip ───> envelope ─> record ──> wire ────> node ──> report
-//! (long poll)    next()     kind,     inflate,  log events  access-    messages   HTTP(S)  one line for
+//! (long poll)    next()     kinds,    inflate,  log events  access-    messages   HTTP(S)  one line for
 //!                respond()  base64    CRC-32    one by one  log line   in bytes   client   an invocation
 //!                           └──────────────── forwarder: drives them, owns their buffers ─┘
 //!                └──────────────────────── function: the process and its loop ────────────────────────┘

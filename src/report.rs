@@ -49,6 +49,20 @@ impl Counts {
         self.skipped[reason as usize] += 1;
     }
 
+    /// Adds those of another document.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.forwarded += other.forwarded;
+        self.forwarded_earlier += other.forwarded_earlier;
+        for (&status, count) in &other.refused {
+            *self.refused.entry(status).or_default() += count;
+        }
+        for (count, other) in self.skipped.iter_mut().zip(other.skipped) {
+            *count += other;
+        }
+        self.undelivered += other.undelivered;
+    }
+
     pub(crate) fn refused(&self) -> u64 {
         self.refused.values().sum()
     }
@@ -86,7 +100,10 @@ pub(crate) struct Report<'a> {
     pub(crate) is_cold_start: bool,
     /// Whether to say what the log format should be.
     pub(crate) with_hint: bool,
+    /// Why the event, or the first of its items that failed, has failed.
     pub(crate) error: Option<&'a Error>,
+    /// How many items of a batch failed, where it is one and has not failed as a whole.
+    pub(crate) items_failed: usize,
 }
 
 /// Prints lines.
@@ -123,12 +140,22 @@ struct ReportLine<'a> {
     bytes_sent: u64,
     duration_ms: f64,
     cold_start: bool,
+    #[serde(skip_serializing_if = "is_zero")]
+    items_failed: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -229,6 +256,7 @@ impl Log {
             level: level.name(),
             message: match report.error {
                 None => "event forwarded",
+                Some(_) if report.items_failed > 0 => "items of the batch failed",
                 Some(_) => "event failed",
             },
             request_id: report.request_id,
@@ -252,6 +280,7 @@ impl Log {
             bytes_sent: report.bytes_sent,
             duration_ms: milliseconds(report.duration.as_secs_f64()),
             cold_start: report.is_cold_start,
+            items_failed: report.items_failed,
             error_type: report.error.map(Error::error_type),
             error_message: report.error.map(ToString::to_string),
             hint: report.with_hint.then_some(HINT),
@@ -333,6 +362,30 @@ pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
     .expect("numbers into memory always go")
 }
 
+/// What an event source mapping gets to see: the items that are to come again. An empty list means
+/// that the whole batch is done (`aws-wire.md` §4).
+pub(crate) fn batch_item_failures(identifiers: &[String]) -> Vec<u8> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failures<'a> {
+        batch_item_failures: Vec<Failure<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failure<'a> {
+        item_identifier: &'a str,
+    }
+    let failures = identifiers.iter();
+    serde_json::to_vec(&Failures {
+        batch_item_failures: failures
+            .map(|identifier| Failure {
+                item_identifier: identifier,
+            })
+            .collect(),
+    })
+    .expect("text into memory always goes")
+}
+
 /// One write for a line, so that lines never mix.
 fn print(line: &str) {
     let mut line = line.to_string();
@@ -373,6 +426,7 @@ mod tests {
             is_cold_start: true,
             with_hint: counts.asks_for_format(),
             error,
+            items_failed: 0,
         }
     }
 

@@ -46,7 +46,7 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.exchanges += other.exchanges;
         self.retries += other.retries;
         self.bytes += other.bytes;

@@ -201,13 +201,17 @@ fn events_of_other_kinds_are_named() {
     let function = Function::start(&node, &[]);
     for (event, kind) in [
         (
-            r#"{"Records":[{"eventSource":"aws:sqs","body":"{}"}]}"#,
-            "SQS",
+            r#"{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"b"}}}]}"#,
+            "S3",
+        ),
+        (
+            r#"{"Records":[{"EventSource":"aws:sns","Sns":{"MessageId":"m","Message":"{}"}}]}"#,
+            "SNS",
         ),
         (r#"{"deliveryStreamArn":"arn:x","records":[]}"#, "Firehose"),
         (
-            r#"{"version":"1.0","requestPayload":{"awslogs":{"data":""}}}"#,
-            "on-failure destination",
+            r#"{"version":"1.0","requestPayload":{"key1":"value1"}}"#,
+            "another function's failure",
         ),
         (r#"{"key1":"value1"}"#, "no event that is known"),
     ] {

@@ -5,6 +5,7 @@
     reason = "in a test's helper, too, it is an assertion"
 )]
 
+mod batches;
 mod delivery;
 mod demo;
 mod events;

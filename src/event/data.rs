@@ -1,0 +1,120 @@
+//! The compressed document that an event carries, in base64.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Fault;
+
+/// How many characters of base64 are decoded at a time. A multiple of four, so that a piece ends
+/// where a group of four does.
+const PIECE: usize = 16 * 1024;
+
+/// The compressed document of an event, still in base64.
+#[derive(Debug)]
+pub(crate) struct Data<'a>(pub(super) Cow<'a, str>);
+
+/// Tells one document from another: see [`Data::fingerprint`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    length: usize,
+    end: [u8; 16],
+}
+
+impl Data<'_> {
+    /// Decodes the data piece by piece, so that the compressed document never lies in memory
+    /// whole. Stops at the first error.
+    pub(crate) fn decode<E: From<Fault>>(
+        &self,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut decoded = [0; PIECE / 4 * 3];
+        let mut pieces = self.0.as_bytes().chunks(PIECE).enumerate().peekable();
+        while let Some((index, piece)) = pieces.next() {
+            let start = index * PIECE;
+            let length = STANDARD
+                .decode_slice(piece, &mut decoded)
+                .map_err(|error| Fault::Base64 {
+                    offset: start + fault_offset(&error, piece.len()),
+                })?;
+            // Padding is sound at the end of a piece, but only the last one may have it.
+            if pieces.peek().is_some() && length < decoded.len() {
+                return Err(E::from(Fault::Base64 {
+                    offset: start + length / 3 * 4,
+                }));
+            }
+            sink(&decoded[..length])?;
+        }
+        Ok(())
+    }
+
+    /// Something that differs between two documents: the length, and the end of the text, which
+    /// holds the CRC-32 and the length of what is compressed.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut end = [0; 16];
+        let bytes = self.0.as_bytes();
+        let tail = &bytes[bytes.len().saturating_sub(end.len())..];
+        end[..tail.len()].copy_from_slice(tail);
+        Fingerprint {
+            length: bytes.len(),
+            end,
+        }
+    }
+}
+
+fn fault_offset(error: &base64::DecodeSliceError, length: usize) -> usize {
+    use base64::{DecodeError, DecodeSliceError};
+    match error {
+        DecodeSliceError::DecodeError(
+            DecodeError::InvalidByte(offset, _) | DecodeError::InvalidLastSymbol { offset, .. },
+        ) => *offset,
+        _ => length,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(data: &str) -> Result<Vec<u8>, Fault> {
+        let mut out = Vec::new();
+        Data(data.into()).decode(|piece| {
+            out.extend_from_slice(piece);
+            Ok::<(), Fault>(())
+        })?;
+        Ok(out)
+    }
+
+    #[test]
+    fn sound_data_of_any_length() {
+        assert_eq!(decode("aGVsbG8=").unwrap(), b"hello");
+        assert_eq!(decode("").unwrap(), b"");
+        let long: Vec<u8> = (0..40_000_u32).map(|i| (i * 7 % 251) as u8).collect();
+        assert_eq!(decode(&STANDARD.encode(&long)).unwrap(), long);
+    }
+
+    #[test]
+    fn broken_base64_is_located() {
+        for (data, offset) in [
+            ("aGV*bG8=", 3),
+            ("aGVsbG8", 7),
+            ("aGVsbG9=", 6),
+            ("aGVs\nbG8=", 4),
+            ("_-_-", 0),
+        ] {
+            assert_eq!(decode(data), Err(Fault::Base64 { offset }), "{data}");
+        }
+        // Padding before the end is a fault wherever the pieces are cut.
+        for groups in [1, PIECE / 4 - 1, PIECE / 4] {
+            let data = format!("{}aA=={}", "AAAA".repeat(groups - 1), "AAAA".repeat(3));
+            let Err(Fault::Base64 { offset }) = decode(&data) else {
+                panic!("{groups} groups");
+            };
+            assert!(
+                (groups * 4 - 4..=groups * 4).contains(&offset),
+                "{groups} groups: {offset}"
+            );
+        }
+    }
+}

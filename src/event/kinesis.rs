@@ -1,0 +1,25 @@
+//! Records of a Kinesis stream that a log destination, or a subscription, writes to: each one's
+//! data is a compressed document (`aws-wire.md` §2.5).
+
+use serde::Deserialize;
+
+use super::{Content, Item, Text};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record<'a> {
+    #[serde(borrow)]
+    sequence_number: Text<'a>,
+    #[serde(borrow)]
+    data: Text<'a>,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn item(self) -> Item<'a> {
+        let Text(identifier) = self.sequence_number;
+        Item {
+            identifier,
+            content: Content::Record(self.data.0),
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Batches: a queue's messages that bring back what has failed, and records of a Kinesis stream.
+
+use std::collections::BTreeMap;
+
+use cw_resend_lambda::local::event::{Line, document, event_id, gzip, wrap};
+use cw_resend_lambda::local::node::{Fault, StandInNode};
+use serde_json::{Value, json};
+
+use crate::harness::{Function, assert_adds_up, faulty_node, line, node};
+
+/// An event of one line, as a subscription sends it.
+fn subscription(n: u64) -> Value {
+    serde_json::from_slice(&wrap(&compressed("/aws/apigateway/x", n))).unwrap()
+}
+
+fn compressed(log_group: &str, n: u64) -> Vec<u8> {
+    let line = Line::new(n, 1_795_341_600_000, line("GET", &format!("/pets/{n}")));
+    gzip(&document(log_group, "s", &[line]).unwrap()).unwrap()
+}
+
+/// What an on-failure destination writes (`aws-wire.md` §4).
+fn failure(request_id: &str, payload: &Value) -> String {
+    json!({
+        "version": "1.0",
+        "timestamp": "2026-11-22T10:00:00.000Z",
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": payload,
+        "responseContext": {
+            "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled",
+        },
+        "responsePayload": {"errorType": "Function.RecordsUndelivered", "errorMessage": "…"},
+    })
+    .to_string()
+}
+
+/// The n-th message of a queue, as an event source mapping hands it over.
+fn message(n: usize, body: &str, attributes: Value) -> Value {
+    json!({
+        "messageId": format!("m{n}"),
+        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SenderId": "AIDAIENQZJOLO23YVJ4VO"},
+        "messageAttributes": attributes,
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:q",
+        "awsRegion": "us-east-1",
+    })
+}
+
+/// The n-th record of a stream.
+fn record(n: usize, data: &[u8]) -> Value {
+    let wrapped: Value = serde_json::from_slice(&wrap(data)).unwrap();
+    json!({
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "p",
+            "sequenceNumber": format!("4959033827149025660855969253836157109592157598913658{n}"),
+            "data": wrapped["awslogs"]["data"],
+            "approximateArrivalTimestamp": 1_795_341_600.1,
+        },
+        "eventSource": "aws:kinesis",
+        "eventName": "aws:kinesis:record",
+        "eventSourceARN": "arn:aws:kinesis:us-east-1:123456789012:stream/s",
+    })
+}
+
+fn batch(records: &[Value]) -> Vec<u8> {
+    json!({ "Records": records }).to_string().into_bytes()
+}
+
+/// How often the Node has got which line.
+fn got(node: &StandInNode) -> BTreeMap<String, u64> {
+    node.deliveries().into_iter().collect()
+}
+
+fn lines(numbers: impl IntoIterator<Item = u64>) -> BTreeMap<String, u64> {
+    numbers.into_iter().map(|n| (event_id(n), 1)).collect()
+}
+
+fn failures(identifiers: &[&str]) -> Value {
+    let items: Vec<Value> = identifiers
+        .iter()
+        .map(|identifier| json!({ "itemIdentifier": identifier }))
+        .collect();
+    json!({ "batchItemFailures": items })
+}
+
+#[test]
+fn a_queue_gives_back_what_both_kinds_of_it_have_kept() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let attributes = json!({"RequestID": {"stringValue": "r2", "dataType": "String"}});
+    let event = batch(&[
+        message(1, &failure("r1", &subscription(1)), json!({})),
+        message(2, &subscription(2).to_string(), attributes),
+        message(3, &failure("r3", &subscription(3)), json!({})),
+    ]);
+    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+    assert_eq!(result.unwrap(), failures(&[]));
+    assert_eq!(got(&node), lines(1..=3));
+    assert_eq!(report["recordsForwarded"], 3);
+    assert_eq!(report["level"], "INFO");
+    assert!(report.get("itemsFailed").is_none());
+    assert_adds_up(&report);
+}
+
+/// Each fails alone, and the others arrive.
+#[test]
+fn a_message_of_another_shape_is_that_messages_failure() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let nested = String::from_utf8(batch(&[message(9, "{}", json!({}))])).unwrap();
+    let strange = [
+        ("", "Function.EventInvalid"),
+        ("not JSON", "Function.EventInvalid"),
+        ("[]", "Function.EventInvalid"),
+        (r#"{"awslogs":{"data":5}}"#, "Function.EventInvalid"),
+        (r#"{"awslogs":{"data":"*"}}"#, "Function.EventInvalid"),
+        (r#"{"requestPayload":"text"}"#, "Function.EventInvalid"),
+        (
+            r#"{"requestPayload":{"key":1}}"#,
+            "Function.EventUnsupported",
+        ),
+        (r#"{"requestPayload":null}"#, "Function.EventUnsupported"),
+        (
+            r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#,
+            "Function.EventUnsupported",
+        ),
+        (&nested, "Function.EventUnsupported"),
+    ];
+    for (n, (body, error_type)) in (0..).step_by(2).zip(strange) {
+        let event = batch(&[
+            message(1, &failure("r1", &subscription(n)), json!({})),
+            message(2, body, json!({})),
+            message(3, &subscription(n + 1).to_string(), json!(null)),
+        ]);
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+        assert_eq!(result.unwrap(), failures(&["m2"]), "{body}");
+        assert_eq!(report["itemsFailed"], 1);
+        assert_eq!(report["errorType"], error_type, "{body}");
+        assert_eq!(report["level"], "ERROR");
+        assert_adds_up(&report);
+        assert_eq!(got(&node), lines(0..=n + 1));
+    }
+}
+
+/// A queue's next try has another request id, and goes on where the last one ended all the same.
+#[test]
+fn the_next_try_with_a_message_repeats_nothing_that_arrived() {
+    // The Node takes all but one path, until it is told otherwise.
+    let node = faulty_node(|message, nth| {
+        if message.http.target == "/pets/2" && nth < 16 {
+            Fault::status(503)
+        } else {
+            Fault::default()
+        }
+    });
+    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    let event = |n: u64| {
+        let lines: Vec<Line> = (n..n + 2)
+            .map(|n| Line::new(n, 1_795_341_600_000, line("GET", &format!("/pets/{n}"))))
+            .collect();
+        let compressed = gzip(&document("/aws/apigateway/x", "s", &lines).unwrap()).unwrap();
+        serde_json::from_slice(&wrap(&compressed)).unwrap()
+    };
+    let messages = batch(&[
+        message(1, &failure("r1", &event(1)), json!({})),
+        message(2, &failure("r2", &event(3)), json!({})),
+    ]);
+    let (result, report) =
+        function.outcome_of(|| function.begin(&messages, std::time::Duration::from_secs(30)));
+    assert_eq!(result.unwrap(), failures(&["m1"]));
+    assert_eq!(report["recordsUndelivered"], 1);
+    assert_eq!(report["recordsForwarded"], 3);
+    assert_eq!(report["errorType"], "Function.RecordsUndelivered");
+    let mut tries = 0;
+    loop {
+        let again = batch(&[message(1, &failure("r1", &event(1)), json!({}))]);
+        let (result, report) =
+            function.outcome_of(|| function.begin(&again, std::time::Duration::from_secs(30)));
+        assert_eq!(report["recordsForwardedEarlier"], 1);
+        if result.unwrap() == failures(&[]) {
+            break;
+        }
+        tries += 1;
+        assert!(tries < 40, "{report}");
+    }
+    assert_eq!(got(&node), lines(1..=4));
+}
+
+#[test]
+fn a_stream_brings_log_groups_and_control_messages_mixed() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1600110003794,"message":"CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."}]}"#;
+    let event = batch(&[
+        record(0, &compressed("/aws/apigateway/x", 1)),
+        record(1, &gzip(control.as_bytes()).unwrap()),
+        record(2, &compressed("/aws/apigateway/y", 2)),
+    ]);
+    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+    assert_eq!(result.unwrap(), failures(&[]));
+    assert_eq!(got(&node), lines(1..=2));
+    assert_eq!(report["recordsReceived"], 2);
+}
+
+/// A shard comes again from the first record that failed, so that the later ones are left to that.
+#[test]
+fn a_stream_stops_at_the_first_record_that_failed() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let sound = |n| compressed("/aws/apigateway/x", n);
+    let mut corrupt = sound(2);
+    let middle = corrupt.len() / 2;
+    corrupt[middle] ^= 1;
+    let event = batch(&[
+        record(0, &sound(1)),
+        record(1, &corrupt),
+        record(2, &sound(3)),
+    ]);
+    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+    assert_eq!(
+        result.unwrap(),
+        failures(&["49590338271490256608559692538361571095921575989136581"])
+    );
+    assert_eq!(report["itemsFailed"], 1);
+    assert_eq!(report["errorType"], "Function.EventInvalid");
+    assert_eq!(got(&node), lines([1]));
+}
+
+/// The place of a line that has no id of its own is named after the invocation that got it first.
+#[test]
+fn lines_without_an_id_keep_theirs_over_the_queue() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let text = json!({
+        "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
+        "subscriptionFilters": [], "logEvents": [{"message": line("GET", "/pets")}],
+    });
+    let event: Value =
+        serde_json::from_slice(&wrap(&gzip(text.to_string().as_bytes()).unwrap())).unwrap();
+    let attributes = json!({"RequestID": {"stringValue": "first", "dataType": "String"}});
+    for (messages, id) in [
+        (message(1, &failure("first", &event), json!({})), "first-0"),
+        (message(1, &event.to_string(), attributes), "first-0"),
+        (message(1, &event.to_string(), json!({})), "m1-0"),
+    ] {
+        let result = function.invoke(&batch(&[messages]), crate::harness::PATIENCE);
+        assert_eq!(result.unwrap(), failures(&[]));
+        assert!(got(&node).contains_key(id), "{:?}", got(&node));
+    }
+}
