@@ -314,7 +314,7 @@ fn unreadable(fault: event::Fault) -> Error {
 }
 
 /// Drives the document through base64, gzip and JSON, piece by piece.
-fn read_document(
+pub(crate) fn read_document(
     data: &Data<'_>,
     gunzip: &mut Gunzip,
     envelope: &mut Envelope,
@@ -384,7 +384,7 @@ fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
 
 /// Why an event's document can't be read, and at which byte of its stage.
 #[derive(Debug)]
-enum Fault {
+pub(crate) enum Fault {
     Base64(event::Fault),
     Gzip(gzip::Fault, u64),
     Document(envelope::Fault, u64),

@@ -9,6 +9,7 @@
 //!                                         └────────────> summary <──────────────┘
 //! ```
 
+pub mod decode;
 pub mod error;
 pub mod event;
 pub mod http;
