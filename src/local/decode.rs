@@ -1,7 +1,7 @@
 //! Reading an event without sending it anywhere, so that its cost can be measured on its own.
 
 use crate::envelope::{Envelope, Finish, Header, LogEvent, Message};
-use crate::event;
+use crate::event::{self, Document, Event};
 use crate::forwarder::read_document;
 use crate::gzip::Gunzip;
 use crate::local::error::CommandError;
@@ -46,7 +46,10 @@ impl Decoder {
     /// Returns an error where the event is not sound.
     pub fn read(&mut self, payload: &[u8]) -> Result<Sums, CommandError> {
         let failed = |cause| CommandError::with_cause("failed to read the event", cause);
-        let data = event::read(payload).map_err(|fault| failed(fault.to_string()))?;
+        let event = event::read(payload).map_err(|fault| failed(fault.to_string()))?;
+        let Event::Single(Document { data, .. }) = event else {
+            return Err(failed("it is a batch".to_string()));
+        };
         let mut header = Header::default();
         loop {
             let mut sums = Sums::default();
