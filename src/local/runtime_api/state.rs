@@ -72,6 +72,9 @@ pub struct InvokeOptions {
     pub invocation_id: Option<String>,
     /// How the body is framed.
     pub framing: Framing,
+    /// By how many milliseconds the deadline is off: the clock here has jumped by so much, one way
+    /// or the other, since Lambda's was read.
+    pub clock_skew_ms: i64,
 }
 
 /// How the answer to a `/next` goes wrong.
@@ -241,9 +244,11 @@ impl State {
         }
         let event = self.current.as_mut()?;
         let timeout = event.timeout;
+        let skew = i128::from(event.options.clock_skew_ms);
         let deadline_ms = event.deadline_ms.get_or_insert_with(|| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            (now.unwrap_or_default() + timeout).as_millis()
+            let deadline = (now.unwrap_or_default() + timeout).as_millis();
+            deadline.saturating_add_signed(skew)
         });
         let arn = "arn:aws:lambda:us-east-1:123456789012:function:cw-resend:$LATEST";
         let trace = format!("Root=1-5bef4de7-{:024x};Parent=0;Sampled=0", event.sequence);

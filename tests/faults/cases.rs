@@ -1,0 +1,669 @@
+//! The cases, and what Lambda does with each.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use cw_resend_lambda::local::event::event_id;
+use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
+use cw_resend_lambda::local::runtime_api::{InvokeOptions, Outcome};
+use serde_json::{Value, json};
+
+use crate::harness::{Function, PATIENCE, assert_adds_up, event_of, line};
+use crate::peer::{self, RawPeer, switched_node};
+
+/// The lines of an event that are calls, and those that can't be forwarded.
+const CALLS: u64 = 100;
+const OTHERS: u64 = 20;
+
+/// How long an invocation has, unless the case is about that.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The settings of every case: short waits, so that the matrix is through in a minute.
+const SETTINGS: [(&str, &str); 4] = [
+    ("X_NODE_CONNECTIONS", "4"),
+    ("X_NODE_CONNECT_TIMEOUT_MS", "300"),
+    ("X_NODE_TIMEOUT_MS", "400"),
+    ("X_NODE_DOWN_AFTER_MS", "600"),
+];
+
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    cause: Cause,
+    /// What is to come of it, in `resend` and in `batch`.
+    expected: [End; 2],
+}
+
+#[derive(Clone, Copy)]
+enum Cause {
+    /// The Node answers so.
+    Answers(fn(&Message, u64) -> Fault),
+    /// Something else listens there.
+    Peer(fn(&mut TcpStream)),
+    /// Nothing listens there.
+    Refused,
+    Unresolved,
+    Tls(Tls),
+    /// The connections of an earlier event are closed as the next one's first messages arrive.
+    ClosedAtReuse,
+    /// The sandbox stands still in the middle of an event for longer than every timeout.
+    Frozen,
+    /// The time of each try ends before the Node can take all.
+    Deadline,
+    /// The process is killed in the middle of an event, and the next try meets a new one.
+    Killed,
+    /// Some records get through with each try.
+    PartOfEachTry,
+    /// By so many milliseconds, between Lambda's clock and the sandbox's.
+    ClockJump(i64),
+}
+
+#[derive(Clone, Copy)]
+enum Tls {
+    Expired,
+    WrongName,
+    UnknownAuthority,
+}
+
+/// What becomes of the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All arrive.
+    Delivered,
+    /// The event ends in the queue, with what of it arrived and what did not.
+    Queued,
+    /// Some are refused, and the others arrive.
+    SomeRefused,
+}
+
+/// What a case came to.
+pub(crate) struct Counts {
+    lines: u64,
+    distinct: u64,
+    repeated: u64,
+    queued: u64,
+    refused: u64,
+    skipped: u64,
+    redriven: u64,
+}
+
+impl Counts {
+    pub(crate) fn cells(&self) -> [u64; 7] {
+        [
+            self.lines,
+            self.distinct,
+            self.repeated,
+            self.queued,
+            self.refused,
+            self.skipped,
+            self.redriven,
+        ]
+    }
+}
+
+use Cause::{Answers, Peer};
+use End::{Delivered, Queued, SomeRefused};
+
+const fn case(name: &'static str, cause: Cause, end: End) -> Case {
+    Case {
+        name,
+        cause,
+        expected: [end, end],
+    }
+}
+
+fn now_and_then(nth: u64, fault: Fault) -> Fault {
+    if nth.is_multiple_of(7) {
+        fault
+    } else {
+        Fault::none()
+    }
+}
+
+/// For the marked records, always: in a batch, one spoils the others.
+fn for_some(message: &Message, status: u16) -> Fault {
+    let text = String::from_utf8_lossy(&message.http.body);
+    let is_marked = message.http.target.contains("/marked/") || text.contains("/marked/");
+    if is_marked {
+        Fault::status(status)
+    } else {
+        Fault::none()
+    }
+}
+
+pub(crate) static CASES: &[Case] = &[
+    case("none", Answers(|_, _| Fault::none()), Delivered),
+    case("connection refused", Cause::Refused, Queued),
+    case("name not found", Cause::Unresolved, Queued),
+    case(
+        "reset before the answer",
+        Peer(peer::resets_before_the_answer),
+        Queued,
+    ),
+    case(
+        "reset within the answer",
+        Peer(peer::resets_within_the_answer),
+        Queued,
+    ),
+    case("answer byte by byte", Peer(peer::drips), Queued),
+    case("no answer", Peer(peer::is_silent), Queued),
+    case("head without end", Peer(peer::floods), Queued),
+    case(
+        "dropped, now and then",
+        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Drop))),
+        Delivered,
+    ),
+    case(
+        "half an answer, now and then",
+        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Half))),
+        Delivered,
+    ),
+    case(
+        "half an answer, each",
+        Answers(|_, _| Fault::shape(Shape::Half)),
+        Queued,
+    ),
+    case(
+        "garbage, now and then",
+        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Garbage))),
+        Delivered,
+    ),
+    case(
+        "garbage, each",
+        Answers(|_, _| Fault::shape(Shape::Garbage)),
+        Queued,
+    ),
+    case(
+        "closed after the answer, each",
+        Answers(|_, _| Fault::shape(Shape::CloseSilently)),
+        Delivered,
+    ),
+    case(
+        "Connection: close, each",
+        Answers(|_, _| Fault::shape(Shape::Close)),
+        Delivered,
+    ),
+    case(
+        "late answer, now and then",
+        Answers(|_, n| now_and_then(n / 5, Fault::delay(Duration::from_millis(450)))),
+        Delivered,
+    ),
+    case(
+        "103 before each answer",
+        Answers(|_, _| Fault::shape(Shape::Interim)),
+        Delivered,
+    ),
+    case(
+        "chunked answers",
+        Answers(|_, _| Fault::shape(Shape::Chunked).with_body("x".repeat(300))),
+        Delivered,
+    ),
+    case(
+        "301, each",
+        Answers(|_, _| Fault::status(301).with_header("Location", "http://127.0.0.1:1/")),
+        Queued,
+    ),
+    case(
+        "307, each",
+        Answers(|_, _| Fault::status(307).with_header("Location", "http://127.0.0.1:1/")),
+        Queued,
+    ),
+    case(
+        "400 for some",
+        Answers(|m, _| for_some(m, 400)),
+        SomeRefused,
+    ),
+    case("400, each", Answers(|_, _| Fault::status(400)), Queued),
+    case("401, each", Answers(|_, _| Fault::status(401)), Queued),
+    case(
+        "403 for some",
+        Answers(|m, _| for_some(m, 403)),
+        SomeRefused,
+    ),
+    case("403, each", Answers(|_, _| Fault::status(403)), Queued),
+    case("404, each", Answers(|_, _| Fault::status(404)), Queued),
+    case(
+        "408, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(408))),
+        Delivered,
+    ),
+    case(
+        "413 for what is large",
+        Answers(|message, _| match message.kind {
+            Kind::Batch if message.http.body.len() > 4000 => Fault::status(413),
+            _ => Fault::none(),
+        }),
+        Delivered,
+    ),
+    case(
+        "425, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(425))),
+        Delivered,
+    ),
+    case(
+        "429, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(429))),
+        Delivered,
+    ),
+    case(
+        "429 with Retry-After in seconds",
+        Answers(|_, n| now_and_then(n / 3, Fault::status(429).with_header("Retry-After", "1"))),
+        Delivered,
+    ),
+    case(
+        "503 with Retry-After as a date",
+        Answers(|_, n| {
+            now_and_then(
+                n / 3,
+                Fault::status(503).with_header("Retry-After", &in_a_second()),
+            )
+        }),
+        Delivered,
+    ),
+    case(
+        "503 with Retry-After of an hour",
+        Answers(|_, _| Fault::status(503).with_header("Retry-After", "3600")),
+        Queued,
+    ),
+    case(
+        "500, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(500))),
+        Delivered,
+    ),
+    case("500, each", Answers(|_, _| Fault::status(500)), Queued),
+    case(
+        "502, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(502))),
+        Delivered,
+    ),
+    case("503, each", Answers(|_, _| Fault::status(503)), Queued),
+    case(
+        "504, now and then",
+        Answers(|_, n| now_and_then(n, Fault::status(504))),
+        Delivered,
+    ),
+    case("certificate expired", Cause::Tls(Tls::Expired), Queued),
+    case(
+        "certificate of another name",
+        Cause::Tls(Tls::WrongName),
+        Queued,
+    ),
+    case(
+        "certificate of an unknown authority",
+        Cause::Tls(Tls::UnknownAuthority),
+        Queued,
+    ),
+    case("closed exactly at reuse", Cause::ClosedAtReuse, Delivered),
+    case("sandbox frozen within an event", Cause::Frozen, Delivered),
+    Case {
+        name: "deadline within an event",
+        cause: Cause::Deadline,
+        // In `batch` it is one message.
+        expected: [Queued, Delivered],
+    },
+    case("killed within an event", Cause::Killed, Delivered),
+    case("part of each try", Cause::PartOfEachTry, Delivered),
+    case(
+        "clock an hour ahead of Lambda's",
+        Cause::ClockJump(-3_600_000),
+        Queued,
+    ),
+    case(
+        "clock an hour behind Lambda's",
+        Cause::ClockJump(3_600_000),
+        Delivered,
+    ),
+];
+
+/// An HTTP date in a second, rounded up.
+fn in_a_second() -> String {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    // Any day of the week will do for whoever reads it; the date is what counts.
+    let at = now + 2;
+    let (days, seconds) = (at / 86_400, at % 86_400);
+    let (year, month, day) = date(days);
+    let name =
+        ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][usize::try_from(days % 7).unwrap()];
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    format!(
+        "{name}, {day:02} {} {year} {:02}:{:02}:{:02} GMT",
+        months[month],
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// Year, month from zero and day of the month, of so many days after 1970.
+fn date(mut days: u64) -> (u64, usize, u64) {
+    let mut year = 1970;
+    loop {
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let in_year = if is_leap { 366 } else { 365 };
+        if days >= in_year {
+            days -= in_year;
+            year += 1;
+            continue;
+        }
+        let february = if is_leap { 29 } else { 28 };
+        for (month, length) in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+            .into_iter()
+            .enumerate()
+        {
+            if days < length {
+                return (year, month, days + 1);
+            }
+            days -= length;
+        }
+    }
+}
+
+/// The event of every case: calls, a few of them marked, and lines that can't be forwarded.
+fn event() -> Vec<u8> {
+    let calls = (0..CALLS).map(|n| {
+        let kind = if n % 25 == 3 { "marked" } else { "pets" };
+        line("GET", &format!("/prod/{kind}/{n}"))
+    });
+    let others = (0..OTHERS).map(|n| {
+        format!(
+            r#"{{"requestId":"r{n}","eventType":"MESSAGE","connectionId":"c{n}","status":"200"}}"#
+        )
+    });
+    event_of(calls.chain(others))
+}
+
+/// A Node, faulty or not, and what the function has to be told of it.
+struct Setting {
+    /// Where the records are counted; the one that is put right comes there too.
+    node: StandInNode,
+    is_faulty: Arc<AtomicBool>,
+    vars: Vec<(&'static str, String)>,
+    _peer: Option<RawPeer>,
+}
+
+fn set_up(cause: Cause, format: &'static str) -> Setting {
+    let asked = AtomicU64::new(0);
+    let hook = move |message: &Message, nth: u64| match cause {
+        Answers(hook) => hook(message, nth),
+        // Slow enough for something to happen half-way.
+        Cause::Frozen | Cause::Killed => Fault::delay(Duration::from_millis(3)),
+        Cause::Deadline => Fault::delay(Duration::from_millis(120)),
+        Cause::ClosedAtReuse if asked.fetch_add(1, Ordering::SeqCst) < 4 => {
+            Fault::shape(Shape::Drop)
+        }
+        Cause::PartOfEachTry
+            if message.kind == Kind::Batch || asked.fetch_add(1, Ordering::SeqCst) >= 40 =>
+        {
+            Fault::status(503)
+        }
+        _ => Fault::none(),
+    };
+    let (wrap, url, ca) = match cause {
+        Cause::Tls(fault) => {
+            let name = if matches!(fault, Tls::WrongName) {
+                "elsewhere.example"
+            } else {
+                "localhost"
+            };
+            let (wrap, ca) = peer::tls(name, matches!(fault, Tls::Expired));
+            let known = if matches!(fault, Tls::UnknownAuthority) {
+                String::new()
+            } else {
+                ca
+            };
+            (Some(wrap), Some("https://localhost"), known)
+        }
+        _ => (None, None, String::new()),
+    };
+    let (node, is_faulty) = switched_node(hook, wrap);
+    let mut peer = None;
+    let address = match (cause, url) {
+        (_, Some(url)) => format!("{url}:{}", node.address().port()),
+        (Cause::Refused, _) => {
+            // Bound and closed again: nothing else is given this port so soon.
+            let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("http://{}", closed.local_addr().unwrap())
+        }
+        (Cause::Unresolved, _) => "http://node.invalid".to_string(),
+        (Peer(serve), _) => {
+            let started = peer.insert(RawPeer::start(serve));
+            format!("http://{}", started.address())
+        }
+        _ => format!("http://{}", node.address()),
+    };
+    let mut vars: Vec<_> = SETTINGS
+        .map(|(name, value)| (name, value.to_string()))
+        .to_vec();
+    vars.extend([
+        ("X_NODE_URL", address),
+        ("X_NODE_FORMAT", format.to_string()),
+    ]);
+    if !ca.is_empty() {
+        vars.push(("X_NODE_CA_CERT", ca));
+    }
+    Setting {
+        node,
+        is_faulty,
+        vars,
+        _peer: peer,
+    }
+}
+
+fn start(vars: &[(&'static str, String)]) -> Function {
+    let vars: Vec<(&str, &str)> = vars
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Function::start_with(&vars)
+}
+
+/// Waits until the Node has taken so many messages.
+fn wait_for_messages(node: &StandInNode, count: u64) {
+    let until = Instant::now() + PATIENCE;
+    while node.snapshot().arrived() < count {
+        assert!(Instant::now() < until, "the Node gets nothing");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let kill = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {pid}")])
+        .status();
+    assert!(kill.unwrap().success());
+}
+
+/// Gives the function an event as Lambda does: up to three tries with the same id. `None`: done.
+/// Otherwise what the on-failure destination writes. Also the last try's report.
+fn invoke_as_lambda(
+    cause: Cause,
+    setting: &Setting,
+    function: &mut Function,
+    event: &[u8],
+) -> (Option<String>, Value) {
+    const ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+    let mut response = Value::Null;
+    let mut report = Value::Null;
+    for attempt in 0..3 {
+        if matches!(cause, Cause::PartOfEachTry) {
+            // The last try gets everything through; those before have the hook's say.
+            setting.is_faulty.store(attempt < 2, Ordering::SeqCst);
+        }
+        let options = InvokeOptions {
+            request_id: Some(ID.to_string()),
+            clock_skew_ms: match cause {
+                Cause::ClockJump(skew) => skew,
+                _ => 0,
+            },
+            ..InvokeOptions::default()
+        };
+        let timeout = match cause {
+            Cause::Deadline => Duration::from_secs(1),
+            _ => TIMEOUT,
+        };
+        let before = function.lines().len();
+        let messages = setting.node.snapshot().arrived();
+        let invocation = function.api.invoke_with(event, timeout, options);
+        match cause {
+            Cause::Killed if attempt == 0 => {
+                wait_for_messages(&setting.node, messages + 1);
+                signal(function.pid(), "KILL");
+                *function = start(&setting.vars);
+                continue;
+            }
+            Cause::Frozen if attempt == 0 => {
+                wait_for_messages(&setting.node, messages + 1);
+                signal(function.pid(), "STOP");
+                thread::sleep(Duration::from_millis(1500));
+                signal(function.pid(), "CONT");
+            }
+            _ => {}
+        }
+        let outcome = invocation.wait(PATIENCE).expect("a result in time");
+        report = serde_json::from_str(&function.wait_for_line(before)).unwrap();
+        assert_adds_up(&report);
+        match outcome {
+            Outcome::Response(_) => return (None, report),
+            Outcome::Error { body, .. } => response = serde_json::from_slice(&body).unwrap(),
+            Outcome::Gone => panic!("the invocation has outlasted its deadline"),
+        }
+    }
+    let payload: Value = serde_json::from_slice(event).unwrap();
+    let record = json!({
+        "version": "1.0",
+        "timestamp": "2026-11-22T10:00:00.000Z",
+        "requestContext": {
+            "requestId": ID, "condition": "RetriesExhausted", "approximateInvokeCount": 3,
+        },
+        "requestPayload": payload,
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+        "responsePayload": response,
+    });
+    (Some(record.to_string()), report)
+}
+
+pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
+    let setting = set_up(case.cause, format);
+    let mut function = start(&setting.vars);
+    let event = event();
+    let mut warm_up = 0;
+    if matches!(case.cause, Cause::ClosedAtReuse) {
+        // The connections are opened, and cut as soon as they are used again.
+        setting.is_faulty.store(false, Ordering::SeqCst);
+        function
+            .invoke(&event, TIMEOUT)
+            .map_err(|error| format!("warm-up: {error:?}"))?;
+        warm_up = setting.node.snapshot().distinct;
+        setting.is_faulty.store(true, Ordering::SeqCst);
+    }
+    let (queue, report) = invoke_as_lambda(case.cause, &setting, &mut function, &event);
+    let after = setting.node.snapshot();
+    let count = |name: &str| report[name].as_u64().unwrap();
+    let lines = CALLS + OTHERS;
+    let skipped = count("recordsSkipped");
+    let refused = if queue.is_some() {
+        0
+    } else {
+        count("recordsRefused")
+    };
+    // What the queue holds and the Node has not.
+    let queued = if queue.is_some() {
+        lines - skipped - after.distinct
+    } else {
+        0
+    };
+    let mut counts = Counts {
+        lines,
+        distinct: after.distinct,
+        repeated: after.repeated - warm_up.min(after.repeated),
+        queued,
+        refused,
+        skipped,
+        redriven: 0,
+    };
+    let sum = counts.distinct + counts.queued + counts.refused + counts.skipped;
+    // The queue may hold what the Node has: it took it, and the answer was lost.
+    let end = match refused {
+        _ if queue.is_some() => Queued,
+        0 => Delivered,
+        1.. => SomeRefused,
+    };
+    let expected = case.expected[usize::from(format == "batch")];
+    if let Some(message) = queue {
+        counts.redriven = redrive(case.cause, &setting, function, format, &message)?;
+    }
+    if sum != lines {
+        return Err(format!("{lines} lines are {sum}: {report}"));
+    }
+    if end != expected {
+        return Err(format!("expected {expected:?}, found {end:?}: {report}"));
+    }
+    let violations = setting.node.snapshot().violations;
+    if !violations.is_empty() {
+        return Err(format!("the wire's rules were broken: {violations:?}"));
+    }
+    Ok(counts)
+}
+
+/// Lifts the fault, gives the queue's message to the function, and returns how many records have
+/// arrived that had not before. A wrong address is put right by an operator, so that the function
+/// starts anew.
+fn redrive(
+    cause: Cause,
+    setting: &Setting,
+    function: Function,
+    format: &'static str,
+    message: &str,
+) -> Result<u64, String> {
+    setting.is_faulty.store(false, Ordering::SeqCst);
+    let good;
+    let (node, function) = match cause {
+        Cause::Tls(_) => {
+            drop(function);
+            good = set_up(Answers(|_, _| Fault::none()), format);
+            (&good.node, start(&good.vars))
+        }
+        Cause::Refused | Cause::Unresolved | Peer(_) => {
+            drop(function);
+            let mut vars = setting.vars.clone();
+            for (name, value) in &mut vars {
+                if *name == "X_NODE_URL" {
+                    *value = format!("http://{}", setting.node.address());
+                }
+            }
+            (&setting.node, start(&vars))
+        }
+        _ => (&setting.node, function),
+    };
+    let before = setting.node.snapshot().distinct;
+    let batch = json!({"Records": [{
+        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+        "body": message,
+        "eventSource": "aws:sqs",
+    }]});
+    let answer = function.invoke(batch.to_string().as_bytes(), TIMEOUT);
+    if answer != Ok(json!({"batchItemFailures": []})) {
+        return Err(format!("the queue's message: {answer:?}"));
+    }
+    let got: BTreeSet<String> = node.deliveries().into_keys().collect();
+    let earlier: BTreeSet<String> = setting.node.deliveries().into_keys().collect();
+    let missing = (0..CALLS)
+        .map(event_id)
+        .filter(|id| !got.contains(id) && !earlier.contains(id))
+        .count();
+    if missing > 0 {
+        return Err(format!(
+            "{missing} records are still missing after the redrive"
+        ));
+    }
+    Ok(CALLS - before)
+}

@@ -1,0 +1,121 @@
+//! The fault matrix: each way in which the Node, the network or the sandbox can fail, with every
+//! line of an event counted by its id.
+//!
+//! Each case does what Lambda does with an asynchronous event: two more tries with the same id, and
+//! then the on-failure destination. At the end each line is at the Node, or in the queue of
+//! failures, or was counted with the reason why it can't be forwarded:
+//!
+//! `in = distinct at the Node + queued + refused + skipped`
+//!
+//! Then the fault is lifted, and the same function takes the queue's message: everything that was
+//! queued arrives. It ends with a table, and with failure unless every row adds up.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a case that can't be set up is a failed case"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table is what it is run for"
+)]
+
+#[path = "../it/harness.rs"]
+#[allow(dead_code, reason = "the cases need only a part of it")]
+mod harness;
+
+mod cases;
+mod peer;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+
+use cases::{CASES, Case};
+
+/// How many cases run at a time. They mostly wait.
+const AT_A_TIME: usize = 6;
+
+/// What came of a case.
+struct Row {
+    case: &'static str,
+    format: &'static str,
+    cells: Result<cases::Counts, String>,
+}
+
+fn main() -> ExitCode {
+    // With an argument, only the cases whose name has it.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let is_wanted = |case: &Case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w));
+    let jobs: Vec<(&Case, &'static str)> = CASES
+        .iter()
+        .filter(|case| is_wanted(case))
+        .flat_map(|case| ["resend", "batch"].map(|format| (case, format)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let rows: Mutex<Vec<(usize, Row)>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&(case, format)) = jobs.get(at) else {
+                        return;
+                    };
+                    // A failed assertion is the case's failure, and the others go on.
+                    let result = thread::spawn(move || cases::run(case, format)).join();
+                    let cells = result.unwrap_or_else(|_| Err("panicked, see above".to_string()));
+                    let row = Row {
+                        case: case.name,
+                        format,
+                        cells,
+                    };
+                    rows.lock().unwrap().push((at, row));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort_by_key(|(at, _)| *at);
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY).set_header([
+        "fault", "format", "in", "distinct", "repeated", "queued", "refused", "skipped", "redriven",
+    ]);
+    let mut failed = Vec::new();
+    for (
+        _,
+        Row {
+            case,
+            format,
+            cells,
+        },
+    ) in rows
+    {
+        match cells {
+            Ok(counts) => {
+                table.add_row(
+                    [case.to_string(), format.to_string()]
+                        .into_iter()
+                        .chain(counts.cells().map(|count| count.to_string())),
+                );
+            }
+            Err(why) => failed.push(format!("{case}, {format}: {why}")),
+        }
+    }
+    println!("{table}");
+    for line in &failed {
+        eprintln!("FAILED {line}");
+    }
+    println!("{} of {} cases hold", jobs.len() - failed.len(), jobs.len());
+    if failed.is_empty() && !jobs.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
