@@ -1,0 +1,162 @@
+//! Every sample of a run, and what is made of them: rows of a CSV file, and ratios.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::stats::Summary;
+
+/// What a series of samples is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) figure: &'static str,
+    pub(crate) contender: &'static str,
+    pub(crate) scheme: &'static str,
+    pub(crate) records: usize,
+}
+
+impl Key {
+    /// A figure that has to do with no event.
+    pub(crate) fn of(figure: &'static str, contender: &'static str) -> Self {
+        Self::with(figure, contender, "", 0)
+    }
+
+    pub(crate) fn with(
+        figure: &'static str,
+        contender: &'static str,
+        scheme: &'static str,
+        records: usize,
+    ) -> Self {
+        Self {
+            figure,
+            contender,
+            scheme,
+            records,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    unit: &'static str,
+    /// With the round that each sample is from.
+    samples: Vec<(usize, f64)>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    series: BTreeMap<Key, Series>,
+    /// What could not be measured, and why.
+    pub(crate) absent: Vec<(String, String)>,
+}
+
+impl Results {
+    pub(crate) fn add(&mut self, key: Key, unit: &'static str, round: usize, value: f64) {
+        let series = self.series.entry(key).or_default();
+        series.unit = unit;
+        series.samples.push((round, value));
+    }
+
+    pub(crate) fn absent(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.absent.push((what.into(), why.into()));
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Summary> {
+        let series = self.series.get(key)?;
+        let values: Vec<f64> = series.samples.iter().map(|(_, value)| *value).collect();
+        Summary::of(&values)
+    }
+
+    pub(crate) fn median(&self, key: &Key) -> Option<f64> {
+        self.get(key).map(|summary| summary.median)
+    }
+
+    /// One figure as a multiple of another. Each pair of samples is from one round, and so from the
+    /// same moment of the machine.
+    pub(crate) fn ratio(&self, of: &Key, to: &Key) -> Option<Summary> {
+        let (of, to) = (self.series.get(of)?, self.series.get(to)?);
+        let to: BTreeMap<usize, f64> = to.samples.iter().copied().collect();
+        let ratios: Vec<f64> = of
+            .samples
+            .iter()
+            .filter_map(|(round, value)| Some(value / to.get(round)?))
+            .collect();
+        Summary::of(&ratios)
+    }
+
+    /// All rows, in a fixed order.
+    pub(crate) fn csv(&self) -> String {
+        let mut out = String::from(HEAD);
+        for (key, series) in &self.series {
+            let values: Vec<f64> = series.samples.iter().map(|(_, value)| *value).collect();
+            let Some(s) = Summary::of(&values) else {
+                continue;
+            };
+            let _ = writeln!(
+                out,
+                "{},\"{}\",{},{},{},{},{},{},{},{},{}",
+                key.figure,
+                key.contender,
+                key.scheme,
+                key.records,
+                series.unit,
+                short(s.median),
+                short(s.min),
+                short(s.low),
+                short(s.high),
+                short(s.max),
+                s.count
+            );
+        }
+        out
+    }
+}
+
+/// The first line of a file of results.
+pub(crate) const HEAD: &str =
+    "figure,contender,scheme,records,unit,median,min,lower_quartile,upper_quartile,max,samples\n";
+
+/// A number with four digits that mean something.
+pub(crate) fn short(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let digits = 3 - value.abs().log10().floor() as i32;
+    let text = format!("{value:.*}", usize::try_from(digits.max(0)).unwrap_or(0));
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_are_of_one_round() {
+        let mut results = Results::default();
+        let (a, b) = (Key::of("x", "a"), Key::of("x", "b"));
+        for (round, value) in [(0, 1.0), (1, 20.0), (2, 300.0)] {
+            results.add(a.clone(), "s", round, value);
+        }
+        results.add(b.clone(), "s", 1, 10.0);
+        assert_eq!(results.ratio(&a, &b).unwrap().median, 2.0);
+        assert_eq!(results.ratio(&b, &a).unwrap().count, 1);
+        assert_eq!(results.ratio(&a, &Key::of("x", "c")), None);
+    }
+
+    #[test]
+    fn numbers() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0, "1"),
+            (1234.56, "1235"),
+            (123_456.0, "123456"),
+            (0.012_345_6, "0.01235"),
+            (12.300_01, "12.3"),
+        ] {
+            assert_eq!(short(value), text);
+        }
+    }
+}

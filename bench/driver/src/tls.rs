@@ -1,0 +1,53 @@
+//! A certificate authority of the run's own, and the Node's certificate from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::Result;
+
+pub(crate) struct Authority {
+    file: PathBuf,
+    server: Arc<ServerConfig>,
+}
+
+impl Authority {
+    /// Makes one and writes its certificate into a directory, where contenders find it.
+    pub(crate) fn new(directory: &Path) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(["localhost".to_string()])?;
+        // Newer versions of OpenSSL's strict mode, which Python sets, want it.
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &authority)?;
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)?;
+        let file = directory.join("authority.pem");
+        fs::write(&file, authority.pem())?;
+        Ok(Self {
+            file,
+            server: Arc::new(server),
+        })
+    }
+
+    /// The authority's certificate.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The Node's side of TLS.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server)
+    }
+}
