@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// Whoever forwards the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +50,11 @@ impl Who {
             Self::Batch => "batch",
             _ => "resend",
         }
+    }
+
+    /// What it is called where both of ours, which are one program, do the same.
+    pub(crate) fn program(self) -> &'static str {
+        if self.is_ours() { "ours" } else { self.name() }
     }
 
     pub(crate) fn is_ours(self) -> bool {
@@ -129,16 +134,9 @@ impl Contender {
         Ok(command)
     }
 
-    /// Starts it as it is.
-    pub(crate) fn start(&self, variables: &[(&str, String)]) -> io::Result<Child> {
-        self.command(&[], variables)?.spawn()
-    }
-
-    /// The end of what it had to say.
-    pub(crate) fn last_words(&self) -> String {
-        const MOST: usize = 2000;
+    /// What it had to say.
+    pub(crate) fn words(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
-        let from = text.len().saturating_sub(MOST);
-        String::from_utf8_lossy(&text[from..]).trim().to_string()
+        String::from_utf8_lossy(&text).trim().to_string()
     }
 }

@@ -81,8 +81,6 @@ const STATUSES: [(u64, u64); 9] = [
 pub(crate) struct Event {
     pub(crate) records: usize,
     pub(crate) payload: Vec<u8>,
-    /// How long the log document is.
-    pub(crate) inflated: usize,
 }
 
 impl Event {
@@ -102,7 +100,6 @@ impl Event {
         let document = document("/aws/apigateway/shop", "a5d703ebc3a9f1d2", &lines)?;
         Ok(Self {
             records,
-            inflated: document.len(),
             payload: wrap(&gzip(&document)?),
         })
     }

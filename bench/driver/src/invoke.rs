@@ -142,7 +142,7 @@ impl Session {
 
     fn failed(&self, text: &str) -> Error {
         let name = self.contender.who.name();
-        let words = self.contender.last_words();
+        let words = self.contender.words();
         Error::from(format!("{name} failed: {text}\n{words}"))
     }
 }

@@ -1,16 +1,24 @@
 //! Runs the function and its rivals side by side, and writes down what they cost.
 
+mod chart;
+mod check;
+mod compare;
 mod contender;
+mod cost;
 mod data;
 mod decode;
+mod delay;
 mod invoke;
 mod node;
 mod process;
+mod reach;
+mod report;
 mod results;
 mod run;
 mod start;
 mod stats;
 mod tls;
+mod tools;
 
 use std::env;
 use std::process::ExitCode;
@@ -23,7 +31,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match &words[..] {
         ["run", rest @ ..] => run::run(rest),
-        _ => Err(Error::from("expected: run …")),
+        ["compare", before, after] => compare::compare(before, after),
+        _ => Err(Error::from(
+            "expected: run …, or compare BEFORE.csv AFTER.csv",
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,6 +66,11 @@ impl Results {
         Summary::of(&values)
     }
 
+    /// Empty where a figure is a mere number.
+    pub(crate) fn unit(&self, key: &Key) -> &'static str {
+        self.series.get(key).map_or("", |series| series.unit)
+    }
+
     pub(crate) fn median(&self, key: &Key) -> Option<f64> {
         self.get(key).map(|summary| summary.median)
     }

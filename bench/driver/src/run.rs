@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::contender::{Contender, Who};
+use crate::cost::{self, Prices};
 use crate::data::Event;
 use crate::invoke::{self, Effort, Scheme};
-use crate::results::{Key, Results, short};
+use crate::report::{self, Facts};
+use crate::results::{Key, Results};
 use crate::tls::Authority;
-use crate::{Error, Result, decode, start};
+use crate::{Error, Result, check, decode, delay, reach, start, tools};
 
 /// The sizes of events, in records. The last is about what an asynchronous invocation takes.
 pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];
@@ -22,10 +24,13 @@ struct Options {
     out: PathBuf,
     /// Where files go that only the run itself needs.
     work: PathBuf,
+    /// The file of prices.
+    prices: PathBuf,
     /// The programs that were built, by name.
     programs: BTreeMap<String, PathBuf>,
     /// Those that could not be, and why.
     absent: Vec<(String, String)>,
+    facts: Facts,
 }
 
 impl Options {
@@ -34,8 +39,10 @@ impl Options {
             quick: false,
             out: PathBuf::new(),
             work: PathBuf::new(),
+            prices: PathBuf::new(),
             programs: BTreeMap::new(),
             absent: Vec::new(),
+            facts: Vec::new(),
         };
         let mut args = args.iter();
         while let Some(&arg) = args.next() {
@@ -53,6 +60,8 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--out" => options.out = value()?.into(),
                 "--work" => options.work = value()?.into(),
+                "--prices" => options.prices = value()?.into(),
+                "--fact" => options.facts.push(pair(value()?)?),
                 "--use" => {
                     let (name, path) = pair(value()?)?;
                     options.programs.insert(name, path.into());
@@ -69,28 +78,26 @@ impl Options {
     }
 
     fn contenders(&self) -> Vec<Contender> {
+        let contender = |who: Who| self.contender(who, who.key());
+        Who::ALL.into_iter().filter_map(contender).collect()
+    }
+
+    /// A contender by a program of this name, if there is one.
+    fn contender(&self, who: Who, program: &str) -> Option<Contender> {
         let code = self.program("python-code").unwrap_or(Path::new(""));
-        Who::ALL
-            .into_iter()
-            .filter_map(|who| {
-                Some(Contender::new(
-                    who,
-                    self.program(who.key())?,
-                    code,
-                    &self.work,
-                ))
-            })
-            .collect()
+        let path = self.program(program)?;
+        Some(Contender::new(who, path, code, &self.work))
     }
 }
 
 /// How often things are done.
 struct Amounts {
     starts: usize,
-    /// Each start of Python takes as long as a hundred of the others.
+    /// One start of Python takes as long as many of the others.
     starts_of_python: usize,
     decodes: usize,
     rounds: usize,
+    delays: usize,
     sizes: &'static [usize],
     effort: Effort,
 }
@@ -99,10 +106,11 @@ impl Amounts {
     fn new(quick: bool) -> Self {
         if quick {
             Self {
-                starts: 5,
-                starts_of_python: 1,
+                starts: 4,
+                starts_of_python: 2,
                 decodes: 3,
                 rounds: 1,
+                delays: 1,
                 sizes: &SIZES[..2],
                 effort: Effort {
                     time: Duration::from_millis(1),
@@ -112,9 +120,10 @@ impl Amounts {
         } else {
             Self {
                 starts: 200,
-                starts_of_python: 10,
+                starts_of_python: 20,
                 decodes: 60,
                 rounds: 5,
+                delays: 3,
                 sizes: &SIZES,
                 effort: Effort {
                     time: Duration::from_millis(250),
@@ -129,6 +138,7 @@ struct Run {
     options: Options,
     amounts: Amounts,
     contenders: Vec<Contender>,
+    /// By size, the smallest first.
     events: Vec<Event>,
     authority: Authority,
     results: Results,
@@ -138,6 +148,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     let options = Options::read(args)?;
     fs::create_dir_all(&options.work)?;
     fs::create_dir_all(&options.out)?;
+    let prices = Prices::read(&options.prices)?;
     let amounts = Amounts::new(options.quick);
     let events = amounts.sizes.iter().map(|&records| Event::new(records));
     let mut run = Run {
@@ -151,12 +162,17 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for (name, why) in std::mem::take(&mut run.options.absent) {
         run.results.absent(name, why);
     }
+    say("comparing what everybody sends");
+    check::all_send_the_same(&run.contenders, &run.events[1], &run.authority)?;
     run.starts()?;
     run.decoding()?;
     run.invocations()?;
-    fs::write(run.options.out.join("results.csv"), run.results.csv())?;
-    print!("{}", run.results.csv());
-    Ok(())
+    run.delays()?;
+    run.allocations();
+    run.instructions();
+    run.sizes()?;
+    run.costs(&prices);
+    run.write(&prices)
 }
 
 fn say(text: &str) {
@@ -164,56 +180,43 @@ fn say(text: &str) {
 }
 
 impl Run {
+    fn largest(&self) -> &Event {
+        &self.events[self.events.len() - 1]
+    }
+
+    /// One contender for each program.
+    fn programs(&self) -> impl Iterator<Item = &Contender> {
+        self.contenders
+            .iter()
+            .filter(|contender| contender.who != Who::Batch)
+    }
+
     fn starts(&mut self) -> Result<()> {
         say("cold starts");
-        let floor = self.options.program("floor-start");
+        let floor = self.options.program("floor-start").map(Path::to_path_buf);
+        let programs: Vec<Contender> = self.programs().cloned().collect();
         let every = self.amounts.starts / self.amounts.starts_of_python;
         for round in 0..self.amounts.starts {
-            if let Some(floor) = floor {
-                let found = start::floor(floor)?;
-                let key = |figure| Key::of(figure, FLOOR_START);
-                self.results
-                    .add(key("start"), "µs", round, found.seconds * 1e6);
-                self.results.add(
-                    key("start_minor_faults"),
-                    "",
-                    round,
-                    found.faults.minor as f64,
-                );
-                self.results.add(
-                    key("start_major_faults"),
-                    "",
-                    round,
-                    found.faults.major as f64,
-                );
+            if let Some(floor) = &floor {
+                self.add_start(FLOOR_START, round, &start::floor(floor)?);
             }
-            for contender in rotated(&self.contenders, round) {
-                // Both of ours start the same way.
-                if contender.who == Who::Batch
-                    || contender.who == Who::Python && !round.is_multiple_of(every)
-                {
+            for contender in rotated(&programs, round) {
+                if contender.who == Who::Python && !round.is_multiple_of(every) {
                     continue;
                 }
-                let found = start::start(contender)
-                    .map_err(|error| format!("{}: {error}", contender.who.name()))?;
-                let name = contender.who.starts_as();
+                let name = contender.who.program();
+                let found = start::start(contender).map_err(|error| format!("{name}: {error}"))?;
+                self.add_start(name, round, &found);
                 let mut add = |figure, unit, value| {
                     self.results.add(Key::of(figure, name), unit, round, value);
                 };
-                add("start", "µs", found.seconds * 1e6);
-                add("start_cpu", "µs", found.cpu_seconds * 1e6);
-                add("start_minor_faults", "", found.faults.minor as f64);
-                add("start_major_faults", "", found.faults.major as f64);
                 add("start_resident", "KiB", found.memory.resident_kib as f64);
                 add("start_threads", "", found.memory.threads as f64);
             }
         }
         let trace = self.options.work.join("trace");
-        for contender in &self.contenders {
-            if contender.who == Who::Batch {
-                continue;
-            }
-            let name = contender.who.starts_as();
+        for contender in &programs {
+            let name = contender.who.program();
             match start::system_calls(contender, &trace) {
                 Ok(calls) => {
                     let key = Key::of("start_system_calls", name);
@@ -227,9 +230,19 @@ impl Run {
         Ok(())
     }
 
+    fn add_start(&mut self, name: &'static str, round: usize, found: &start::Start) {
+        let mut add = |figure, unit, value| {
+            self.results.add(Key::of(figure, name), unit, round, value);
+        };
+        add("start", "µs", found.seconds * 1e6);
+        add("start_cpu", "µs", found.cpu_seconds * 1e6);
+        add("start_minor_faults", "", found.faults.minor as f64);
+        add("start_major_faults", "", found.faults.major as f64);
+    }
+
     fn decoding(&mut self) -> Result<()> {
         say("decoding and parsing");
-        for (program, contenders) in DECODERS {
+        for (program, names) in DECODERS {
             let Some(path) = self.options.program(program) else {
                 continue;
             };
@@ -238,13 +251,25 @@ impl Run {
                 fs::write(&file, &event.payload)?;
                 let rounds = decode::rounds(path, &file, event.records, self.amounts.decodes)?;
                 for (round, found) in rounds.iter().enumerate() {
-                    let per_record = |seconds: f64| seconds * 1e9 / event.records as f64;
-                    for (name, seconds) in
-                        [(contenders[0], found.ours), (contenders[1], found.floor)]
-                    {
+                    for (name, seconds) in names.into_iter().zip([found.ours, found.floor]) {
                         let key = Key::with("decode_cpu_per_record", name, "", event.records);
-                        self.results.add(key, "ns", round, per_record(seconds));
+                        let value = seconds * 1e9 / event.records as f64;
+                        self.results.add(key, "ns", round, value);
                     }
+                }
+            }
+            let event = self.largest();
+            let records = event.records as f64;
+            let file = self.options.work.join(format!("event-{}", event.records));
+            for (name, which) in names.into_iter().zip(["ours", "floor"]) {
+                match tools::decode_instructions(path, &file, which) {
+                    Ok(count) => {
+                        let key = Key::of("decode_instructions_per_record", name);
+                        self.results.add(key, "", 0, count as f64 / records);
+                    }
+                    Err(error) => self
+                        .results
+                        .absent(format!("instructions of {name}"), error.to_string()),
                 }
             }
         }
@@ -255,10 +280,10 @@ impl Run {
         for round in 0..self.amounts.rounds {
             for event in &self.events {
                 say(&format!(
-                    "round {} of {}: events of {} records",
+                    "events of {}, round {} of {}",
+                    event.records,
                     round + 1,
                     self.amounts.rounds,
-                    event.records
                 ));
                 for scheme in Scheme::ALL {
                     for contender in rotated(&self.contenders, round) {
@@ -283,21 +308,222 @@ impl Run {
         }
         Ok(())
     }
+
+    fn delays(&mut self) -> Result<()> {
+        let event = &self.events[self.events.len() - 1];
+        let authority = &self.authority;
+        let Some(ours) = self.contenders.iter().find(|c| c.who == Who::Resend) else {
+            return Ok(());
+        };
+        let messages = delay::in_order(check::messages(ours, Scheme::Http, event, authority)?);
+        for round in 0..self.amounts.delays {
+            say(&format!(
+                "a slow Node, round {} of {}",
+                round + 1,
+                self.amounts.delays
+            ));
+            let mut add = |name, seconds: f64| {
+                let key = Key::with("delayed_wall", name, "http", event.records);
+                self.results.add(key, "ms", round, seconds * 1e3);
+            };
+            add(
+                ONE_IN_FLIGHT,
+                delay::one_in_flight(&messages, event.records)?,
+            );
+            for contender in rotated(&self.contenders, round) {
+                add(
+                    contender.who.name(),
+                    delay::wall(contender, event, authority)?,
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn allocations(&mut self) {
+        say("allocations");
+        let Some(library) = self.options.program("allocations") else {
+            return;
+        };
+        for who in Who::ALL {
+            let name = who.name();
+            let program = match who {
+                Who::Go => "go-allocations",
+                // The library can't be loaded into a static program, so that this is a dynamic one.
+                Who::Resend | Who::Batch => "ours-dynamic",
+                _ => who.key(),
+            };
+            let Some(contender) = self.options.contender(who, program) else {
+                continue;
+            };
+            for event in &self.events {
+                let records = event.records as f64;
+                let found = tools::allocations(
+                    &contender,
+                    event,
+                    library,
+                    &self.options.work,
+                    &self.authority,
+                );
+                match found {
+                    Ok(found) => {
+                        let mut add = |figure, unit, value| {
+                            let key = Key::with(figure, name, "http", event.records);
+                            self.results.add(key, unit, 0, value);
+                        };
+                        add("allocations_per_record", "", found.calls as f64 / records);
+                        add("allocated_per_record", "B", found.bytes as f64 / records);
+                    }
+                    Err(error) => {
+                        self.results
+                            .absent(format!("allocations of {name}"), error.to_string());
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    fn instructions(&mut self) {
+        for contender in self.contenders.clone() {
+            let name = contender.who.name();
+            if self.options.quick && contender.who != Who::Resend {
+                continue;
+            }
+            say(&format!("instructions of {name}"));
+            if contender.who == Who::Python {
+                self.results.absent(
+                    format!("instructions of {name}"),
+                    "callgrind would take the better part of an hour for them",
+                );
+                continue;
+            }
+            if let Err(error) = self.count_instructions(&contender) {
+                self.results
+                    .absent(format!("instructions of {name}"), error.to_string());
+            }
+        }
+    }
+
+    fn count_instructions(&mut self, contender: &Contender) -> Result<()> {
+        let event = &self.events[self.events.len() - 1];
+        let count = |times| tools::instructions(contender, event, times, &self.authority);
+        let (none, one, two) = (count(0)?, count(1)?, count(2)?);
+        let name = contender.who.name();
+        let key = Key::with("instructions_per_record", name, "http", event.records);
+        let value = two.saturating_sub(one) as f64 / event.records as f64;
+        self.results.add(key, "", 0, value);
+        if contender.who != Who::Batch {
+            let key = Key::of("start_instructions", contender.who.program());
+            self.results.add(key, "", 0, none as f64);
+        }
+        Ok(())
+    }
+
+    fn sizes(&mut self) -> Result<()> {
+        let programs: Vec<Who> = self.programs().map(|contender| contender.who).collect();
+        let mut all: Vec<(&'static str, String, &'static str)> = Vec::new();
+        for who in programs {
+            if who != Who::Python {
+                all.push((who.program(), who.key().to_string(), "program_size"));
+            }
+            all.push((who.program(), format!("{}-zip", who.key()), "zip_size"));
+        }
+        all.push((reach::ZIP_ARM64, "ours-arm64".into(), "program_size"));
+        all.push((reach::ZIP_ARM64, "ours-arm64-zip".into(), "zip_size"));
+        for (name, program, figure) in all {
+            if let Some(path) = self.options.program(&program) {
+                let size = fs::metadata(path)?.len();
+                self.results.add(Key::of(figure, name), "B", 0, size as f64);
+            }
+        }
+        Ok(())
+    }
+
+    fn costs(&mut self, prices: &Prices) {
+        let records = self.largest().records;
+        for who in Who::ALL {
+            let name = who.name();
+            let median = |figure| {
+                self.results
+                    .median(&Key::with(figure, name, "http", records))
+            };
+            let (Some(cpu), Some(wall), Some(peak_kib)) = (
+                median("cpu_per_record"),
+                median("delayed_wall"),
+                median("peak_memory"),
+            ) else {
+                continue;
+            };
+            let records = records as f64;
+            let found = cost::cost(
+                prices,
+                cost::Invocation {
+                    records,
+                    cpu_seconds: cpu * records / 1e6,
+                    wall_seconds: wall / 1e3,
+                    peak_kib,
+                },
+            );
+            let mut add = |figure, unit, value| {
+                self.results.add(Key::of(figure, name), unit, 0, value);
+            };
+            add("cost_memory", "MB", found.memory_mb);
+            add("cost_billed", "ms", found.billed_ms);
+            add("cost_per_million_lines", "$", found.dollars_per_million);
+        }
+    }
+
+    fn write(&self, prices: &Prices) -> Result<()> {
+        let out = &self.options.out;
+        let page = report::page(
+            &self.results,
+            &self.options.facts,
+            prices,
+            self.amounts.sizes,
+        );
+        fs::write(out.join("results.csv"), self.results.csv())?;
+        fs::write(out.join("README.md"), page)?;
+        fs::write(
+            out.join("chart.svg"),
+            report::chart(&self.results, self.amounts.sizes),
+        )?;
+        for (what, why) in &self.results.absent {
+            say(&format!("NOT RUN: {what}, because {why}"));
+        }
+        if self.options.quick {
+            for contender in &self.contenders {
+                println!("{}: works", contender.who.name());
+            }
+            return match self.results.absent.len() {
+                0 => Ok(()),
+                count => Err(format!("{count} could not be run").into()),
+            };
+        }
+        let (table, short_of) = reach::table(&self.results);
+        println!("{table}");
+        println!("{short_of} of these are short of what they should reach.");
+        Ok(())
+    }
 }
 
 /// The name under which the empty program stands.
 pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
 
-/// The programs that compare decoders, and how the two that they hold are called.
-pub(crate) const DECODERS: [(&str, [&str; 2]); 1] =
-    [("floor-decode", ["ours", "floor: libdeflate + sonic-rs"])];
+/// The name under which the slow Node's baseline stands.
+pub(crate) const ONE_IN_FLIGHT: &str = "floor: one connection, one in flight";
 
-impl Who {
-    /// Both of ours are one program.
-    pub(crate) fn starts_as(self) -> &'static str {
-        if self.is_ours() { "ours" } else { self.name() }
-    }
-}
+/// The programs that compare decoders, and how the two that each holds are called.
+pub(crate) const DECODERS: [(&str, [&str; 2]); 2] = [
+    ("floor-decode", ["ours", "floor: libdeflate + sonic-rs"]),
+    (
+        "floor-decode-native",
+        [
+            "ours, for this processor",
+            "floor: libdeflate + sonic-rs, for this processor",
+        ],
+    ),
+];
 
 /// All of them, beginning with another one each time.
 fn rotated<T>(all: &[T], by: usize) -> impl Iterator<Item = &T> {
@@ -346,12 +572,10 @@ fn add_sample(
         "",
         found.traffic.messages as f64 / later,
     );
-    add("first_bytes_sent", "B", found.first_traffic.bytes_in as f64);
     add(
         "first_connections",
         "",
         found.first_traffic.connections as f64,
     );
     add("later_connections", "", found.traffic.connections as f64);
-    let _ = short(0.0);
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
 
 use crate::contender::Contender;
 use crate::process::{Faults, Memory, Process};
@@ -64,8 +64,14 @@ pub(crate) fn floor(program: &Path) -> Result<Start> {
         return Err(format!("the empty program ended with {status}").into());
     }
     let difference = |after: i64, before: i64| u64::try_from(after - before).unwrap_or(0);
+    let cpu = |usage: &Usage| {
+        let times = [usage.user_time(), usage.system_time()];
+        let seconds = times.map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6);
+        seconds.iter().sum::<f64>()
+    };
     Ok(Start {
         seconds,
+        cpu_seconds: cpu(&after) - cpu(&before),
         faults: Faults {
             minor: difference(after.minor_page_faults(), before.minor_page_faults()),
             major: difference(after.major_page_faults(), before.major_page_faults()),
@@ -96,9 +102,7 @@ pub(crate) fn system_calls(contender: &Contender, trace: &Path) -> Result<u64> {
             Ok((socket, _)) => break socket,
             Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
                 if let Some(how) = process.ended() {
-                    return Err(
-                        format!("strace ended with {how}: {}", contender.last_words()).into(),
-                    );
+                    return Err(format!("strace ended with {how}: {}", contender.words()).into());
                 }
                 thread::sleep(Duration::from_millis(1));
             }

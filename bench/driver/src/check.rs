@@ -1,0 +1,112 @@
+//! Whether every contender does the same work: what each of them sends, compared message by message
+//! with what the function itself sends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::contender::{Contender, Who};
+use crate::data::Event;
+use crate::invoke::{Scheme, Session, Setting};
+use crate::tls::Authority;
+use crate::{Error, Result};
+
+/// A message as far as it matters.
+#[derive(Debug, PartialEq)]
+struct Message {
+    line: String,
+    headers: BTreeMap<String, String>,
+    body: Value,
+}
+
+/// Messages by the record's id and by which half of it they are.
+type Messages = BTreeMap<(String, String), Message>;
+
+/// Gives the messages that a contender sends for an event, one after the other for each record.
+pub(crate) fn messages(
+    contender: &Contender,
+    scheme: Scheme,
+    event: &Event,
+    authority: &Authority,
+) -> Result<Vec<Vec<u8>>> {
+    let setting = Setting {
+        keeps: true,
+        ..Setting::default()
+    };
+    let mut session = Session::start(contender, scheme, event.records, &setting, authority)?;
+    session.invoke(event)?;
+    Ok(session.node.take_kept())
+}
+
+/// Fails where one of them sends something else than ours does.
+pub(crate) fn all_send_the_same(
+    contenders: &[Contender],
+    event: &Event,
+    authority: &Authority,
+) -> Result<()> {
+    let Some(ours) = contenders.iter().find(|c| c.who == Who::Resend) else {
+        return Ok(());
+    };
+    let expected = read(&messages(ours, Scheme::Http, event, authority)?)?;
+    for scheme in Scheme::ALL {
+        for contender in contenders {
+            let name = contender.who.name();
+            let found = messages(contender, scheme, event, authority)?;
+            if contender.who == Who::Batch {
+                // It sends the same records in another form; the Node has counted them.
+                continue;
+            }
+            let found = read(&found)?;
+            let ids: BTreeSet<_> = expected.keys().chain(found.keys()).collect();
+            for id in ids {
+                let (expected, found) = (expected.get(id), found.get(id));
+                if expected != found {
+                    return Err(Error::from(format!(
+                        "{name} sends something else:\nexpected {expected:#?}\nfound {found:#?}"
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(messages: &[Vec<u8>]) -> Result<Messages> {
+    let mut all = Messages::new();
+    for bytes in messages {
+        let text = str::from_utf8(bytes)?;
+        let (head, body) = text
+            .split_once("\r\n\r\n")
+            .ok_or("a message without an end")?;
+        let mut lines = head.split("\r\n");
+        let line = lines.next().unwrap_or_default().to_string();
+        let mut headers = BTreeMap::new();
+        for header in lines {
+            let (name, value) = header.split_once(':').ok_or("a header without a colon")?;
+            let name = name.to_ascii_lowercase();
+            if headers.insert(name, value.trim().to_string()).is_some() {
+                return Err(format!("a header twice: {header}").into());
+            }
+        }
+        let mut take = |name: &str| headers.remove(name).ok_or(format!("no {name} in {head}"));
+        let id = (take("x-request-id")?, take("x-wallarm-message")?);
+        // What clients add of their own accord. The length of a body depends on the blanks in it.
+        for name in ["accept", "accept-encoding", "connection", "content-length"] {
+            headers.remove(name);
+        }
+        if id.1 == "response" {
+            headers.remove("user-agent");
+        }
+        let body = match body {
+            "" => Value::Null,
+            body => serde_json::from_str(body)?,
+        };
+        let message = Message {
+            line,
+            headers,
+            body,
+        };
+        all.insert(id, message);
+    }
+    Ok(all)
+}

@@ -1,0 +1,104 @@
+//! What a million log lines cost on Lambda, as far as it can be told from here.
+
+use std::fs;
+use std::path::Path;
+
+use crate::Result;
+
+/// What AWS takes, and what it gives for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Prices {
+    pub(crate) as_of: String,
+    pub(crate) per_gb_second: f64,
+    pub(crate) per_million_requests: f64,
+    pub(crate) least_mb: f64,
+    pub(crate) mb_per_vcpu: f64,
+}
+
+impl Prices {
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| format!("failed to read {}: {error}", file.display()))?;
+        let value = |name: &str| -> Result<&str> {
+            let found = text.lines().find_map(|line| {
+                let (key, value) = line.split_once(' ')?;
+                (key == name).then_some(value.trim())
+            });
+            Ok(found.ok_or_else(|| format!("no {name} in {}", file.display()))?)
+        };
+        let number = |name: &str| -> Result<f64> { Ok(value(name)?.parse()?) };
+        Ok(Self {
+            as_of: value("as-of")?.to_string(),
+            per_gb_second: number("per-gb-second")?,
+            per_million_requests: number("per-million-requests")?,
+            least_mb: number("least-mb")?,
+            mb_per_vcpu: number("mb-per-vcpu")?,
+        })
+    }
+}
+
+/// What an invocation takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Invocation {
+    pub(crate) records: f64,
+    pub(crate) cpu_seconds: f64,
+    /// With a Node that takes its time.
+    pub(crate) wall_seconds: f64,
+    pub(crate) peak_kib: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cost {
+    pub(crate) memory_mb: f64,
+    pub(crate) billed_ms: f64,
+    pub(crate) dollars_per_million: f64,
+}
+
+/// A function gets a share of a virtual CPU that goes with its memory, so that CPU time is billed as
+/// many times over as the share is small. While it waits for the Node it is billed too. Both may
+/// overlap: the longer of the two is the least that can be billed.
+pub(crate) fn cost(prices: &Prices, invocation: Invocation) -> Cost {
+    let memory_mb = (invocation.peak_kib / 1024.0).ceil().max(prices.least_mb);
+    let share = memory_mb / prices.mb_per_vcpu;
+    let seconds = (invocation.cpu_seconds / share).max(invocation.wall_seconds);
+    let billed_ms = (seconds * 1e3).ceil();
+    let each = billed_ms / 1e3 * memory_mb / 1024.0 * prices.per_gb_second
+        + prices.per_million_requests / 1e6;
+    Cost {
+        memory_mb,
+        billed_ms,
+        dollars_per_million: each * 1e6 / invocation.records,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_of_cpu_and_waiting_is_billed() {
+        let prices = Prices {
+            as_of: "2000-01".into(),
+            per_gb_second: 0.01,
+            per_million_requests: 1.0,
+            least_mb: 128.0,
+            mb_per_vcpu: 1280.0,
+        };
+        let invocation = Invocation {
+            records: 1000.0,
+            cpu_seconds: 0.2,
+            wall_seconds: 1.0,
+            peak_kib: 1024.0,
+        };
+        let found = cost(&prices, invocation);
+        assert_eq!((found.memory_mb, found.billed_ms), (128.0, 2000.0));
+        assert!((found.dollars_per_million - 2.501).abs() < 1e-9);
+        let waiting = Invocation {
+            wall_seconds: 3.0,
+            peak_kib: 256.0 * 1024.0,
+            ..invocation
+        };
+        let found = cost(&prices, waiting);
+        assert_eq!((found.memory_mb, found.billed_ms), (256.0, 3000.0));
+    }
+}

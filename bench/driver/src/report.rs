@@ -1,0 +1,492 @@
+//! The results as a page for people, and as a chart.
+
+use std::fmt::Write as _;
+
+use crate::chart::{Bar, Kind, Panel, draw};
+use crate::contender::Who;
+use crate::cost::Prices;
+use crate::invoke::Scheme;
+use crate::reach;
+use crate::results::{Key, Results};
+use crate::run::{DECODERS, FLOOR_START, ONE_IN_FLIGHT, SIZES};
+use crate::stats::Summary;
+
+/// What is known of the machine and of the programs, by name.
+pub(crate) type Facts = Vec<(String, String)>;
+
+const STARTERS: [&str; 5] = ["ours", "Rust, reqwest", "Go", "Python", FLOOR_START];
+
+/// The page.
+pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[usize]) -> String {
+    let mut out = String::from(
+        "# Results\n\n\
+         Written by `bench/run`; `bench/README.md` says what each figure means and what it does not \
+         tell. A value is the median of its samples; in parentheses are the quartiles. A ratio is the \
+         median of the ratios of one round each.\n\n",
+    );
+    for (name, value) in facts {
+        let _ = writeln!(out, "- {name}: {value}");
+    }
+    if sizes == SIZES {
+        let (goals, _) = reach::table(results);
+        let _ = write!(out, "\n## What to reach\n\n{goals}");
+    } else {
+        out.push_str(
+            "\nA quick run: it shows that everybody works, and its figures mean little.\n",
+        );
+    }
+
+    out.push_str("\n## Cold start: from exec to the first `/next`\n\n");
+    out.push_str("Of the empty program it is its whole life.\n\n");
+    out.push_str(&table(
+        results,
+        &[
+            "",
+            "time",
+            "CPU",
+            "minor faults",
+            "major faults",
+            "system calls",
+            "resident",
+            "threads",
+            "instructions",
+        ],
+        &STARTERS,
+        |name| {
+            [
+                "start",
+                "start_cpu",
+                "start_minor_faults",
+                "start_major_faults",
+                "start_system_calls",
+                "start_resident",
+                "start_threads",
+                "start_instructions",
+            ]
+            .map(|figure| Key::of(figure, name))
+            .to_vec()
+        },
+    ));
+
+    out.push_str("\n## Decode and parse: base64, gzip and both layers of JSON\n\n");
+    out.push_str("CPU for each record, by the number of records in the event.\n\n");
+    let decoders: Vec<&str> = DECODERS.iter().flat_map(|(_, names)| *names).collect();
+    out.push_str(&table(
+        results,
+        &headings(sizes, &["instructions, largest"]),
+        &decoders,
+        |name| {
+            let at = |records| Key::with("decode_cpu_per_record", name, "", records);
+            let mut keys: Vec<Key> = sizes.iter().map(|&records| at(records)).collect();
+            keys.push(Key::of("decode_instructions_per_record", name));
+            keys
+        },
+    ));
+
+    for (figure, title, text) in [
+        (
+            "cpu_per_record",
+            "CPU for each record",
+            "Of invocations after the first.",
+        ),
+        (
+            "first_cpu_per_record",
+            "CPU for each record, first invocation",
+            "It makes the connections.",
+        ),
+        (
+            "wall",
+            "Wall time of an invocation",
+            "The stand-ins run on the same cores.",
+        ),
+        (
+            "peak_memory",
+            "Peak memory",
+            "The most that was ever resident.",
+        ),
+    ] {
+        let _ = write!(
+            out,
+            "\n## {title}\n\n{text} By the number of records in the event.\n"
+        );
+        for scheme in Scheme::ALL {
+            let _ = write!(out, "\n`{}`\n\n", scheme.name());
+            out.push_str(&by_size(results, figure, scheme, sizes));
+        }
+    }
+
+    out.push_str("\n## On the wire\n\n");
+    out.push_str("Of the largest event. Bytes are for each record, after the first invocation.\n");
+    let largest = sizes.last().copied().unwrap_or(0);
+    for scheme in Scheme::ALL {
+        let _ = write!(out, "\n`{}`\n\n", scheme.name());
+        out.push_str(&table(
+            results,
+            &[
+                "",
+                "sent",
+                "received",
+                "messages",
+                "connections, first",
+                "connections, later",
+                "threads",
+            ],
+            &Who::ALL.map(Who::name),
+            |name| {
+                [
+                    "bytes_sent_per_record",
+                    "bytes_received_per_record",
+                    "messages_per_record",
+                    "first_connections",
+                    "later_connections",
+                    "threads",
+                ]
+                .map(|figure| Key::with(figure, name, scheme.name(), largest))
+                .to_vec()
+            },
+        ));
+    }
+
+    out.push_str("\n## Allocations and instructions\n\n");
+    out.push_str("For each record, http, the second invocation with an event of this size.\n\n");
+    let mut keys: Vec<(&str, usize)> = sizes
+        .iter()
+        .map(|&records| ("allocations_per_record", records))
+        .collect();
+    keys.push(("allocated_per_record", largest));
+    keys.push(("instructions_per_record", largest));
+    let mut titles: Vec<String> = vec![String::new()];
+    titles.extend(
+        sizes
+            .iter()
+            .map(|records| format!("allocations, {}", grouped(*records))),
+    );
+    titles.push("allocated, largest".into());
+    titles.push("instructions, largest".into());
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    out.push_str(&table(results, &titles, &Who::ALL.map(Who::name), |name| {
+        let key = |&(figure, records)| Key::with(figure, name, "http", records);
+        keys.iter().map(key).collect()
+    }));
+
+    out.push_str("\n## A Node that takes 1 ms for each message\n\n");
+    let _ = write!(
+        out,
+        "Wall time of the first invocation with {} records, http.\n\n",
+        grouped(largest)
+    );
+    let mut names = vec![ONE_IN_FLIGHT];
+    names.extend(Who::ALL.map(Who::name));
+    out.push_str(&table(results, &["", "time"], &names, |name| {
+        vec![Key::with("delayed_wall", name, "http", largest)]
+    }));
+
+    out.push_str("\n## Size\n\n");
+    let sized = ["ours, arm64", "ours", "Rust, reqwest", "Go", "Python"];
+    out.push_str(&table(results, &["", "program", "zip"], &sized, |name| {
+        vec![Key::of("program_size", name), Key::of("zip_size", name)]
+    }));
+    out.push_str(
+        "\nOf Python it is what the user uploads, the function and `urllib3`; AWS brings the \
+         interpreter and `awslambdaric`. The other programs bring everything.\n",
+    );
+
+    out.push_str("\n## Cost\n\n");
+    let _ = write!(
+        out,
+        "Dollars for a million log lines in events of {}: ${} for a GB-second and ${} for a million \
+         requests (us-east-1, arm64, {}), without the free tier. CPU as measured here.\n\n",
+        grouped(largest),
+        prices.per_gb_second,
+        prices.per_million_requests,
+        prices.as_of,
+    );
+    out.push_str(&table(
+        results,
+        &["", "memory", "billed for an event", "a million lines"],
+        &Who::ALL.map(Who::name),
+        |name| {
+            ["cost_memory", "cost_billed", "cost_per_million_lines"]
+                .map(|figure| Key::of(figure, name))
+                .to_vec()
+        },
+    ));
+
+    if !results.absent.is_empty() {
+        out.push_str("\n## Not measured\n\n");
+        for (what, why) in &results.absent {
+            let _ = writeln!(out, "- {what}: {why}");
+        }
+    }
+    out
+}
+
+/// A table with a line for each contender of which anything is known.
+fn table(
+    results: &Results,
+    headings: &[&str],
+    names: &[&'static str],
+    keys: impl Fn(&'static str) -> Vec<Key>,
+) -> String {
+    let mut out = format!("| {} |\n", headings.join(" | "));
+    let _ = writeln!(out, "| --- |{}", " ---: |".repeat(headings.len() - 1));
+    for &name in names {
+        let cells: Vec<Option<String>> = keys(name).iter().map(|key| cell(results, key)).collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        let cells: Vec<String> = cells
+            .into_iter()
+            .map(|cell| cell.unwrap_or_else(|| "-".into()))
+            .collect();
+        let _ = writeln!(out, "| {name} | {} |", cells.join(" | "));
+    }
+    out
+}
+
+/// A figure by the sizes of events, and how it grows.
+fn by_size(results: &Results, figure: &'static str, scheme: Scheme, sizes: &[usize]) -> String {
+    let growth = match sizes {
+        [.., small, _, large] => Some((*small, *large)),
+        _ => None,
+    };
+    let title = growth.map(|(small, large)| format!("{} to {}", grouped(large), grouped(small)));
+    let more: Vec<&str> = title.iter().map(String::as_str).collect();
+    let headings = headings(sizes, &more);
+    let mut out = format!("| {} |\n", headings.join(" | "));
+    let _ = writeln!(out, "| --- |{}", " ---: |".repeat(headings.len() - 1));
+    for who in Who::ALL {
+        let key = |records| Key::with(figure, who.name(), scheme.name(), records);
+        let mut cells: Vec<Option<String>> = sizes
+            .iter()
+            .map(|&records| cell(results, &key(records)))
+            .collect();
+        if cells.iter().all(Option::is_none) {
+            continue;
+        }
+        if let Some((small, large)) = growth {
+            let ratio = results.ratio(&key(large), &key(small));
+            cells.push(ratio.map(|ratio| reach::times(ratio.median)));
+        }
+        let cells: Vec<String> = cells
+            .into_iter()
+            .map(|cell| cell.unwrap_or_else(|| "-".into()))
+            .collect();
+        let _ = writeln!(out, "| {} | {} |", who.name(), cells.join(" | "));
+    }
+    out
+}
+
+fn headings<'a>(sizes: &[usize], more: &[&'a str]) -> Vec<&'a str> {
+    let known = |records: &usize| match records {
+        1 => "1 record",
+        100 => "100",
+        1_000 => "1,000",
+        7_000 => "7,000",
+        _ => "other",
+    };
+    let mut all = vec![""];
+    all.extend(sizes.iter().map(known));
+    all.extend(more);
+    all
+}
+
+/// A figure with its spread, where there is one.
+fn cell(results: &Results, key: &Key) -> Option<String> {
+    let found = results.get(key)?;
+    let unit = results.unit(key);
+    let (median, suffix) = scaled(found.median, unit);
+    if found.count < 3 || found.low == found.high {
+        return Some(format!("{median}{suffix}"));
+    }
+    let factor = factor(found.median, unit);
+    let scale = |value: f64| short3(value * factor);
+    Some(format!(
+        "{median}{suffix} ({}–{})",
+        scale(found.low),
+        scale(found.high)
+    ))
+}
+
+/// A value in a unit in which it is easy to read.
+fn scaled(value: f64, unit: &str) -> (String, String) {
+    let factor = factor(value, unit);
+    let unit = match (unit, factor) {
+        ("ns", f) if f < 1.0 => "µs",
+        ("µs", f) if f < 1.0 => "ms",
+        ("ms", f) if f < 1.0 => "s",
+        ("KiB", f) if f < 1.0 => "MiB",
+        ("B", f) if f < 1.0 => "kB",
+        _ => unit,
+    };
+    if unit == "$" {
+        return (format!("${value:.4}"), String::new());
+    }
+    let suffix = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {unit}")
+    };
+    (short3(value * factor), suffix)
+}
+
+fn factor(value: f64, unit: &str) -> f64 {
+    match unit {
+        "ns" | "µs" | "ms" if value >= 1000.0 => 1e-3,
+        "KiB" if value >= 1024.0 => 1.0 / 1024.0,
+        "B" if value >= 10_000.0 => 1e-3,
+        _ => 1.0,
+    }
+}
+
+/// Three digits that mean something are enough for a page.
+fn short3(value: f64) -> String {
+    if value.abs() >= 1000.0 {
+        return grouped(value.round() as usize);
+    }
+    if value == 0.0 {
+        return "0".into();
+    }
+    let digits = (2 - value.abs().log10().floor() as i32).max(0);
+    let text = format!("{value:.*}", usize::try_from(digits).unwrap_or(0));
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_string()
+    } else {
+        text
+    }
+}
+
+/// Digits in groups of three.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The chart of what matters most.
+pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
+    let largest = sizes.last().copied().unwrap_or(SIZES[3]);
+    let rivals: Vec<(&'static str, Kind)> =
+        [Who::Resend, Who::Batch, Who::Rust, Who::Go, Who::Python]
+            .map(|who| {
+                (
+                    who.name(),
+                    if who.is_ours() {
+                        Kind::Ours
+                    } else {
+                        Kind::Rival
+                    },
+                )
+            })
+            .to_vec();
+    let ours = Who::Resend.name();
+    let mut panels = Vec::new();
+    let mut add = |title: String, base: Key, bars: Vec<(&'static str, Kind, Key)>| {
+        let bars: Vec<Bar> = bars
+            .into_iter()
+            .filter_map(|(label, kind, key)| {
+                let median = results.median(&key)?;
+                let (value, unit) = scaled(median, results.unit(&key));
+                Some(Bar {
+                    label: label.to_string(),
+                    kind,
+                    ratio: results.ratio(&key, &base).filter(is_positive)?,
+                    value: format!("{value}{unit}"),
+                })
+            })
+            .collect();
+        if !bars.is_empty() {
+            panels.push(Panel { title, bars });
+        }
+    };
+    let start = |name| Key::of("start", name);
+    add(
+        "Cold start: from exec to the first /next".into(),
+        start("ours"),
+        STARTERS
+            .iter()
+            .map(|&name| {
+                let kind = match name {
+                    "ours" => Kind::Ours,
+                    FLOOR_START => Kind::Floor,
+                    _ => Kind::Rival,
+                };
+                let label = if name == FLOOR_START {
+                    "empty static binary"
+                } else {
+                    name
+                };
+                (label, kind, start(name))
+            })
+            .collect(),
+    );
+    for (figure, title) in [
+        ("cpu_per_record", "CPU for each record"),
+        ("peak_memory", "Peak memory"),
+    ] {
+        let schemes: &[Scheme] = if figure == "cpu_per_record" {
+            &Scheme::ALL
+        } else {
+            &[Scheme::Http]
+        };
+        for scheme in schemes {
+            let at = |name| Key::with(figure, name, scheme.name(), largest);
+            add(
+                format!("{title}, {}, events of {}", scheme.name(), grouped(largest)),
+                at(ours),
+                rivals
+                    .iter()
+                    .map(|&(name, kind)| (name, kind, at(name)))
+                    .collect(),
+            );
+        }
+    }
+    let cost = |name| Key::of("cost_per_million_lines", name);
+    add(
+        "Cost of a million log lines on Lambda, modelled".into(),
+        cost(ours),
+        rivals
+            .iter()
+            .map(|&(name, kind)| (name, kind, cost(name)))
+            .collect(),
+    );
+    draw(
+        "What forwarding takes, as a multiple of ours (resend)",
+        &panels,
+    )
+}
+
+fn is_positive(ratio: &Summary) -> bool {
+    ratio.min > 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_readable() {
+        let show = |value, unit| {
+            let (value, unit) = scaled(value, unit);
+            format!("{value}{unit}")
+        };
+        for (found, expected) in [
+            (show(0.0, ""), "0"),
+            (show(7.413, "µs"), "7.41 µs"),
+            (show(4792.0, "µs"), "4.79 ms"),
+            (show(5120.0, "KiB"), "5 MiB"),
+            (show(2_315_496.0, "B"), "2,315 kB"),
+            (show(38.0, "B"), "38 B"),
+            (show(0.01234, "$"), "$0.0123"),
+            (show(15_432_100.0, ""), "15,432,100"),
+        ] {
+            assert_eq!(found, expected);
+        }
+    }
+}
