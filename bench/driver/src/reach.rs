@@ -131,7 +131,7 @@ pub(crate) const ZIP_ARM64: &str = "ours, arm64";
 /// The table, as Markdown. Says how many lines are not reached, too.
 pub(crate) fn table(results: &Results) -> (String, usize) {
     let mut out = String::from(
-        "| what | against | to reach | reached: median (least to most) | |\n\
+        "| what | against | to reach | reached: median (quartiles) | |\n\
          | --- | --- | --- | --- | --- |\n",
     );
     let mut short_of = 0;
@@ -147,8 +147,8 @@ pub(crate) fn table(results: &Results) -> (String, usize) {
                 short_of += usize::from(!reached);
                 let mut text = goal.unit.write(found.median);
                 if found.count > 1 {
-                    let (min, max) = (goal.unit.write(found.min), goal.unit.write(found.max));
-                    let _ = write!(text, " ({min} to {max})");
+                    let (low, high) = (goal.unit.write(found.low), goal.unit.write(found.high));
+                    let _ = write!(text, " ({low} to {high})");
                 }
                 (text, if reached { "pass" } else { "**short**" })
             }

@@ -250,7 +250,8 @@ fn by_size(results: &Results, figure: &'static str, scheme: Scheme, sizes: &[usi
         [.., small, _, large] => Some((*small, *large)),
         _ => None,
     };
-    let title = growth.map(|(small, large)| format!("{} to {}", grouped(large), grouped(small)));
+    let title =
+        growth.map(|(small, large)| format!("growth, {} to {}", grouped(small), grouped(large)));
     let more: Vec<&str> = title.iter().map(String::as_str).collect();
     let headings = headings(sizes, &more);
     let mut out = format!("| {} |\n", headings.join(" | "));
@@ -320,7 +321,7 @@ fn scaled(value: f64, unit: &str) -> (String, String) {
         _ => unit,
     };
     if unit == "$" {
-        return (format!("${value:.4}"), String::new());
+        return (format!("${}", short3(value)), String::new());
     }
     let suffix = if unit.is_empty() {
         String::new()

@@ -119,7 +119,7 @@ impl Amounts {
             }
         } else {
             Self {
-                starts: 200,
+                starts: 300,
                 starts_of_python: 20,
                 decodes: 60,
                 rounds: 5,
@@ -399,8 +399,12 @@ impl Run {
                 continue;
             }
             if let Err(error) = self.count_instructions(&contender) {
-                self.results
-                    .absent(format!("instructions of {name}"), error.to_string());
+                let error = error.to_string();
+                let first = error.lines().next().unwrap_or_default();
+                self.results.absent(
+                    format!("instructions of {name}"),
+                    format!("callgrind can't run it: {first}"),
+                );
             }
         }
     }
