@@ -1,0 +1,85 @@
+# On metrics that AWS itself counts: the function's own come out of log lines, which may be lost.
+
+locals {
+  lambda_dimensions = { FunctionName = aws_lambda_function.resend.function_name }
+  queue_dimensions  = { QueueName = aws_sqs_queue.failed.name }
+  alb_dimensions    = { LoadBalancer = aws_lb.node.arn_suffix }
+  target_dimensions = { LoadBalancer = aws_lb.node.arn_suffix, TargetGroup = aws_lb_target_group.node.arn_suffix }
+
+  alarms = merge(
+    {
+      function-errors = {
+        description = "The function fails events: the Node does not take them, or a setting is wrong. Lambda tries again."
+        namespace   = "AWS/Lambda", metric = "Errors", dimensions = local.lambda_dimensions
+        statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+        period      = 300, periods = 2, missing = "notBreaching"
+      }
+      function-throttles = {
+        description = "Lambda holds events back: the concurrency is used up."
+        namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.lambda_dimensions
+        statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+        period      = 300, periods = 3, missing = "notBreaching"
+      }
+      events-dropped = {
+        description = "Lambda dropped events without handing them to the queue: they are lost. The lines are still in the API's log group."
+        namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.lambda_dimensions
+        statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+        period      = 300, periods = 1, missing = "notBreaching"
+      }
+      failed-events = {
+        description = "Events could not be forwarded and wait in the failure queue."
+        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = local.queue_dimensions
+        statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+        period      = 300, periods = 1, missing = "notBreaching"
+      }
+      failed-events-age = {
+        description = "Events have waited in the failure queue for a week; after two they are deleted."
+        namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = local.queue_dimensions
+        statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 604800
+        period      = 3600, periods = 1, missing = "notBreaching"
+      }
+      no-healthy-node = {
+        description = "The load balancer has no Node that answers its health check."
+        namespace   = "AWS/ApplicationELB", metric = "HealthyHostCount", dimensions = local.target_dimensions
+        statistic   = "Maximum", comparison = "LessThanThreshold", threshold = 1
+        period      = 60, periods = 5, missing = "breaching"
+      }
+      node-5xx = {
+        description = "The Node answers with 5xx."
+        namespace   = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = local.target_dimensions
+        statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
+        period      = 300, periods = 2, missing = "notBreaching"
+      }
+      alb-5xx = {
+        description = "The load balancer answers with 5xx by itself: no Node is there, or it answers too late."
+        namespace   = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.alb_dimensions
+        statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
+        period      = 300, periods = 2, missing = "notBreaching"
+      }
+    },
+    { for name in var.enable_redrive ? ["dead-events"] : [] : name => {
+      description = "Events failed again and again, and wait in the queue for what is hopeless."
+      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.dead[0].name }
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
+  )
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${local.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = each.value.comparison
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = each.value.missing
+  alarm_actions       = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
+  ok_actions          = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
+}

@@ -1,0 +1,135 @@
+locals {
+  # The reasons of the function's README: each is a member of `skipped` in its report line.
+  skip_reasons = [
+    "websocket", "executionLog", "unsupportedFormat", "noHost", "noPath", "noMethod",
+    "invalidHost", "invalidMethod", "oversized", "malformed", "ownNode", "ownLogGroup",
+  ]
+
+  resend  = ["functionName", local.function_name]
+  lambda  = ["FunctionName", local.function_name]
+  target  = ["LoadBalancer", aws_lb.node.arn_suffix, "TargetGroup", aws_lb_target_group.node.arn_suffix]
+  service = ["ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.node.name]
+  queues  = concat([aws_sqs_queue.failed.name], aws_sqs_queue.dead[*].name)
+
+  metric_widgets = [
+    {
+      title = "Lines"
+      stat  = "Sum"
+      metrics = [for metric in ["recordsReceived", "recordsForwarded", "recordsRefused", "recordsSkipped", "recordsUndelivered"] :
+        concat(["CwResend", metric], local.resend)
+      ]
+    },
+    {
+      title   = "Retries"
+      stat    = "Sum"
+      metrics = [concat(["CwResend", "retries"], local.resend)]
+    },
+    {
+      title = "Node latency, ms (function), s (load balancer)"
+      stat  = "Average"
+      metrics = [
+        concat(["CwResend", "nodeLatencyMs"], local.resend),
+        concat(["CwResend", "nodeLatencyMs"], local.resend, [{ stat = "p99", label = "nodeLatencyMs p99" }]),
+        concat(["AWS/ApplicationELB", "TargetResponseTime"], local.target, [{ yAxis = "right" }]),
+      ]
+    },
+    {
+      title = "Function"
+      stat  = "Sum"
+      metrics = [for metric in ["Invocations", "Errors", "Throttles", "AsyncEventsDropped", "DestinationDeliveryFailures"] :
+        concat(["AWS/Lambda", metric], local.lambda)
+      ]
+    },
+    {
+      title = "Function duration, ms"
+      stat  = "Average"
+      metrics = [
+        concat(["AWS/Lambda", "Duration"], local.lambda),
+        concat(["AWS/Lambda", "Duration"], local.lambda, [{ stat = "Maximum", label = "Duration maximum" }]),
+      ]
+    },
+    {
+      title = "Failed events"
+      stat  = "Maximum"
+      metrics = concat(
+        [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]],
+        [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue, { yAxis = "right" }]],
+      )
+    },
+    {
+      title = "Load balancer"
+      stat  = "Sum"
+      metrics = [
+        concat(["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"], local.target),
+        ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "LoadBalancer", aws_lb.node.arn_suffix],
+        concat(["AWS/ApplicationELB", "RequestCount"], local.target, [{ yAxis = "right" }]),
+      ]
+    },
+    {
+      title = "Nodes"
+      stat  = "Maximum"
+      metrics = [
+        concat(["AWS/ApplicationELB", "HealthyHostCount"], local.target),
+        concat(["AWS/ApplicationELB", "UnHealthyHostCount"], local.target),
+      ]
+    },
+    {
+      title = "Node CPU and memory, % of what it reserves"
+      stat  = "Average"
+      metrics = [
+        concat(["AWS/ECS", "CPUUtilization"], local.service),
+        concat(["AWS/ECS", "MemoryUtilization"], local.service),
+      ]
+    },
+  ]
+
+  log_widgets = [
+    {
+      title = "Skipped lines by reason"
+      view  = "timeSeries"
+      query = "filter recordsSkipped > 0 | stats ${join(", ", [for reason in local.skip_reasons : "sum(skipped.${reason}) as ${reason}"])} by bin(1h)"
+    },
+    {
+      title = "Latest errors"
+      view  = "table"
+      query = "filter ispresent(errorType) | fields @timestamp, errorType, errorMessage, recordsUndelivered, recordsRefused | sort @timestamp desc | limit 20"
+    },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = local.name
+
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [for index, widget in local.metric_widgets : {
+        type   = "metric"
+        x      = 8 * (index % 3)
+        y      = 6 * floor(index / 3)
+        width  = 8
+        height = 6
+        properties = {
+          title   = widget.title
+          view    = "timeSeries"
+          region  = var.region
+          stat    = widget.stat
+          period  = 300
+          metrics = widget.metrics
+        }
+      }],
+      [for index, widget in local.log_widgets : {
+        type   = "log"
+        x      = 12 * index
+        y      = 18
+        width  = 12
+        height = 6
+        properties = {
+          title  = widget.title
+          view   = widget.view
+          region = var.region
+          query  = "SOURCE '${local.function_group}' | ${widget.query}"
+        }
+      }],
+    )
+  })
+}

@@ -1,0 +1,57 @@
+# HTTPS between the function and the load balancer: a certificate, validated by DNS, and a record.
+# The public zone may well hold an address that is reached only inside the VPC.
+
+data "aws_route53_zone" "node" {
+  count = local.is_https ? 1 : 0
+
+  name         = var.r53_domain_name
+  private_zone = false
+}
+
+resource "aws_acm_certificate" "node" {
+  count = local.is_https ? 1 : 0
+
+  domain_name       = local.fqdn
+  validation_method = "DNS"
+
+  # The listener uses the old one until it has the new one.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_route53_record" "validation" {
+  for_each = {
+    for option in flatten(aws_acm_certificate.node[*].domain_validation_options) : option.domain_name => option
+  }
+
+  zone_id = data.aws_route53_zone.node[0].zone_id
+  name    = each.value.resource_record_name
+  type    = each.value.resource_record_type
+  records = [each.value.resource_record_value]
+  ttl     = 60
+  # The record is the same for each certificate of this name in the account.
+  allow_overwrite = true
+}
+
+resource "aws_acm_certificate_validation" "node" {
+  count = local.is_https ? 1 : 0
+
+  certificate_arn         = aws_acm_certificate.node[0].arn
+  validation_record_fqdns = [for record in aws_route53_record.validation : record.fqdn]
+}
+
+resource "aws_route53_record" "node" {
+  count = local.is_https ? 1 : 0
+
+  zone_id = data.aws_route53_zone.node[0].zone_id
+  name    = local.fqdn
+  type    = "A"
+
+  alias {
+    name    = aws_lb.node.dns_name
+    zone_id = aws_lb.node.zone_id
+    # There is no other record that could be answered instead.
+    evaluate_target_health = false
+  }
+}

@@ -1,0 +1,58 @@
+# Events that the function could not hand over while Lambda tried.
+
+resource "aws_sqs_queue" "failed" {
+  name                       = "${local.name}-failed-events"
+  sqs_managed_sse_enabled    = true
+  message_retention_seconds  = 1209600
+  visibility_timeout_seconds = 6 * var.lambda_timeout
+
+  # At a timeout of a minute, an event is tried again for ten hours until it counts as hopeless.
+  redrive_policy = var.enable_redrive ? jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead[0].arn
+    maxReceiveCount     = 100
+  }) : null
+}
+
+resource "aws_lambda_function_event_invoke_config" "resend" {
+  function_name                = aws_lambda_function.resend.function_name
+  maximum_event_age_in_seconds = var.lambda_maximum_event_age
+  maximum_retry_attempts       = var.lambda_maximum_retry_attempts
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failed.arn
+    }
+  }
+
+  # Lambda checks that the function may write to the queue.
+  depends_on = [aws_iam_role_policy.lambda]
+}
+
+################################################################################
+# Redrive: the function takes failed events again
+################################################################################
+
+resource "aws_sqs_queue" "dead" {
+  count = var.enable_redrive ? 1 : 0
+
+  name                      = "${local.name}-dead-events"
+  sqs_managed_sse_enabled   = true
+  message_retention_seconds = 1209600
+}
+
+resource "aws_lambda_event_source_mapping" "redrive" {
+  count = var.enable_redrive ? 1 : 0
+
+  event_source_arn        = aws_sqs_queue.failed.arn
+  function_name           = aws_lambda_function.resend.arn
+  function_response_types = ["ReportBatchItemFailures"]
+  # Five events of a megabyte still fit into one invocation.
+  batch_size = 5
+
+  # Old events leave the Node its time for new ones.
+  scaling_config {
+    maximum_concurrency = 2
+  }
+
+  depends_on = [aws_iam_role_policy.lambda]
+}

@@ -1,0 +1,134 @@
+data "aws_iam_policy_document" "assume_lambda" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "lambda" {
+  name               = "${local.name}-lambda"
+  description        = "The function that forwards access-log lines"
+  assume_role_policy = data.aws_iam_policy_document.assume_lambda.json
+}
+
+data "aws_iam_policy_document" "lambda" {
+  # Without CreateLogGroup: the group is created here, and is not to come back after a destroy.
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
+  }
+
+  statement {
+    sid       = "FailedEvents"
+    actions   = concat(["sqs:SendMessage"], var.enable_redrive ? ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] : [])
+    resources = [aws_sqs_queue.failed.arn]
+  }
+
+  # Lambda attaches the function to the VPC with these; none of them can be narrowed to a resource.
+  statement {
+    sid = "NetworkInterfaces"
+    actions = [
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSubnets",
+      "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = ["*"]
+  }
+
+  # They are for Lambda, and not for the code that runs in it.
+  statement {
+    sid    = "NotByTheCode"
+    effect = "Deny"
+    actions = [
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSubnets",
+      "ec2:UnassignPrivateIpAddresses",
+    ]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "lambda:SourceFunctionArn"
+      values   = ["${local.arn_prefix}:lambda:${local.arn_region}:function:${local.function_name}"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "lambda" {
+  name   = "function"
+  role   = aws_iam_role.lambda.id
+  policy = data.aws_iam_policy_document.lambda.json
+}
+
+locals {
+  # What is null is left to the function.
+  function_settings = {
+    X_NODE_FORMAT             = var.x_node_format
+    X_NODE_CONNECTIONS        = var.x_node_connections
+    X_NODE_CONNECT_TIMEOUT_MS = var.x_node_connect_timeout_ms
+    X_NODE_TIMEOUT_MS         = var.x_node_timeout_ms
+    X_NODE_DOWN_AFTER_MS      = var.x_node_down_after_ms
+    X_NODE_CA_CERT            = var.x_node_ca_cert
+    X_MAX_INFLATED_BYTES      = var.x_max_inflated_bytes
+    X_STRIP_STAGE             = var.x_strip_stage
+    X_LOG_LEVEL               = var.x_log_level
+  }
+}
+
+resource "aws_lambda_function" "resend" {
+  function_name = local.function_name
+  description   = "Forwards access-log lines of Amazon API Gateway to the Wallarm Native Node"
+  role          = aws_iam_role.lambda.arn
+
+  runtime       = "provided.al2023"
+  architectures = [var.lambda_architecture]
+  handler       = "bootstrap"
+  filename      = local.bootstrap_zip
+  # A missing package is refused by the input checks, in better words.
+  source_code_hash = try(filebase64sha256(local.bootstrap_zip), null)
+
+  memory_size = var.lambda_memory_size
+  timeout     = var.lambda_timeout
+  # -1 is what the provider takes for no limit of its own.
+  reserved_concurrent_executions = var.lambda_reserved_concurrency == null ? -1 : var.lambda_reserved_concurrency
+
+  vpc_config {
+    subnet_ids         = local.private_subnet_ids
+    security_group_ids = [aws_security_group.lambda.id]
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.function.name
+  }
+
+  environment {
+    variables = merge(
+      {
+        X_WALLARM_APPLICATION_ID = var.x_wallarm_application_id
+        X_NODE_URL               = local.node_host
+        X_NODE_SCHEME            = local.node_scheme
+      },
+      { for name, value in local.function_settings : name => value if value != null },
+      nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
+    )
+  }
+
+  # Lambda checks the role's permissions when it creates the function.
+  depends_on = [
+    aws_iam_role_policy.lambda,
+    aws_vpc_security_group_egress_rule.lambda_to_alb,
+    aws_vpc_security_group_ingress_rule.alb_from_lambda,
+  ]
+}

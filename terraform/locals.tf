@@ -1,0 +1,83 @@
+locals {
+  # Known at plan, without a provider for random values: names that are unknown at plan make the
+  # provider fail on the service's capacity provider, and a reader of the plan sees what comes.
+  name_hash = substr(sha1("${data.aws_caller_identity.current.account_id}/${var.region}/${var.name_prefix}"), 0, 6)
+  name      = "${var.name_prefix}-${local.name_hash}"
+
+  # Load balancers and target groups have names of at most 32 characters, without a hyphen last.
+  short_name = "${trimsuffix(substr(var.name_prefix, 0, 24), "-")}-${local.name_hash}"
+
+  function_name  = "wallarm-cw-resend-${local.name}"
+  function_group = "/aws/lambda/${local.function_name}"
+  api_group      = "/aws/apigateway/wallarm-api-discovery-${local.name}"
+  node_group     = "/aws/ecs/native-node/${local.name}"
+
+  tags = merge({ Application = "wallarm-api-discovery", Deployment = var.name_prefix }, var.tags)
+
+  arn_prefix = "arn:${data.aws_partition.current.partition}"
+  arn_region = "${var.region}:${data.aws_caller_identity.current.account_id}"
+
+  # HTTPS needs both names; the check below refuses one alone.
+  is_https = var.r53_domain_name != "" && var.node_dns_name != ""
+  is_fqdn  = var.node_dns_name == var.r53_domain_name || can(regex("\\.${replace(var.r53_domain_name, ".", "\\.")}$", var.node_dns_name))
+  fqdn     = local.is_fqdn ? var.node_dns_name : "${var.node_dns_name}.${var.r53_domain_name}"
+
+  node_scheme = local.is_https ? "https" : "http"
+  node_host   = local.is_https ? local.fqdn : aws_lb.node.dns_name
+
+  node_port   = 5050
+  mesh_port   = 9093
+  health_path = "/wallarm-external-health"
+
+  bootstrap_zip = var.bootstrap_zip != "" ? var.bootstrap_zip : "${path.module}/../bootstrap/dist/${var.lambda_architecture}/bootstrap.zip"
+
+  # The one line that the API's stage has to log. The README of the function has the same.
+  access_log_fields = [
+    ["requestId", "requestId"],
+    ["httpMethod", "httpMethod"],
+    ["path", "path"],
+    ["protocol", "protocol"],
+    ["status", "status"],
+    ["responseLength", "responseLength"],
+    ["requestTime", "requestTime"],
+    ["requestTimeEpoch", "requestTimeEpoch"],
+    ["responseLatency", "responseLatency"],
+    ["integrationLatency", "integrationLatency"],
+    ["integrationStatus", "integrationStatus"],
+    ["errorMessage", "error.message"],
+    ["stage", "stage"],
+    ["domainName", "domainName"],
+    ["sourceIp", "identity.sourceIp"],
+    ["userAgent", "identity.userAgent"],
+  ]
+  access_log_format = "{ ${join(", ", [for field in local.access_log_fields : "\"${field[0]}\": \"$context.${field[1]}\""])} }"
+
+  console_url = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}"
+}
+
+# A variable's validation sees that variable alone before Terraform 1.9. What concerns several goes
+# through the variables of a module that has nothing else.
+module "input_checks" {
+  source = "./modules/input_checks"
+
+  token = {
+    given  = nonsensitive(var.wallarm_api_token != "")
+    secret = var.wallarm_api_token_secret_arn != ""
+  }
+  dns = {
+    domain = var.r53_domain_name
+    name   = var.node_dns_name
+  }
+  network = {
+    vpc_id  = var.vpc_id
+    subnets = length(distinct(var.private_subnet_ids))
+  }
+  package = {
+    path   = local.bootstrap_zip
+    exists = fileexists(local.bootstrap_zip)
+  }
+  log_group = {
+    name = var.api_gateway_log_group_name
+    own  = local.api_group
+  }
+}

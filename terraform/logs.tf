@@ -1,0 +1,106 @@
+locals {
+  create_api_group = var.api_gateway_log_group_name == ""
+
+  existing_groups = setunion(
+    local.create_api_group ? [] : [var.api_gateway_log_group_name],
+    var.additional_log_group_names,
+  )
+
+  # Name to ARN, of all groups whose lines are forwarded. Versions of the provider differ in whether
+  # an ARN ends with `:*`.
+  log_groups = merge(
+    { for group in aws_cloudwatch_log_group.api : group.name => trimsuffix(group.arn, ":*") },
+    { for name, group in data.aws_cloudwatch_log_group.existing : name => trimsuffix(group.arn, ":*") },
+  )
+
+  api_group_name = local.create_api_group ? local.api_group : var.api_gateway_log_group_name
+}
+
+resource "aws_cloudwatch_log_group" "api" {
+  count = local.create_api_group ? 1 : 0
+
+  name              = local.api_group
+  retention_in_days = var.log_retention_days
+}
+
+# A group that is only read can't be destroyed from here.
+data "aws_cloudwatch_log_group" "existing" {
+  for_each = local.existing_groups
+
+  name = each.value
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  name              = local.function_group
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_cloudwatch_log_group" "node" {
+  name              = local.node_group
+  retention_in_days = var.log_retention_days
+}
+
+# CloudWatch Logs tries the permission when a filter is put. It calls in the name of the group's
+# streams: an ARN without `:*` matches none of them.
+resource "aws_lambda_permission" "logs" {
+  for_each = local.log_groups
+
+  statement_id   = "Logs-${substr(sha1(each.key), 0, 12)}"
+  action         = "lambda:InvokeFunction"
+  function_name  = aws_lambda_function.resend.function_name
+  principal      = "logs.${var.region}.amazonaws.com"
+  source_arn     = "${each.value}:*"
+  source_account = data.aws_caller_identity.current.account_id
+}
+
+# A group takes two filters at most.
+resource "aws_cloudwatch_log_subscription_filter" "resend" {
+  for_each = local.log_groups
+
+  name            = local.function_name
+  log_group_name  = each.key
+  filter_pattern  = var.subscription_filter_pattern
+  destination_arn = aws_lambda_function.resend.arn
+
+  # Events that fail before the queue is there would be lost.
+  depends_on = [aws_lambda_permission.logs, aws_lambda_function_event_invoke_config.resend]
+}
+
+################################################################################
+# The role that API Gateway writes logs of REST and WebSocket APIs with
+################################################################################
+
+data "aws_iam_policy_document" "assume_api_gateway" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["apigateway.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "api_gateway" {
+  count = var.manage_api_gateway_account ? 1 : 0
+
+  name               = "${local.name}-apigateway"
+  description        = "Logs of all REST and WebSocket APIs of this account in this region"
+  assume_role_policy = data.aws_iam_policy_document.assume_api_gateway.json
+}
+
+resource "aws_iam_role_policy_attachment" "api_gateway" {
+  count = var.manage_api_gateway_account ? 1 : 0
+
+  role       = aws_iam_role.api_gateway[0].name
+  policy_arn = "${local.arn_prefix}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+}
+
+resource "aws_api_gateway_account" "this" {
+  count = var.manage_api_gateway_account ? 1 : 0
+
+  cloudwatch_role_arn = aws_iam_role.api_gateway[0].arn
+
+  # API Gateway tries the role when it is set.
+  depends_on = [aws_iam_role_policy_attachment.api_gateway]
+}

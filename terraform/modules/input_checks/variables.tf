@@ -1,0 +1,59 @@
+variable "token" {
+  description = "Whether the token is given in clear, and whether it is given as a secret's ARN."
+  type        = object({ given = bool, secret = bool })
+
+  validation {
+    condition     = var.token.given || var.token.secret
+    error_message = "The token is missing: set wallarm_api_token, or wallarm_api_token_secret_arn to the ARN of the secret that holds it."
+  }
+
+  validation {
+    condition     = !(var.token.given && var.token.secret)
+    error_message = "The token is given twice: with wallarm_api_token_secret_arn, set wallarm_api_token to \"\"."
+  }
+}
+
+variable "dns" {
+  description = "The Route 53 zone and the Node's name in it."
+  type        = object({ domain = string, name = string })
+
+  validation {
+    condition     = (var.dns.domain == "") == (var.dns.name == "")
+    error_message = "Only one of r53_domain_name and node_dns_name is set: set both for HTTPS with a certificate and a DNS record, or neither for HTTP inside the VPC."
+  }
+}
+
+variable "network" {
+  description = "The existing VPC, and how many of its subnets are given."
+  type        = object({ vpc_id = string, subnets = number })
+
+  validation {
+    condition     = (var.network.vpc_id == "") == (var.network.subnets == 0)
+    error_message = "Only one of vpc_id and private_subnet_ids is set: set both to use an existing VPC, or neither to have one created."
+  }
+
+  validation {
+    condition     = var.network.subnets != 1
+    error_message = "The list private_subnet_ids has one subnet alone: a load balancer needs two, in different zones."
+  }
+}
+
+variable "package" {
+  description = "The function's package, and whether the file exists."
+  type        = object({ path = string, exists = bool })
+
+  validation {
+    condition     = var.package.exists
+    error_message = "The function's package is missing: build it with the command bootstrap/build in the repository's root, or set bootstrap_zip to the path of a bootstrap.zip."
+  }
+}
+
+variable "log_group" {
+  description = "The existing log group, and the name of the one that is created where there is none."
+  type        = object({ name = string, own = string })
+
+  validation {
+    condition     = var.log_group.name != var.log_group.own
+    error_message = "The value of api_gateway_log_group_name is the log group that this configuration creates by itself: leave it empty, or the group would be destroyed with its lines."
+  }
+}

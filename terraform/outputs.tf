@@ -1,0 +1,44 @@
+output "api_gateway_log_group_arn" {
+  description = "ARN for the stage's access log destination."
+  value       = local.log_groups[local.api_group_name]
+}
+
+output "api_gateway_log_group" {
+  description = "Console page of the log group with the API's access logs."
+  value       = "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.api_group_name), "%", "$25")}"
+}
+
+output "access_log_format" {
+  description = "Access-log format to paste into the stage, the same for REST and HTTP APIs."
+  value       = local.access_log_format
+}
+
+output "node_log_group" {
+  description = "Console page of the Node's log group."
+  value       = "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.node_group), "%", "$25")}"
+}
+
+output "node_url" {
+  description = "Address at which the function reaches the Node, inside the VPC."
+  value       = "${local.node_scheme}://${local.node_host}"
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = aws_lambda_function.resend.function_name
+}
+
+output "function_log_group" {
+  description = "Console page of the function's log group."
+  value       = "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.function_group), "%", "$25")}"
+}
+
+output "failure_queue_url" {
+  description = "URL of the queue with events that could not be forwarded."
+  value       = aws_sqs_queue.failed.url
+}
+
+output "dashboard_url" {
+  description = "Console page of the dashboard."
+  value       = "${local.console_url}#dashboards/dashboard/${aws_cloudwatch_dashboard.this.dashboard_name}"
+}

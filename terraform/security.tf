@@ -1,0 +1,110 @@
+# Who may speak to whom: the function to the load balancer, the load balancer to the Node, the Nodes
+# to each other. DNS goes to the VPC's resolver, which security groups do not filter.
+
+locals {
+  listener_port = local.is_https ? 443 : 80
+}
+
+resource "aws_security_group" "lambda" {
+  name        = "${local.name}-lambda"
+  description = "The function that forwards access-log lines"
+  vpc_id      = local.vpc_id
+
+  tags = { Name = "${local.name}-lambda" }
+}
+
+resource "aws_security_group" "alb" {
+  name        = "${local.name}-alb"
+  description = "The load balancer in front of the Node"
+  vpc_id      = local.vpc_id
+
+  tags = { Name = "${local.name}-alb" }
+}
+
+resource "aws_security_group" "node" {
+  name        = "${local.name}-node"
+  description = "The Wallarm Native Node"
+  vpc_id      = local.vpc_id
+
+  tags = { Name = "${local.name}-node" }
+}
+
+resource "aws_security_group" "instance" {
+  name        = "${local.name}-instance"
+  description = "The instances that the Node runs on"
+  vpc_id      = local.vpc_id
+
+  tags = { Name = "${local.name}-instance" }
+}
+
+resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
+  security_group_id            = aws_security_group.lambda.id
+  referenced_security_group_id = aws_security_group.alb.id
+  description                  = "Calls to the Node, and nothing else"
+  ip_protocol                  = "tcp"
+  from_port                    = local.listener_port
+  to_port                      = local.listener_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
+  security_group_id            = aws_security_group.alb.id
+  referenced_security_group_id = aws_security_group.lambda.id
+  description                  = "Calls from the function"
+  ip_protocol                  = "tcp"
+  from_port                    = local.listener_port
+  to_port                      = local.listener_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "alb_to_node" {
+  security_group_id            = aws_security_group.alb.id
+  referenced_security_group_id = aws_security_group.node.id
+  description                  = "Calls and health checks to the Node"
+  ip_protocol                  = "tcp"
+  from_port                    = local.node_port
+  to_port                      = local.node_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_from_alb" {
+  security_group_id            = aws_security_group.node.id
+  referenced_security_group_id = aws_security_group.alb.id
+  description                  = "Calls and health checks from the load balancer"
+  ip_protocol                  = "tcp"
+  from_port                    = local.node_port
+  to_port                      = local.node_port
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_mesh" {
+  security_group_id            = aws_security_group.node.id
+  referenced_security_group_id = aws_security_group.node.id
+  description                  = "The mesh, from other Nodes"
+  ip_protocol                  = "tcp"
+  from_port                    = local.mesh_port
+  to_port                      = local.mesh_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "node_mesh" {
+  security_group_id            = aws_security_group.node.id
+  referenced_security_group_id = aws_security_group.node.id
+  description                  = "The mesh, to other Nodes"
+  ip_protocol                  = "tcp"
+  from_port                    = local.mesh_port
+  to_port                      = local.mesh_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "node_to_cloud" {
+  security_group_id = aws_security_group.node.id
+  description       = "HTTPS to Wallarm's Cloud, whose addresses change"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
+resource "aws_vpc_security_group_egress_rule" "instance_to_internet" {
+  security_group_id = aws_security_group.instance.id
+  description       = "HTTPS to ECS, CloudWatch Logs, SSM and the images' registries"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}

@@ -1,0 +1,578 @@
+################################################################################
+# Wallarm
+################################################################################
+
+variable "wallarm_api_host" {
+  description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud."
+  type        = string
+  default     = "api.wallarm.com"
+
+  validation {
+    condition     = contains(["us1.api.wallarm.com", "api.wallarm.com"], var.wallarm_api_host)
+    error_message = "The value of wallarm_api_host must be us1.api.wallarm.com for the US Cloud or api.wallarm.com for the EU Cloud, without a scheme."
+  }
+}
+
+variable "wallarm_api_token" {
+  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty only where `wallarm_api_token_secret_arn` is set."
+  type        = string
+  default     = "your-token-here"
+  sensitive   = true
+
+  validation {
+    condition     = var.wallarm_api_token != "your-token-here"
+    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and give wallarm_api_token_secret_arn."
+  }
+
+  validation {
+    condition     = can(regex("^[!-~]*$", var.wallarm_api_token))
+    error_message = "The value of wallarm_api_token has a space, a line break or another character that no token has: paste the token alone."
+  }
+}
+
+variable "wallarm_api_token_secret_arn" {
+  description = "ARN of an SSM SecureString parameter or a Secrets Manager secret that holds the token, so that Terraform's state never does. `wallarm_api_token` is then `\"\"`."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:(ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+|secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+))?$", var.wallarm_api_token_secret_arn))
+    error_message = "The value of wallarm_api_token_secret_arn must be the ARN of an SSM parameter (arn:aws:ssm:...:parameter/...) or of a Secrets Manager secret (arn:aws:secretsmanager:...:secret:...)."
+  }
+}
+
+variable "wallarm_api_token_kms_key_arn" {
+  description = "ARN of the customer-managed KMS key that encrypts `wallarm_api_token_secret_arn`. Empty for the keys that AWS manages."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?$", var.wallarm_api_token_kms_key_arn))
+    error_message = "The value of wallarm_api_token_kms_key_arn must be the ARN of a KMS key (arn:aws:kms:...:key/...), not an alias."
+  }
+}
+
+variable "x_wallarm_application_id" {
+  description = "Wallarm application id that the calls count for, a whole number. `-1` is the default application."
+  type        = string
+  default     = "-1"
+
+  validation {
+    condition     = can(regex("^-?[0-9]{1,18}$", var.x_wallarm_application_id))
+    error_message = "The value of x_wallarm_application_id must be a whole number, such as -1 for the default application, or the id that Wallarm Console shows under Settings, Applications."
+  }
+}
+
+################################################################################
+# Names and place
+################################################################################
+
+variable "region" {
+  description = "AWS region. It must be the region of the API, since access logs do not leave it."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The value of region must be the code of an AWS region, such as us-east-1."
+  }
+}
+
+variable "name_prefix" {
+  description = "Prefix of all names, at most 38 characters. Two deployments in one account and region need different prefixes."
+  type        = string
+  default     = "api-gw-discovery"
+
+  validation {
+    condition     = length(var.name_prefix) <= 38
+    error_message = "The value of name_prefix is too long: the name of the function takes at most 38 characters of it."
+  }
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.name_prefix))
+    error_message = "The value of name_prefix must have at least two characters: lower-case letters, digits and hyphens, with a letter first and no hyphen last."
+  }
+
+  validation {
+    condition     = !can(regex("^(internal-|sg-|aws|ecs|fargate)", var.name_prefix))
+    error_message = "The value of name_prefix must not begin with internal- (refused for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
+  }
+}
+
+variable "tags" {
+  description = "Tags for everything that takes tags."
+  type        = map(string)
+  default     = {}
+}
+
+################################################################################
+# Network
+################################################################################
+
+variable "vpc_cidr" {
+  description = "Address range of the VPC that is created, from /16 to /20."
+  type        = string
+  default     = "10.0.0.0/16"
+
+  validation {
+    condition     = can(cidrnetmask(var.vpc_cidr)) && can(regex("/(1[6-9]|20)$", var.vpc_cidr))
+    error_message = "The value of vpc_cidr must be an IPv4 range of a size from /16 to /20, such as 10.0.0.0/16."
+  }
+}
+
+variable "availability_zones" {
+  description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.availability_zones) == 0 || (length(distinct(var.availability_zones)) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) <= 6)
+    error_message = "The value of availability_zones must be empty or name two to six different zones, since a load balancer needs two."
+  }
+}
+
+variable "nat_gateway_per_zone" {
+  description = "Whether each zone gets its own NAT gateway. One for all costs less; one per zone keeps the Node's way out where a zone fails."
+  type        = bool
+  default     = false
+}
+
+variable "vpc_id" {
+  description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(vpc-[0-9a-f]+)?$", var.vpc_id))
+    error_message = "The value of vpc_id must be the id of a VPC, such as vpc-0a1b2c3d4e5f67890, or empty to have one created."
+  }
+}
+
+variable "private_subnet_ids" {
+  description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.private_subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
+    error_message = "Each of private_subnet_ids must be the id of a subnet, such as subnet-0a1b2c3d4e5f67890."
+  }
+}
+
+################################################################################
+# Node
+################################################################################
+
+variable "node_image" {
+  description = "Image of the Wallarm Native Node, without the tag. A copy in ECR avoids Docker Hub's limits."
+  type        = string
+  default     = "wallarm/node-native-aio"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-zA-Z0-9._:/-]*[a-z0-9]$", var.node_image)) && !can(regex(":[^/]*$", var.node_image))
+    error_message = "The value of node_image must be an image's name without its tag, such as wallarm/node-native-aio: the tag goes into node_tag."
+  }
+}
+
+variable "node_tag" {
+  description = "Tag of the Node's image. Pin it: a new version then comes with an apply, and not whenever a task starts."
+  type        = string
+  default     = "latest"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$", var.node_tag))
+    error_message = "The value of node_tag must be an image's tag, such as 0.25.5."
+  }
+}
+
+variable "node_group" {
+  description = "Group that the Node joins in Wallarm Console, as its label `group`."
+  type        = string
+  default     = "api-gateway-api-discovery"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]*$", var.node_group))
+    error_message = "The value of node_group must be a name of letters, digits, dots, underscores and hyphens."
+  }
+}
+
+variable "node_replicas" {
+  description = "How many Nodes run at least. The mesh keeps a call and its answer together on one of them."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.node_replicas >= 1 && var.node_replicas <= 50 && floor(var.node_replicas) == var.node_replicas
+    error_message = "The value of node_replicas must be a whole number from 1 to 50."
+  }
+}
+
+variable "node_max_replicas" {
+  description = "How many Nodes run at most: more are started where their CPU is busy. `node_replicas` where that is more."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.node_max_replicas >= 1 && var.node_max_replicas <= 50 && floor(var.node_max_replicas) == var.node_max_replicas
+    error_message = "The value of node_max_replicas must be a whole number from 1 to 50."
+  }
+}
+
+variable "node_cpu" {
+  description = "CPU that a Node reserves, in units of 1/1024 of a processor."
+  type        = number
+  default     = 1024
+
+  validation {
+    condition     = var.node_cpu >= 256 && floor(var.node_cpu) == var.node_cpu
+    error_message = "The value of node_cpu must be a whole number of at least 256."
+  }
+}
+
+variable "node_memory" {
+  description = "Memory of a Node, in MiB: reserved, and the most that it gets. The instance needs about 500 more."
+  type        = number
+  default     = 3072
+
+  validation {
+    condition     = var.node_memory >= 1024 && floor(var.node_memory) == var.node_memory
+    error_message = "The value of node_memory must be a whole number of at least 1024."
+  }
+}
+
+variable "node_log_level" {
+  description = "Log level of the Node: `debug`, `info`, `warn`, `error` or `fatal`."
+  type        = string
+  default     = "info"
+
+  validation {
+    condition     = contains(["debug", "info", "warn", "error", "fatal"], var.node_log_level)
+    error_message = "The value of node_log_level must be one of debug, info, warn, error and fatal."
+  }
+}
+
+variable "node_access_log" {
+  description = "Whether the Node logs each message that it gets. That is two lines for a call, which CloudWatch bills: for troubleshooting."
+  type        = bool
+  default     = false
+}
+
+variable "instance_type" {
+  description = "Type of the EC2 instances that the Node runs on. Its processor must be that of `ecs_ami_ssm_parameter`."
+  type        = string
+  default     = "t3.medium"
+}
+
+variable "ecs_ami_ssm_parameter" {
+  description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` moves: an apply after a new image renews the instances."
+  type        = string
+  default     = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+
+  validation {
+    condition     = can(regex("^/.+/image_id$", var.ecs_ami_ssm_parameter))
+    error_message = "The value of ecs_ami_ssm_parameter must be an SSM parameter with an image's id alone: its name ends with /image_id."
+  }
+}
+
+variable "config_image" {
+  description = "Small image with a shell that writes the Node's configuration file onto the instance before the Node starts."
+  type        = string
+  default     = "public.ecr.aws/docker/library/busybox:1.37"
+}
+
+################################################################################
+# Load balancer and DNS
+################################################################################
+
+variable "r53_domain_name" {
+  description = "Public Route 53 zone for the Node's name. With `node_dns_name`, the function speaks HTTPS with the Node."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z][a-z0-9-]*[a-z0-9])?$", var.r53_domain_name))
+    error_message = "The value of r53_domain_name must be the name of a Route 53 hosted zone in lower case, such as example.com, without a dot at the end."
+  }
+}
+
+variable "node_dns_name" {
+  description = "Name of the Node in `r53_domain_name`: `node`, or in full `node.example.com`."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$", var.node_dns_name))
+    error_message = "The value of node_dns_name must be a DNS name in lower case, such as node or node.example.com, without a dot at the end."
+  }
+}
+
+variable "alb_access_logs_bucket" {
+  description = "S3 bucket for the load balancer's access logs, with the policy that they need. Empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "alb_deletion_protection" {
+  description = "Whether the load balancer is protected from deletion. `terraform destroy` then needs it switched off by an apply first."
+  type        = bool
+  default     = false
+}
+
+################################################################################
+# Function
+################################################################################
+
+variable "bootstrap_zip" {
+  description = "The function's package. Empty for `../bootstrap/dist/{lambda_architecture}/bootstrap.zip`, where the command `bootstrap/build` puts it."
+  type        = string
+  default     = ""
+}
+
+variable "lambda_architecture" {
+  description = "Processor of the function: `arm64` or `x86_64`. The package must be built for it."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
+    error_message = "The value of lambda_architecture must be arm64 or x86_64."
+  }
+}
+
+variable "lambda_memory_size" {
+  description = "Memory of the function, in MB. Its share of a processor goes with it."
+  type        = number
+  default     = 128
+
+  validation {
+    condition     = var.lambda_memory_size >= 128 && var.lambda_memory_size <= 10240 && floor(var.lambda_memory_size) == var.lambda_memory_size
+    error_message = "The value of lambda_memory_size must be a whole number from 128 to 10240."
+  }
+}
+
+variable "lambda_timeout" {
+  description = "Seconds that the function may take for an event."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.lambda_timeout >= 10 && var.lambda_timeout <= 900 && floor(var.lambda_timeout) == var.lambda_timeout
+    error_message = "The value of lambda_timeout must be a whole number of seconds from 10 to 900."
+  }
+}
+
+variable "lambda_reserved_concurrency" {
+  description = "How many copies of the function may run at a time. `null` for the account's limit; events that must wait are kept for `lambda_maximum_event_age`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.lambda_reserved_concurrency == null ? true : var.lambda_reserved_concurrency >= 1 && floor(var.lambda_reserved_concurrency) == var.lambda_reserved_concurrency
+    error_message = "The value of lambda_reserved_concurrency must be a whole number of at least 1, or null: with 0 no event would ever be forwarded."
+  }
+}
+
+variable "lambda_maximum_event_age" {
+  description = "Seconds for which Lambda keeps trying an event before it goes to the failure queue, from 60 to 21600."
+  type        = number
+  default     = 21600
+
+  validation {
+    condition     = var.lambda_maximum_event_age >= 60 && var.lambda_maximum_event_age <= 21600 && floor(var.lambda_maximum_event_age) == var.lambda_maximum_event_age
+    error_message = "The value of lambda_maximum_event_age must be a whole number of seconds from 60 to 21600."
+  }
+}
+
+variable "lambda_maximum_retry_attempts" {
+  description = "How often Lambda tries an event again that the function failed, from 0 to 2."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([0, 1, 2], var.lambda_maximum_retry_attempts)
+    error_message = "The value of lambda_maximum_retry_attempts must be 0, 1 or 2."
+  }
+}
+
+variable "enable_redrive" {
+  description = "Whether the function takes the events of the failure queue again by itself. It needs a version of the function that reads events from SQS."
+  type        = bool
+  default     = false
+}
+
+# The function's own settings, each under its name in lower case. `null` leaves the function's default.
+
+variable "x_node_format" {
+  description = "`X_NODE_FORMAT`: what is sent to the Node, `resend` or `batch`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.x_node_format == null ? true : contains(["resend", "batch"], var.x_node_format)
+    error_message = "The value of x_node_format must be resend or batch, or null for the function's default."
+  }
+}
+
+variable "x_node_connections" {
+  description = "`X_NODE_CONNECTIONS`: connections to the Node at a time, from 1 to 64."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.x_node_connections == null ? true : var.x_node_connections >= 1 && var.x_node_connections <= 64 && floor(var.x_node_connections) == var.x_node_connections
+    error_message = "The value of x_node_connections must be a whole number from 1 to 64, or null for the function's default."
+  }
+}
+
+variable "x_node_connect_timeout_ms" {
+  description = "`X_NODE_CONNECT_TIMEOUT_MS`: milliseconds that connecting to the Node may take."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.x_node_connect_timeout_ms == null ? true : var.x_node_connect_timeout_ms >= 1 && var.x_node_connect_timeout_ms <= 900000 && floor(var.x_node_connect_timeout_ms) == var.x_node_connect_timeout_ms
+    error_message = "The value of x_node_connect_timeout_ms must be a whole number from 1 to 900000, or null for the function's default."
+  }
+}
+
+variable "x_node_timeout_ms" {
+  description = "`X_NODE_TIMEOUT_MS`: milliseconds that an answer of the Node may take."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.x_node_timeout_ms == null ? true : var.x_node_timeout_ms >= 1 && var.x_node_timeout_ms <= 900000 && floor(var.x_node_timeout_ms) == var.x_node_timeout_ms
+    error_message = "The value of x_node_timeout_ms must be a whole number from 1 to 900000, or null for the function's default."
+  }
+}
+
+variable "x_node_down_after_ms" {
+  description = "`X_NODE_DOWN_AFTER_MS`: milliseconds without a success until the Node counts as down."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.x_node_down_after_ms == null ? true : var.x_node_down_after_ms >= 1 && var.x_node_down_after_ms <= 900000 && floor(var.x_node_down_after_ms) == var.x_node_down_after_ms
+    error_message = "The value of x_node_down_after_ms must be a whole number from 1 to 900000, or null for the function's default."
+  }
+}
+
+variable "x_node_headers" {
+  description = "`X_NODE_HEADERS`: headers that the function adds to each message."
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+}
+
+variable "x_node_ca_cert" {
+  description = "`X_NODE_CA_CERT`: certificates to trust beside the public ones, as PEM text. The certificate that is created here needs none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.x_node_ca_cert == null ? true : can(regex("-----BEGIN CERTIFICATE-----", var.x_node_ca_cert))
+    error_message = "The value of x_node_ca_cert must be PEM text with BEGIN CERTIFICATE in it, for example file(\"ca.pem\") by way of TF_VAR_x_node_ca_cert, or null."
+  }
+}
+
+variable "x_max_inflated_bytes" {
+  description = "`X_MAX_INFLATED_BYTES`: the most bytes that one event may inflate to."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.x_max_inflated_bytes == null ? true : var.x_max_inflated_bytes >= 1024 && floor(var.x_max_inflated_bytes) == var.x_max_inflated_bytes
+    error_message = "The value of x_max_inflated_bytes must be a whole number of at least 1024, or null for the function's default."
+  }
+}
+
+variable "x_strip_stage" {
+  description = "`X_STRIP_STAGE`: whether the stage is taken off the path of the gateway's own domain."
+  type        = bool
+  default     = null
+}
+
+variable "x_log_level" {
+  description = "`X_LOG_LEVEL`: the least level that the function prints. Above `INFO` the metrics of sound events are off."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.x_log_level == null ? true : contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.x_log_level)
+    error_message = "The value of x_log_level must be one of TRACE, DEBUG, INFO, WARN, ERROR and FATAL, or null for the function's default."
+  }
+}
+
+################################################################################
+# Logs
+################################################################################
+
+variable "api_gateway_log_group_name" {
+  description = "Existing log group with the API's access logs. It is used and never destroyed. Empty to create one."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9_./#-]{0,512}$", var.api_gateway_log_group_name))
+    error_message = "The value of api_gateway_log_group_name must be the name of a log group, and not its ARN."
+  }
+
+  validation {
+    condition     = !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", var.api_gateway_log_group_name))
+    error_message = "The value of api_gateway_log_group_name is a log group that the connector itself writes to: each line would make another one without end. Give the group of the API's access logs."
+  }
+}
+
+variable "additional_log_group_names" {
+  description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.additional_log_group_names : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", name))])
+    error_message = "Each of additional_log_group_names must be the name of a log group, and not its ARN."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.additional_log_group_names : !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", name))])
+    error_message = "One of additional_log_group_names is a log group that the connector itself writes to: each line would make another one without end. Give groups of access logs."
+  }
+}
+
+variable "subscription_filter_pattern" {
+  description = "Filter pattern of the subscriptions: lines that do not match it are not forwarded. Empty for all lines."
+  type        = string
+  default     = ""
+}
+
+variable "log_retention_days" {
+  description = "Days for which the log groups that are created keep their lines. The API's lines are in its log group even where the Node was down."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "The value of log_retention_days must be a number of days that CloudWatch Logs knows, such as 7, 14, 30, 90 or 365."
+  }
+}
+
+variable "manage_api_gateway_account" {
+  description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region, and replaces the one that is there."
+  type        = bool
+  default     = false
+}
+
+################################################################################
+# Operation
+################################################################################
+
+variable "alarm_sns_topic_arn" {
+  description = "SNS topic that alarms are sent to. Empty for alarms that are only seen in CloudWatch."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+)?$", var.alarm_sns_topic_arn))
+    error_message = "The value of alarm_sns_topic_arn must be the ARN of an SNS topic (arn:aws:sns:...), or empty."
+  }
+}

@@ -1,0 +1,12 @@
+# Nothing in *.tf is newer than Terraform 1.0, and every argument exists in versions 5.100 and 6 of
+# the provider. No other provider is used, so that `terraform init` fetches one thing.
+terraform {
+  required_version = ">= 1.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100.0, < 7.0.0"
+    }
+  }
+}
