@@ -4,6 +4,7 @@ resource "aws_sqs_queue" "failed" {
   name                       = "${local.name}-failed-events"
   sqs_managed_sse_enabled    = true
   message_retention_seconds  = 1209600
+  max_message_size           = var.failure_queue_max_message_size
   visibility_timeout_seconds = 6 * var.lambda_timeout
 
   # At a timeout of a minute, an event is tried again for ten hours until it counts as hopeless.
@@ -38,6 +39,7 @@ resource "aws_sqs_queue" "dead" {
   name                      = "${local.name}-dead-events"
   sqs_managed_sse_enabled   = true
   message_retention_seconds = 1209600
+  max_message_size          = var.failure_queue_max_message_size
 }
 
 resource "aws_lambda_event_source_mapping" "redrive" {

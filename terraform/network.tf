@@ -122,6 +122,11 @@ resource "aws_subnet" "private" {
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value + 1)
 
   tags = { Name = "${local.name}-private-${each.key}" }
+
+  # As long as the function's security group waits for Lambda.
+  timeouts {
+    delete = "60m"
+  }
 }
 
 resource "aws_route_table" "private" {

@@ -11,6 +11,14 @@ resource "aws_security_group" "lambda" {
   vpc_id      = local.vpc_id
 
   tags = { Name = "${local.name}-lambda" }
+
+  # Lambda takes up to 45 minutes to remove its network interfaces after the function is gone, and
+  # needs the function's role for it. The group goes when they are gone, and the role after that.
+  timeouts {
+    delete = "60m"
+  }
+
+  depends_on = [aws_iam_role_policy.lambda]
 }
 
 resource "aws_security_group" "alb" {

@@ -394,6 +394,17 @@ variable "lambda_maximum_retry_attempts" {
   }
 }
 
+variable "failure_queue_max_message_size" {
+  description = "The most bytes that an event in the failure queue may have: one that is larger can't be kept. `1048576` takes all of them, but needs a current version 6 of the provider."
+  type        = number
+  default     = 262144
+
+  validation {
+    condition     = var.failure_queue_max_message_size >= 262144 && var.failure_queue_max_message_size <= 1048576 && floor(var.failure_queue_max_message_size) == var.failure_queue_max_message_size
+    error_message = "The value of failure_queue_max_message_size must be a whole number from 262144 to 1048576."
+  }
+}
+
 variable "enable_redrive" {
   description = "Whether the function takes the events of the failure queue again by itself. It needs a version of the function that reads events from SQS."
   type        = bool
@@ -471,7 +482,7 @@ variable "x_node_ca_cert" {
 
   validation {
     condition     = var.x_node_ca_cert == null ? true : can(regex("-----BEGIN CERTIFICATE-----", var.x_node_ca_cert))
-    error_message = "The value of x_node_ca_cert must be PEM text with BEGIN CERTIFICATE in it, for example file(\"ca.pem\") by way of TF_VAR_x_node_ca_cert, or null."
+    error_message = "The value of x_node_ca_cert must be certificates as PEM text, with BEGIN CERTIFICATE in it, or null."
   }
 }
 
@@ -557,7 +568,7 @@ variable "log_retention_days" {
 }
 
 variable "manage_api_gateway_account" {
-  description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region, and replaces the one that is there."
+  description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region: what is there is replaced, and a destroy takes the role away."
   type        = bool
   default     = false
 }

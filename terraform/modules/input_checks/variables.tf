@@ -44,7 +44,7 @@ variable "package" {
 
   validation {
     condition     = var.package.exists
-    error_message = "The function's package is missing: build it with the command bootstrap/build in the repository's root, or set bootstrap_zip to the path of a bootstrap.zip."
+    error_message = "The function's package is missing: build it with the command bootstrap/build in the repository's root, or set bootstrap_zip to the path of a bootstrap.zip. To destroy, any file will do."
   }
 }
 
