@@ -20,15 +20,18 @@ resource "aws_acm_certificate" "node" {
   }
 }
 
+locals {
+  # A certificate of one name has one option.
+  validation = local.is_https ? one(aws_acm_certificate.node[0].domain_validation_options) : null
+}
+
 resource "aws_route53_record" "validation" {
-  for_each = {
-    for option in flatten(aws_acm_certificate.node[*].domain_validation_options) : option.domain_name => option
-  }
+  count = local.is_https ? 1 : 0
 
   zone_id = data.aws_route53_zone.node[0].zone_id
-  name    = each.value.resource_record_name
-  type    = each.value.resource_record_type
-  records = [each.value.resource_record_value]
+  name    = local.validation.resource_record_name
+  type    = local.validation.resource_record_type
+  records = [local.validation.resource_record_value]
   ttl     = 60
   # The record is the same for each certificate of this name in the account.
   allow_overwrite = true
@@ -38,7 +41,7 @@ resource "aws_acm_certificate_validation" "node" {
   count = local.is_https ? 1 : 0
 
   certificate_arn         = aws_acm_certificate.node[0].arn
-  validation_record_fqdns = [for record in aws_route53_record.validation : record.fqdn]
+  validation_record_fqdns = aws_route53_record.validation[*].fqdn
 }
 
 resource "aws_route53_record" "node" {

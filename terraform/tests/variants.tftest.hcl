@@ -1,0 +1,486 @@
+# What becomes of the variables, without AWS: run `terraform init` and `terraform test`.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  wallarm_api_token = "token"
+  # Any file will do where nothing is deployed.
+  bootstrap_zip = "versions.tf"
+}
+
+run "default" {
+  assert {
+    condition     = aws_lambda_function.resend.function_name == "wallarm-cw-resend-api-gw-discovery-${substr(sha1("123456789012/us-east-1/api-gw-discovery"), 0, 6)}"
+    error_message = "The suffix is the prefix and a hash of account, region and prefix."
+  }
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_log_group.function.name == "/aws/lambda/${output.function_name}",
+      output.function_name == "wallarm-cw-resend-${local.name}",
+      aws_cloudwatch_log_group.api[0].name == "/aws/apigateway/wallarm-api-discovery-${local.name}",
+      aws_cloudwatch_log_group.node.name == "/aws/ecs/native-node/${local.name}",
+    ])
+    error_message = "The log groups have the documented names."
+  }
+  assert {
+    condition = aws_lambda_function.resend.environment[0].variables == tomap({
+      X_WALLARM_APPLICATION_ID = "-1"
+      X_NODE_URL               = "internal-mock.us-east-1.elb.amazonaws.com"
+      X_NODE_SCHEME            = "http"
+    })
+    error_message = "What is not set is left to the function."
+  }
+  assert {
+    condition = alltrue([
+      aws_lambda_function.resend.runtime == "provided.al2023",
+      aws_lambda_function.resend.architectures == tolist(["arm64"]),
+      aws_lambda_function.resend.memory_size == 128,
+      aws_lambda_function.resend.reserved_concurrent_executions == -1,
+      length(aws_lambda_function.resend.vpc_config[0].subnet_ids) == 2,
+    ])
+    error_message = "The function is a small arm64 one in the private subnets."
+  }
+  assert {
+    condition = alltrue([
+      aws_lb.node.internal,
+      aws_lb.node.drop_invalid_header_fields,
+      aws_lb_listener.node.port == 80,
+      aws_lb_listener.node.protocol == "HTTP",
+      aws_lb_listener.node.certificate_arn == null,
+      length(aws_acm_certificate.node) == 0,
+      length(aws_route53_record.node) == 0,
+    ])
+    error_message = "Without names the load balancer is internal and speaks HTTP."
+  }
+  assert {
+    condition = alltrue([
+      length(aws_nat_gateway.this) == 1,
+      length(aws_subnet.private) == 2,
+      length(aws_subnet.public) == 2,
+      length(aws_vpc_endpoint.s3) == 1,
+      length(distinct([for subnet in concat(values(aws_subnet.private), values(aws_subnet.public)) : subnet.cidr_block])) == 4,
+    ])
+    error_message = "The network has two zones and one NAT gateway."
+  }
+  assert {
+    condition = alltrue([
+      aws_ecs_service.node.desired_count == 1,
+      aws_appautoscaling_target.node.min_capacity == 1,
+      aws_appautoscaling_target.node.max_capacity == 3,
+    ])
+    error_message = "One replica runs, three at most."
+  }
+  assert {
+    condition = alltrue([
+      for container in jsondecode(aws_ecs_task_definition.node.container_definitions) : try(container.entryPoint, null) == null
+    ])
+    error_message = "No image's entrypoint is replaced."
+  }
+  assert {
+    condition = (
+      yamldecode(jsondecode(aws_ecs_task_definition.node.container_definitions)[0].environment[0].value) ==
+      {
+        version = 4
+        mode    = "connector-server"
+        connector = {
+          address               = ":5050"
+          mesh                  = { discovery = "dns", name = "native-node.${local.name}.internal", port = 9093 }
+          external_health_check = { enabled = true, endpoint = "/wallarm-external-health" }
+        }
+        log = {
+          pretty     = false
+          level      = "info"
+          log_file   = "stdout"
+          access_log = { enabled = false, verbose = false, log_file = "stdout" }
+        }
+      }
+    )
+    error_message = "The Node gets this configuration."
+  }
+  assert {
+    condition = (
+      jsondecode(aws_ecs_task_definition.node.container_definitions)[1].secrets ==
+      [{ name = "WALLARM_API_TOKEN", valueFrom = aws_ssm_parameter.token[0].arn }]
+    )
+    error_message = "The token comes from the parameter."
+  }
+  assert {
+    condition     = !strcontains(aws_ecs_task_definition.node.container_definitions, "\"value\":\"token\"")
+    error_message = "The token never stands in the task's definition."
+  }
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.node.container_definitions)[1].dockerLabels["wallarm.token-version"] == "3"
+    error_message = "A new version of the token makes a new revision of the task."
+  }
+  assert {
+    condition = alltrue([
+      length(aws_lambda_permission.logs) == 1,
+      length(aws_cloudwatch_log_subscription_filter.resend) == 1,
+      alltrue([for permission in aws_lambda_permission.logs : permission.source_arn == "${aws_cloudwatch_log_group.api[0].arn}:*"]),
+      alltrue([for permission in aws_lambda_permission.logs : permission.principal == "logs.us-east-1.amazonaws.com"]),
+      alltrue([for permission in aws_lambda_permission.logs : permission.source_account == "123456789012"]),
+    ])
+    error_message = "CloudWatch Logs may call the function for this group alone."
+  }
+  assert {
+    condition = alltrue([
+      aws_sqs_queue.failed.message_retention_seconds == 1209600,
+      aws_sqs_queue.failed.sqs_managed_sse_enabled,
+      aws_sqs_queue.failed.visibility_timeout_seconds == 360,
+      length(aws_sqs_queue.dead) == 0,
+      length(aws_lambda_event_source_mapping.redrive) == 0,
+    ])
+    error_message = "The failure queue keeps events for two weeks, and nothing takes them."
+  }
+  assert {
+    condition     = length(aws_api_gateway_account.this) == 0
+    error_message = "The account's setting is left alone."
+  }
+  assert {
+    condition     = endswith(output.api_gateway_log_group, "#logsV2:log-groups/log-group/$252Faws$252Fapigateway$252Fwallarm-api-discovery-${local.name}")
+    error_message = "The console's address has the name encoded as the console wants it."
+  }
+  assert {
+    condition     = jsondecode(output.access_log_format).domainName == "$context.domainName" && !strcontains(output.access_log_format, "\n")
+    error_message = "The access-log format is one line of JSON."
+  }
+}
+
+run "https" {
+  override_resource {
+    target = aws_acm_certificate.node
+    values = {
+      arn = "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+      domain_validation_options = [{
+        domain_name           = "node.example.com"
+        resource_record_name  = "_1.node.example.com."
+        resource_record_type  = "CNAME"
+        resource_record_value = "_2.acm-validations.aws."
+      }]
+    }
+  }
+
+  variables {
+    r53_domain_name = "example.com"
+    node_dns_name   = "node"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lb_listener.node.port == 443,
+      aws_lb_listener.node.protocol == "HTTPS",
+      aws_lb_listener.node.ssl_policy == "ELBSecurityPolicy-TLS13-1-2-2021-06",
+      aws_lb_listener.node.certificate_arn == aws_acm_certificate_validation.node[0].certificate_arn,
+      aws_lb.node.internal,
+      aws_vpc_security_group_egress_rule.lambda_to_alb.from_port == 443,
+      aws_vpc_security_group_ingress_rule.alb_from_lambda.from_port == 443,
+    ])
+    error_message = "With both names the load balancer speaks HTTPS."
+  }
+  assert {
+    condition = alltrue([
+      aws_acm_certificate.node[0].domain_name == "node.example.com",
+      aws_route53_record.node[0].name == "node.example.com",
+      aws_lambda_function.resend.environment[0].variables.X_NODE_URL == "node.example.com",
+      aws_lambda_function.resend.environment[0].variables.X_NODE_SCHEME == "https",
+      output.node_url == "https://node.example.com",
+    ])
+    error_message = "The function calls the Node by the name of the certificate."
+  }
+}
+
+run "the_name_in_full" {
+  command = plan
+
+  variables {
+    r53_domain_name = "example.com"
+    node_dns_name   = "node.example.com"
+  }
+
+  assert {
+    condition     = local.fqdn == "node.example.com"
+    error_message = "A name in full is not completed again."
+  }
+}
+
+run "the_zone_itself" {
+  command = plan
+
+  variables {
+    r53_domain_name = "example.com"
+    node_dns_name   = "example.com"
+  }
+
+  assert {
+    condition     = local.fqdn == "example.com"
+    error_message = "The zone's own name is not completed."
+  }
+}
+
+run "a_name_that_ends_alike" {
+  command = plan
+
+  variables {
+    r53_domain_name = "example.com"
+    node_dns_name   = "node-example.com"
+  }
+
+  assert {
+    condition     = local.fqdn == "node-example.com.example.com"
+    error_message = "Only a whole label counts."
+  }
+}
+
+run "existing_groups" {
+  variables {
+    api_gateway_log_group_name = "/aws/apigateway/existing"
+    additional_log_group_names = ["other", "/aws/apigateway/existing"]
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_log_group.api) == 0,
+      toset(keys(aws_cloudwatch_log_subscription_filter.resend)) == toset(["/aws/apigateway/existing", "other"]),
+      toset(keys(aws_lambda_permission.logs)) == toset(["/aws/apigateway/existing", "other"]),
+      output.api_gateway_log_group_arn == "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/existing",
+    ])
+    error_message = "Existing groups are read, and each has its permission and filter once."
+  }
+}
+
+run "existing_vpc" {
+  variables {
+    vpc_id             = "vpc-0123456789abcdef0"
+    private_subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_vpc.this) == 0,
+      length(aws_default_security_group.this) == 0,
+      length(aws_internet_gateway.this) == 0,
+      length(aws_subnet.private) == 0,
+      length(aws_subnet.public) == 0,
+      length(aws_nat_gateway.this) == 0,
+      length(aws_eip.nat) == 0,
+      length(aws_vpc_endpoint.s3) == 0,
+      length(aws_route.private_internet) == 0,
+      length(aws_route.public_internet) == 0,
+    ])
+    error_message = "Nothing of the network is created."
+  }
+  assert {
+    condition = alltrue([
+      aws_security_group.node.vpc_id == "vpc-0123456789abcdef0",
+      aws_lb.node.subnets == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
+      aws_lambda_function.resend.vpc_config[0].subnet_ids == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
+    ])
+    error_message = "All of it goes into the existing subnets."
+  }
+}
+
+run "nat_per_zone_in_three_zones" {
+  variables {
+    availability_zones   = ["us-east-1a", "us-east-1b", "us-east-1c"]
+    nat_gateway_per_zone = true
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_nat_gateway.this) == 3,
+      length(aws_subnet.private) == 3,
+      alltrue([for zone, route in aws_route.private_internet : route.nat_gateway_id == aws_nat_gateway.this[zone].id]),
+    ])
+    error_message = "Each zone goes out over its own gateway."
+  }
+}
+
+run "smallest_range" {
+  command = plan
+
+  variables {
+    vpc_cidr           = "10.1.0.0/20"
+    availability_zones = ["a", "b", "c", "d", "e", "f"]
+  }
+
+  assert {
+    condition     = alltrue([for subnet in concat(values(aws_subnet.private), values(aws_subnet.public)) : tonumber(split("/", subnet.cidr_block)[1]) <= 28])
+    error_message = "AWS takes no subnet smaller than /28."
+  }
+}
+
+run "replicas" {
+  variables {
+    node_replicas     = 5
+    node_max_replicas = 2
+  }
+
+  assert {
+    condition = alltrue([
+      aws_appautoscaling_target.node.min_capacity == 5,
+      aws_appautoscaling_target.node.max_capacity == 5,
+      aws_autoscaling_group.node.max_size == 10,
+    ])
+    error_message = "The least number of replicas is also the most where that is more."
+  }
+}
+
+run "token_from_a_secret" {
+  variables {
+    wallarm_api_token             = ""
+    wallarm_api_token_secret_arn  = "arn:aws:secretsmanager:us-east-1:123456789012:secret:wallarm-AbCdEf:token::"
+    wallarm_api_token_kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_ssm_parameter.token) == 0,
+      jsondecode(aws_ecs_task_definition.node.container_definitions)[1].secrets[0].valueFrom == var.wallarm_api_token_secret_arn,
+      local.token_resource == "arn:aws:secretsmanager:us-east-1:123456789012:secret:wallarm-AbCdEf",
+    ])
+    error_message = "ECS gets the secret with its key, and IAM without."
+  }
+}
+
+run "token_from_a_parameter" {
+  command = plan
+
+  variables {
+    wallarm_api_token            = ""
+    wallarm_api_token_secret_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/wallarm/token"
+  }
+
+  assert {
+    condition     = local.token_resource == var.wallarm_api_token_secret_arn && !local.is_secret
+    error_message = "A parameter is read as a parameter."
+  }
+}
+
+run "function_settings" {
+  variables {
+    x_wallarm_application_id      = 42
+    x_node_format                 = "batch"
+    x_node_connections            = 4
+    x_node_connect_timeout_ms     = 1000
+    x_node_timeout_ms             = 2000
+    x_node_down_after_ms          = 3000
+    x_node_headers                = { X-Team = "payments" }
+    x_node_ca_cert                = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
+    x_max_inflated_bytes          = 268435456
+    x_strip_stage                 = true
+    x_log_level                   = "WARN"
+    lambda_reserved_concurrency   = 7
+    lambda_architecture           = "x86_64"
+    lambda_maximum_event_age      = 3600
+    lambda_maximum_retry_attempts = 1
+  }
+
+  assert {
+    condition = aws_lambda_function.resend.environment[0].variables == tomap({
+      X_WALLARM_APPLICATION_ID  = "42"
+      X_NODE_URL                = "internal-mock.us-east-1.elb.amazonaws.com"
+      X_NODE_SCHEME             = "http"
+      X_NODE_FORMAT             = "batch"
+      X_NODE_CONNECTIONS        = "4"
+      X_NODE_CONNECT_TIMEOUT_MS = "1000"
+      X_NODE_TIMEOUT_MS         = "2000"
+      X_NODE_DOWN_AFTER_MS      = "3000"
+      X_NODE_HEADERS            = "{\"X-Team\":\"payments\"}"
+      X_NODE_CA_CERT            = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
+      X_MAX_INFLATED_BYTES      = "268435456"
+      X_STRIP_STAGE             = "true"
+      X_LOG_LEVEL               = "WARN"
+    })
+    error_message = "Each setting reaches the function under its own name."
+  }
+  assert {
+    condition = alltrue([
+      aws_lambda_function.resend.reserved_concurrent_executions == 7,
+      aws_lambda_function.resend.architectures == tolist(["x86_64"]),
+      aws_lambda_function_event_invoke_config.resend.maximum_event_age_in_seconds == 3600,
+      aws_lambda_function_event_invoke_config.resend.maximum_retry_attempts == 1,
+    ])
+    error_message = "Lambda's own settings are set."
+  }
+}
+
+run "redrive" {
+  variables {
+    enable_redrive                 = true
+    lambda_timeout                 = 100
+    failure_queue_max_message_size = 262144
+  }
+
+  assert {
+    condition = alltrue([
+      aws_sqs_queue.failed.visibility_timeout_seconds == 600,
+      jsondecode(aws_sqs_queue.failed.redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead[0].arn,
+      aws_lambda_event_source_mapping.redrive[0].event_source_arn == aws_sqs_queue.failed.arn,
+      aws_lambda_event_source_mapping.redrive[0].function_response_types == toset(["ReportBatchItemFailures"]),
+      contains(keys(aws_cloudwatch_metric_alarm.this), "dead-events"),
+    ])
+    error_message = "The function takes failed events again, and what is hopeless goes into a second queue."
+  }
+}
+
+run "account_wide_role" {
+  command = plan
+
+  variables {
+    manage_api_gateway_account = true
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_account.this) == 1 && length(aws_iam_role_policy_attachment.api_gateway) == 1
+    error_message = "The account's role is set where that is asked for."
+  }
+}
+
+run "alarms_have_an_address" {
+  command = plan
+
+  variables {
+    alarm_sns_topic_arn = "arn:aws:sns:us-east-1:123456789012:operations"
+  }
+
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:operations"]) && alarm.ok_actions == alarm.alarm_actions])
+    error_message = "Each alarm tells the topic when it begins and ends."
+  }
+}
+
+run "alb_options" {
+  command = plan
+
+  variables {
+    alb_access_logs_bucket  = "logs"
+    alb_deletion_protection = true
+  }
+
+  assert {
+    condition     = aws_lb.node.access_logs[0].bucket == "logs" && aws_lb.node.enable_deletion_protection
+    error_message = "Access logs and deletion protection are switched on."
+  }
+}
+
+run "longest_prefix" {
+  command = plan
+
+  variables {
+    # 38 characters, with a hyphen where the load balancer's name is cut.
+    name_prefix = "abcdefghijklmnopqrstuvw-xyz01234567890"
+  }
+
+  assert {
+    condition = alltrue([
+      length(aws_lambda_function.resend.function_name) <= 64,
+      length(aws_iam_role.execution.name) <= 64,
+      length(aws_lb.node.name) <= 32,
+      aws_lb.node.name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
+      length(aws_sqs_queue.failed.name) <= 80,
+    ])
+    error_message = "No name is longer than AWS takes."
+  }
+}
