@@ -240,6 +240,7 @@ resource "aws_autoscaling_group" "node" {
       min_healthy_percentage       = 100
       max_healthy_percentage       = 200
       scale_in_protected_instances = "Refresh"
+      skip_matching                = true
     }
   }
 

@@ -1,10 +1,7 @@
 locals {
   create_api_group = var.api_gateway_log_group_name == ""
 
-  existing_groups = setunion(
-    local.create_api_group ? [] : [var.api_gateway_log_group_name],
-    var.additional_log_group_names,
-  )
+  existing_groups = toset(compact(concat([var.api_gateway_log_group_name], var.additional_log_group_names)))
 
   # Name to ARN, of all groups whose lines are forwarded. Versions of the provider differ in whether
   # an ARN ends with `:*`.

@@ -2,7 +2,7 @@ locals {
   create_vpc = var.vpc_id == ""
 
   # The zone use1-az3 has neither Lambda in a VPC nor current instance types.
-  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(data.aws_availability_zones.available.names, 0, 2)
+  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(data.aws_availability_zones.all.names, 0, 2)
 
   # Zone to number. Without a VPC to create, everything below is empty.
   zones     = { for index, zone in local.zone_names : zone => index if local.create_vpc }
@@ -12,8 +12,8 @@ locals {
   private_subnet_ids = local.create_vpc ? [for zone in local.zone_names : aws_subnet.private[zone].id] : var.private_subnet_ids
 }
 
-data "aws_availability_zones" "available" {
-  state            = "available"
+# In any state: a zone that fails must not be taken for one that is gone, with its subnets.
+data "aws_availability_zones" "all" {
   exclude_zone_ids = ["use1-az3"]
 
   filter {

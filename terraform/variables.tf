@@ -469,10 +469,15 @@ variable "x_node_down_after_ms" {
 }
 
 variable "x_node_headers" {
-  description = "`X_NODE_HEADERS`: headers that the function adds to each message."
+  description = "`X_NODE_HEADERS`: headers that the function adds to each message. Their names have letters, digits and hyphens alone."
   type        = map(string)
   default     = {}
   sensitive   = true
+
+  validation {
+    condition     = alltrue([for name in keys(var.x_node_headers) : can(regex("^[a-zA-Z0-9-]+$", name))])
+    error_message = "Each name in x_node_headers must have letters, digits and hyphens alone: the load balancer drops a header with any other name."
+  }
 }
 
 variable "x_node_ca_cert" {
