@@ -45,7 +45,13 @@ locals {
 
   node_max_replicas = max(var.node_replicas, var.node_max_replicas)
 
-  is_ecr_image = can(regex("\\.dkr\\.ecr\\.[a-z0-9-]+\\.amazonaws\\.com", "${var.node_image} ${var.config_image}"))
+  # Account, region and name of each image that is in ECR: only those need rights to be pulled.
+  ecr_images = flatten([
+    for image in [var.node_image, var.config_image] : [
+      for part in regexall("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", image) :
+      "${local.arn_prefix}:ecr:${part[1]}:${part[0]}:repository/${part[2]}"
+    ]
+  ])
 }
 
 ################################################################################
@@ -122,22 +128,22 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
-    for_each = local.is_ecr_image ? [1] : []
-
-    content {
-      sid       = "RegistryLogin"
-      actions   = ["ecr:GetAuthorizationToken"]
-      resources = ["*"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = local.is_ecr_image ? [1] : []
+    for_each = length(local.ecr_images) > 0 ? [local.ecr_images] : []
 
     content {
       sid       = "RegistryPull"
       actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-      resources = ["${local.arn_prefix}:ecr:*:*:repository/*"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.ecr_images) > 0 ? ["*"] : []
+
+    content {
+      sid       = "RegistryLogin"
+      actions   = ["ecr:GetAuthorizationToken"]
+      resources = [statement.value]
     }
   }
 }

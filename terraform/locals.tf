@@ -62,6 +62,7 @@ module "input_checks" {
 
   token = {
     given  = nonsensitive(var.wallarm_api_token != "")
+    sound  = nonsensitive(can(regex("^[!-~]*$", var.wallarm_api_token)))
     secret = var.wallarm_api_token_secret_arn != ""
   }
   dns = {
@@ -74,7 +75,7 @@ module "input_checks" {
   }
   package = {
     path   = local.bootstrap_zip
-    exists = fileexists(local.bootstrap_zip)
+    exists = try(fileexists(local.bootstrap_zip), false)
   }
   log_group = {
     name = var.api_gateway_log_group_name

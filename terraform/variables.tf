@@ -23,11 +23,6 @@ variable "wallarm_api_token" {
     condition     = var.wallarm_api_token != "your-token-here"
     error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and give wallarm_api_token_secret_arn."
   }
-
-  validation {
-    condition     = can(regex("^[!-~]*$", var.wallarm_api_token))
-    error_message = "The value of wallarm_api_token has a space, a line break or another character that no token has: paste the token alone."
-  }
 }
 
 variable "wallarm_api_token_secret_arn" {

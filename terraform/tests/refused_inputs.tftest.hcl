@@ -110,7 +110,6 @@ run "wrong_values_2" {
 
   variables {
     wallarm_api_host           = "https://api.wallarm.com"                           # With a scheme.
-    wallarm_api_token          = "token\n"                                           # With a line break.
     x_wallarm_application_id   = "default"                                           # No number.
     name_prefix                = "discovery-"                                        # A hyphen last.
     vpc_cidr                   = "10.0.0/16"                                         # No range.
@@ -122,7 +121,6 @@ run "wrong_values_2" {
 
   expect_failures = [
     var.wallarm_api_host,
-    var.wallarm_api_token,
     var.x_wallarm_application_id,
     var.name_prefix,
     var.vpc_cidr,
@@ -255,7 +253,7 @@ run "sound_combination" {
   }
 
   variables {
-    token     = { given = false, secret = true }
+    token     = { given = false, sound = true, secret = true }
     dns       = { domain = "example.com", name = "node" }
     network   = { vpc_id = "vpc-0", subnets = 2 }
     package   = { path = "a.zip", exists = true }
@@ -271,11 +269,11 @@ run "wrong_combinations_1" {
   }
 
   variables {
-    token     = { given = false, secret = false }     # None.
-    dns       = { domain = "example.com", name = "" } # Half a pair.
-    network   = { vpc_id = "vpc-0", subnets = 0 }     # A VPC without subnets.
-    package   = { path = "a.zip", exists = false }    # Missing.
-    log_group = { name = "/own", own = "/own" }       # The one that is created.
+    token     = { given = false, sound = true, secret = false } # None.
+    dns       = { domain = "example.com", name = "" }           # Half a pair.
+    network   = { vpc_id = "vpc-0", subnets = 0 }               # A VPC without subnets.
+    package   = { path = "a.zip", exists = false }              # Missing.
+    log_group = { name = "/own", own = "/own" }                 # The one that is created.
   }
 
   expect_failures = [
@@ -295,9 +293,9 @@ run "wrong_combinations_2" {
   }
 
   variables {
-    token     = { given = true, secret = true } # Two.
-    dns       = { domain = "", name = "node" }  # The other half.
-    network   = { vpc_id = "", subnets = 2 }    # Subnets without a VPC.
+    token     = { given = true, sound = true, secret = true } # Two.
+    dns       = { domain = "", name = "node" }                # The other half.
+    network   = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
     package   = { path = "a.zip", exists = true }
     log_group = { name = "", own = "/own" }
   }
@@ -317,7 +315,7 @@ run "wrong_combinations_3" {
   }
 
   variables {
-    token     = { given = true, secret = false }
+    token     = { given = true, sound = false, secret = false } # A line break.
     dns       = { domain = "", name = "" }
     network   = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
     package   = { path = "a.zip", exists = true }
@@ -325,6 +323,7 @@ run "wrong_combinations_3" {
   }
 
   expect_failures = [
+    var.token,
     var.network,
   ]
 }

@@ -135,6 +135,10 @@ run "default" {
     error_message = "The failure queue keeps events for two weeks, and nothing takes them."
   }
   assert {
+    condition     = length(local.ecr_images) == 0
+    error_message = "Public images need no rights in ECR."
+  }
+  assert {
     condition     = length(aws_api_gateway_account.this) == 0
     error_message = "The account's setting is left alone."
   }
@@ -355,6 +359,19 @@ run "token_from_a_parameter" {
   assert {
     condition     = local.token_resource == var.wallarm_api_token_secret_arn && !local.is_secret
     error_message = "A parameter is read as a parameter."
+  }
+}
+
+run "image_in_a_registry_of_ones_own" {
+  command = plan
+
+  variables {
+    node_image = "210987654321.dkr.ecr.eu-west-1.amazonaws.com/copies/node-native-aio"
+  }
+
+  assert {
+    condition     = local.ecr_images == ["arn:aws:ecr:eu-west-1:210987654321:repository/copies/node-native-aio"]
+    error_message = "ECS may pull this image, and no other."
   }
 }
 

@@ -1,6 +1,12 @@
 variable "token" {
-  description = "Whether the token is given in clear, and whether it is given as a secret's ARN."
-  type        = object({ given = bool, secret = bool })
+  description = "Whether the token is given in clear, has only characters that a token has, and is given as a secret's ARN."
+  type        = object({ given = bool, sound = bool, secret = bool })
+
+  # Here, and not at the variable itself: Terraform prints a value that it refuses, a sensitive one too.
+  validation {
+    condition     = var.token.sound
+    error_message = "The value of wallarm_api_token has a space, a line break or another character that no token has: paste the token alone."
+  }
 
   validation {
     condition     = var.token.given || var.token.secret
