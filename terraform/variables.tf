@@ -401,7 +401,7 @@ variable "failure_queue_max_message_size" {
 }
 
 variable "enable_redrive" {
-  description = "Whether the function takes the events of the failure queue again by itself. It needs a version of the function that reads events from SQS."
+  description = "Whether the function takes the events of the failure queue again by itself."
   type        = bool
   default     = false
 }
