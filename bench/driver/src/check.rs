@@ -110,3 +110,33 @@ fn read(messages: &[Vec<u8>]) -> Result<Messages> {
     }
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(head: &str, body: &str) -> Messages {
+        read(&[format!("{head}\r\n\r\n{body}").into_bytes()]).unwrap()
+    }
+
+    #[test]
+    fn what_a_client_adds_does_not_count_and_everything_else_does() {
+        let ours = "POST /a HTTP/1.1\r\nHost: b\r\nX-Request-Id: 1\r\nX-Wallarm-Message: response\r\nContent-Length: 9";
+        let theirs = "POST /a HTTP/1.1\r\nx-request-id: 1\r\nx-wallarm-message: response\r\naccept: */*\r\n\
+                      user-agent: x\r\nhost: b\r\ncontent-length: 10";
+        let expected = one(ours, "{\"a\": 1}");
+        assert_eq!(expected, one(theirs, "{ \"a\":1 }"));
+        assert_ne!(expected, one(theirs, "{\"a\":2}"));
+        assert_ne!(expected, one(&theirs.replace("/a", "/A"), "{\"a\":1}"));
+        assert_ne!(
+            expected,
+            one(&theirs.replace("host: b", "host: c"), "{\"a\":1}")
+        );
+        let request = |text: &str| text.replace("response", "request");
+        assert_ne!(
+            one(&request(ours), ""),
+            one(&request(theirs), ""),
+            "a user agent"
+        );
+    }
+}

@@ -53,6 +53,9 @@ pub(crate) fn decode_instructions(program: &Path, event: &Path, which: &str) -> 
             .arg(event)
             .args([rounds, which])
             .output()?;
+        if !output.status.success() {
+            return Err(format!("callgrind can't run it: {}", output.status).into());
+        }
         collected(&String::from_utf8_lossy(&output.stderr))
     };
     Ok(total("2")? - total("1")?)
