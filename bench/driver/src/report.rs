@@ -22,7 +22,8 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         "# Results\n\n\
          Written by `bench/run`; `bench/README.md` says what each figure means and what it does not \
          tell. A value is the median of its samples; in parentheses are the quartiles. A ratio is the \
-         median of the ratios of one round each.\n\n",
+         median of the ratios of one round each.\n\n\
+         ![What forwarding takes, as a multiple of ours](chart.svg)\n\n",
     );
     for (name, value) in facts {
         let _ = writeln!(out, "- {name}: {value}");
