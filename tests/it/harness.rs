@@ -41,7 +41,10 @@ impl Function {
     /// Starts it with these variables and the Runtime API's address.
     pub(crate) fn start_with(vars: &[(&str, &str)]) -> Self {
         let api = FakeRuntimeApi::start().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+        // bootstrap/test has these tests run the program that it has built for arm64.
+        let program = std::env::var_os("CW_RESEND_BOOTSTRAP")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
+        let mut child = Command::new(program)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .env("AWS_LAMBDA_FUNCTION_NAME", "cw-resend-test")
