@@ -1,0 +1,386 @@
+"""AWS on loopback: moto's server, with what the provider for AWS needs and moto 5.2.1 lacks.
+
+Each shim says what moto does, and what AWS does instead. Every request is recorded with the name of
+its operation, so that a test can tell what Terraform asked for, in which order.
+"""
+
+import functools
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass, field
+from io import BytesIO
+from urllib.parse import parse_qs, parse_qsl
+
+# moto knows the policies that AWS manages only when it is told to load them, which it reads once.
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.awslambda.models import LambdaFunction
+from moto.awslambda.utils import get_backend as lambda_backend
+from moto.core.responses import ActionResult
+from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.logs.exceptions import InvalidParameterException
+from moto.logs.models import LogsBackend, LogStream
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.route53.models import route53_backends
+from moto.servicediscovery.models import ServiceDiscoveryBackend
+from moto.utilities.utils import get_partition
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from policies import Policy
+
+ACCOUNT = "123456789012"
+
+# How requests are signed differs from what policies and models call the service.
+SERVICES = {"monitoring": "cloudwatch"}
+# Services whose requests say their operation by method and path alone.
+REST_MODELS = {"lambda": ["lambda"], "route53": ["route53"], "apigateway": ["apigateway", "apigatewayv2"], "s3": ["s3"]}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as it arrived."""
+
+    service: str
+    operation: str
+    params: dict
+    agent: str
+    region: str
+    status: list = field(default_factory=list, compare=False)
+
+    @property
+    def is_terraform(self):
+        return "Terraform" in self.agent
+
+    @property
+    def failed(self):
+        return not self.status or self.status[0] >= 400
+
+    @property
+    def name(self):
+        return f"{self.service}:{self.operation}"
+
+    def has(self, *prefixes):
+        """Whether a parameter with such a name is there, nested or flat."""
+        return any(self.params.get(each) for each in prefixes) or any(
+            name.startswith(f"{each}.") for name in self.params for each in prefixes
+        )
+
+
+class Recorder:
+    """Stands in front of moto and keeps what is asked."""
+
+    def __init__(self, application):
+        self.application = application
+        self.calls = []
+        self.lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = BytesIO(body)
+        call = call_of(environ, body)
+        if call:
+            with self.lock:
+                self.calls.append(call)
+
+        def start(status, headers, *rest):
+            if call:
+                call.status.append(int(status.split()[0]))
+            return start_response(status, headers, *rest)
+
+        return self.application(environ, start)
+
+
+def call_of(environ, body):
+    scope = re.search(r"Credential=[^/]*/\d+/([^/]*)/([^/]*)/", environ.get("HTTP_AUTHORIZATION", ""))
+    if not scope:
+        return None
+    region, signed = scope.groups()
+    service = SERVICES.get(signed, signed)
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    path = environ["PATH_INFO"]
+    cbor = re.fullmatch(r"/service/[^/]+/operation/([^/]+)", path)
+    if target:
+        operation, params = target.rsplit(".", 1)[1], json.loads(body or b"{}")
+    elif cbor:
+        raise RuntimeError(f"{service}:{cbor.group(1)} came as CBOR, which is not read here")
+    elif service in REST_MODELS:
+        operation, params = rest_operation(service, environ, body)
+    else:
+        params = dict(parse_qsl(body.decode(), keep_blank_values=True))
+        operation = params.pop("Action", "Unknown")
+    return Call(service, operation, params, environ.get("HTTP_USER_AGENT", ""), region)
+
+
+@functools.lru_cache
+def rest_operations(service):
+    """Each operation with its method, an expression for its path, and what its query must hold."""
+    session = botocore.session.get_session()
+    found = []
+    for name in REST_MODELS[service]:
+        model = session.get_service_model(name)
+        for operation in model.operation_names:
+            http = model.operation_model(operation).http
+            path, _, query = http["requestUri"].partition("?")
+            expression = "".join(
+                f"(?P<{part[1:-1].rstrip('+').replace('-', '_')}>{'.+' if part.endswith('+}') else '[^/]+'})"
+                if part.startswith("{")
+                else re.escape(part)
+                for part in re.split(r"(\{[^}]*\})", path.rstrip("/"))
+            )
+            literal = len(re.sub(r"\{[^}]*\}", "", path))
+            needed = tuple(parse_qs(query, keep_blank_values=True))
+            found.append((http["method"], re.compile(expression + "/?"), needed, literal, operation))
+    # The most literal one stands for a request that several match.
+    return sorted(found, key=lambda each: (-len(each[2]), -each[3]))
+
+
+def rest_operation(service, environ, body):
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    for method, expression, needed, _, operation in rest_operations(service):
+        match = expression.fullmatch(environ["PATH_INFO"])
+        if method == environ["REQUEST_METHOD"] and match and all(each in query for each in needed):
+            params = {**query, **match.groupdict()}
+            if body.startswith(b"{"):
+                params |= json.loads(body)
+            return operation, params
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", query
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Requests are recorded, and need no line each."""
+
+    def log_request(self, *_):
+        pass
+
+
+class Emulator:
+    """The server, from `with` to its end. One process has one: moto keeps its state globally."""
+
+    def __init__(self, region="us-east-1"):
+        self.region = region
+        self.recorder = Recorder(DomainDispatcherApplication(create_backend_app))
+
+    def __enter__(self):
+        self.server = make_server("127.0.0.1", 0, self.recorder, threaded=True, request_handler=QuietHandler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    @property
+    def environment(self):
+        """What makes a tool that speaks AWS speak with this server. The configuration needs no change.
+
+        An error is worth two attempts: the provider repeats a failure for ten minutes otherwise.
+        """
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "2",
+        }
+
+    def client(self, service):
+        return boto3.client(
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"max_attempts": 1}, proxies={}),
+        )
+
+    @property
+    def calls(self):
+        """What Terraform has asked for so far, in order."""
+        with self.recorder.lock:
+            return [call for call in self.recorder.calls if call.is_terraform]
+
+
+def shim(owner, name):
+    """Puts a function in the place of a method, and hands it the method that it replaces."""
+
+    def replace(function):
+        original = getattr(owner, name, None)
+
+        def method(self, *args, **kwargs):
+            return function(original, self, *args, **kwargs)
+
+        setattr(owner, name, method)
+        return function
+
+    return replace
+
+
+# Application Auto Scaling: moto does not know the tags of a target, which are set when it is
+# registered and which the provider reads with each refresh.
+
+target_tags = {}
+
+
+@shim(ApplicationAutoScalingResponse, "register_scalable_target")
+def register_scalable_target(original, self):
+    answer = original(self)
+    tags = self._get_param("Tags")
+    if tags:
+        target_tags[json.loads(answer)["ScalableTargetARN"]] = tags
+    return answer
+
+
+@shim(ApplicationAutoScalingResponse, "list_tags_for_resource")
+def list_tags_for_resource(_, self):
+    return json.dumps({"Tags": target_tags.get(self._get_param("ResourceARN"), {})})
+
+
+# Auto Scaling: moto knows no instance refresh. This one has succeeded as soon as it is asked after.
+
+
+@shim(AutoScalingResponse, "start_instance_refresh")
+def start_instance_refresh(_, self):
+    return ActionResult({"InstanceRefreshId": "refresh"})
+
+
+@shim(AutoScalingResponse, "describe_instance_refreshes")
+def describe_instance_refreshes(_, self):
+    refresh = {"InstanceRefreshId": "refresh", "Status": "Successful", "PercentageComplete": 100}
+    return ActionResult({"InstanceRefreshes": [refresh]})
+
+
+# Lambda: moto forgets which log group a function writes to.
+
+
+@shim(LambdaFunction, "__init__")
+def new_function(original, self, account_id, spec, region, version=1):
+    original(self, account_id, spec, region, version)
+    self.logging_config = spec.get("LoggingConfig")
+
+
+@shim(LambdaFunction, "update_configuration")
+def update_configuration(original, self, config_updates):
+    self.logging_config = config_updates.get("LoggingConfig", self.logging_config)
+    return original(self, config_updates)
+
+
+@shim(LambdaFunction, "get_configuration")
+def get_configuration(original, self, on_create=False):
+    configuration = original(self, on_create)
+    if self.logging_config:
+        configuration["LoggingConfig"] = self.logging_config
+    return configuration
+
+
+# Launch templates: moto puts the tags of the template itself into its data, where AWS takes none.
+
+
+@shim(LaunchTemplates, "create_launch_template")
+def create_launch_template(original, self):
+    answer = original(self)
+    template = self.ec2_backend.get_launch_template_by_name(self._get_param("LaunchTemplateName"))
+    for version in template.versions:
+        specifications = version.data.pop("TagSpecifications", [])
+        own = [each for each in specifications if each["ResourceType"] != "launch-template"]
+        if own:
+            version.data["TagSpecifications"] = own
+    return answer
+
+
+# ECS: moto drops most of what a service is created with, and never starts its tasks. Here a service
+# keeps it, and has as many tasks as it should.
+
+SERVICE_FIELDS = {
+    "availabilityZoneRebalancing": "availability_zone_rebalancing",
+    "capacityProviderStrategy": "capacity_provider_strategy",
+    "deploymentConfiguration": "deployment_configuration",
+    "enableECSManagedTags": "enable_ecs_managed_tags",
+    "enableExecuteCommand": "enable_execute_command",
+    "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+    "placementConstraints": "placement_constraints",
+    "placementStrategy": "placement_strategy",
+}
+
+
+def keep_service_fields(original, self):
+    answer = original(self)
+    service = answer.result["service"]
+    for name, attribute in SERVICE_FIELDS.items():
+        value = self._get_param(name)
+        if value is not None:
+            setattr(service, attribute, value)
+    service.running_count, service.pending_count = service.desired_count, 0
+    return answer
+
+
+shim(EC2ContainerServiceResponse, "create_service")(keep_service_fields)
+shim(EC2ContainerServiceResponse, "update_service")(keep_service_fields)
+
+
+# CloudWatch Logs: moto only looks whether the function exists. AWS tries whether the service of the
+# region may invoke it for the group's streams, and refuses the filter otherwise.
+
+
+@shim(LogsBackend, "put_subscription_filter")
+def put_subscription_filter(original, self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn):
+    if ":lambda:" in destination_arn:
+        function = lambda_backend(self.account_id, self.region_name).get_function(destination_arn)
+        group = self.groups[log_group_name]
+        policy = Policy({"Version": "2012-10-17", "Statement": function.policy.statements})
+        context = {"aws:SourceArn": f"{group.arn}:*", "aws:SourceAccount": self.account_id}
+        principals = (f"logs.{self.region_name}.amazonaws.com", "logs.amazonaws.com")
+        if not any(
+            policy.allows("lambda:InvokeFunction", function.function_arn, context, principal)
+            for principal in principals
+        ):
+            raise InvalidParameterException(
+                "Could not execute the lambda function. Make sure you have given CloudWatch Logs "
+                "permission to execute your function."
+            )
+    return original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
+
+
+# The ids of log events are numbers in moto. They are texts of 56 digits in AWS.
+
+
+@shim(LogStream, "_send_log_events")
+def send_log_events(original, self, service, destination_arn, filter_name, log_events):
+    events = [{**event, "id": f"{event['id']:056d}"} for event in log_events]
+    return original(self, service, destination_arn, filter_name, events)
+
+
+# Cloud Map: moto leaves a namespace's hosted zone behind, which AWS deletes with the namespace.
+
+
+@shim(ServiceDiscoveryBackend, "delete_namespace")
+def delete_namespace(original, self, namespace_id):
+    properties = self.get_namespace(namespace_id).dns_properties
+    answer = original(self, namespace_id)
+    route53 = route53_backends[self.account_id][get_partition(self.region_name)]
+    route53.delete_hosted_zone(properties["HostedZoneId"])
+    return answer
+
+
+# Lambda runs nothing by itself here: whoever wants an event handled puts a function in this place.
+# It gets the deployed function and the event as CloudWatch Logs would hand it over.
+
+handlers = []
+
+
+@shim(LambdaFunction, "invoke")
+def invoke(_, self, body, request_headers, response_headers):
+    for handler in handlers:
+        handler(self, json.loads(body))
+    return b"{}"

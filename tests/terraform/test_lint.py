@@ -1,0 +1,209 @@
+"""Each rule of the lint refuses what it is there for: a lint that can't fail is worth nothing."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+import lint
+
+SOUND = {
+    "versions.tf": """
+terraform {
+  required_version = ">= 1.0"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100.0, < 7.0.0"
+    }
+  }
+}
+""",
+    "variables.tf": """
+variable "region" {
+  description = "The region."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = can(regex("^[a-z]", var.region))
+    error_message = "The region begins with a letter."
+  }
+}
+
+variable "names" {
+  description = "Some names."
+  type        = list(string)
+  default     = []
+}
+""",
+    "main.tf": """
+locals {
+  greeting = "of ${var.region}"
+  script   = <<-EOT
+    echo ${join(",", var.names)}
+  EOT
+}
+
+data "aws_partition" "current" {}
+
+resource "aws_sqs_queue" "failed_events" {
+  name   = "${local.greeting}-${data.aws_partition.current.partition}"
+  policy = local.script
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+""",
+    "outputs.tf": """
+output "queue_url" {
+  description = "The queue."
+  value       = aws_sqs_queue.failed_events.url
+}
+""",
+    "README.md": """
+| variable | default | meaning |
+| --- | --- | --- |
+| `region` | `us-east-1` | a \\| b |
+| `names` | `[]` | names |
+
+| output | meaning |
+| --- | --- |
+| `queue_url` | the queue |
+""",
+    "terraform.tfvars.example": """
+# Which region.
+region = "us-east-1"
+# names = []
+""",
+    "deployer-policy.json": '{"Version": "2012-10-17", "Statement": []}',
+}
+
+NEW_VARIABLE = 'variable "region" {\n  description = "x"\n  type = string\n  default = "us-east-1"\n  %s\n}\n'
+OTHER_VARIABLE = 'variable "names" {\n  description = "x"\n  type = list(string)\n  default = []\n}\n'
+
+
+def validation(condition, message):
+    block = f"validation {{\n    condition = {condition}\n    error_message = {message}\n  }}"
+    return NEW_VARIABLE % block + OTHER_VARIABLE
+
+
+# The rule, a file, what to replace in it (all of it where that is None), by what, and what the
+# lint says of it.
+CASES = [
+    ("syntax", "main.tf", None, "resource {", "main.tf"),
+    ("documented_variables", "variables.tf", '  description = "Some names."\n', "", "names has no description"),
+    ("documented_variables", "variables.tf", '"Some names."', '""', "names has an empty description"),
+    ("documented_variables", "variables.tf", "  type        = list(string)\n", "", "names has no type"),
+    ("documented_outputs", "outputs.tf", '  description = "The queue."\n', "", "queue_url has no description"),
+    ("documented_outputs", "outputs.tf", '"The queue."', '" "', "queue_url has no description"),
+    ("snake_case", "main.tf", "failed_events", "failed-events", "failed-events"),
+    ("snake_case", "main.tf", '"current"', '"Current"', "Current"),
+    ("snake_case", "main.tf", "greeting =", "greetingText =", "greetingText"),
+    ("snake_case", "outputs.tf", '"queue_url"', '"queueUrl"', "queueUrl"),
+    ("nothing_unused", "main.tf", "var.names", "[]", "var.names is not used"),
+    ("nothing_unused", "main.tf", "${var.region}", "x", "var.region is not used"),
+    ("nothing_unused", "main.tf", "local.script", "null", "local.script is not used"),
+    ("nothing_unused", "main.tf", "${data.aws_partition.current.partition}", "x", "data.aws_partition.current is not used"),
+    ("terraform_1_0", "main.tf", 'join(",", var.names)', 'strcontains(",", var.names)', "strcontains() needs Terraform 1.5"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', 'startswith("a", var.region)', "startswith() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', '"${endswith("a", var.region)}"', "endswith() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', "templatestring(var.region, {})", "templatestring() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', "provider::aws::arn_parse(var.region)", "provider::aws::arn_parse() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', 'timecmp(var.region, "")', "timecmp() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', "plantimestamp()", "plantimestamp() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', "issensitive(var.region)", "issensitive() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', "ephemeralasnull(var.region)", "ephemeralasnull() needs"),
+    ("terraform_1_0", "main.tf", 'join(",", var.names)', 'templatestring(",", var.names)', "templatestring() needs"),
+    ("terraform_1_0", "variables.tf", "list(string)", "object({ a = optional(string) })", "optional() needs Terraform 1.3"),
+    ("terraform_1_0", "variables.tf", "  default     = []\n", "  default     = []\n  nullable = false\n", "nullable needs"),
+    ("terraform_1_0", "variables.tf", "  default     = []\n", "  default     = []\n  ephemeral = true\n", "ephemeral needs"),
+    ("terraform_1_0", "outputs.tf", '  description', '  ephemeral = true\n  description', "ephemeral needs"),
+    ("terraform_1_0", "outputs.tf", '  description', '  precondition {\n    condition = true\n    error_message = "X."\n  }\n  description', "precondition needs"),
+    ("terraform_1_0", "main.tf", "create_before_destroy = true", 'precondition {\n      condition = true\n      error_message = "X."\n    }', "precondition needs Terraform 1.2"),
+    ("terraform_1_0", "main.tf", "create_before_destroy = true", 'postcondition {\n      condition = true\n      error_message = "X."\n    }', "postcondition needs"),
+    ("terraform_1_0", "main.tf", "create_before_destroy = true", "action_trigger {\n    }", "action_trigger needs"),
+    ("terraform_1_0", "main.tf", "create_before_destroy = true", "replace_triggered_by = [local.script]", "replace_triggered_by needs"),
+    ("terraform_1_0", "main.tf", "  policy = local.script", "  policy = local.script\n  value_wo = 1\n", "value_wo needs Terraform 1.11"),
+    ("terraform_1_0", "main.tf", "  policy = local.script", "  policy = local.script\n  value_wo_version = 1\n", "value_wo_version needs"),
+    ("terraform_1_0", "main.tf", '"aws_sqs_queue"', '"terraform_data"', "terraform_data needs"),
+    ("terraform_1_0", "versions.tf", "  required_version", '  cloud {\n    organization = "x"\n  }\n  required_version', "cloud needs Terraform 1.1"),
+    ("terraform_1_0", "moved.tf", None, "moved {\n  from = a.b\n  to = a.c\n}\n", "moved needs Terraform 1.1"),
+    ("terraform_1_0", "moved.tf", None, 'import {\n  id = "x"\n  to = a.c\n}\n', "import needs"),
+    ("terraform_1_0", "moved.tf", None, "removed {\n  from = a.b\n}\n", "removed needs"),
+    ("terraform_1_0", "moved.tf", None, 'check "x" {\n}\n', "check needs"),
+    ("terraform_1_0", "moved.tf", None, 'action "aws_x" "y" {\n}\n', "action needs"),
+    ("terraform_1_0", "moved.tf", None, 'ephemeral "aws_x" "y" {\n}\n', "ephemeral needs"),
+    ("terraform_1_0", "variables.tf", None, validation("length(var.names) > 0", '"X."'), "refers to var.names"),
+    ("terraform_1_0", "variables.tf", None, validation("var.region == local.greeting", '"X."'), "refers to local.greeting"),
+    ("terraform_1_0", "variables.tf", None, validation("true", '"No ${var.region}."'), "needs Terraform 1.2"),
+    ("terraform_1_0", "variables.tf", None, validation("true", '"Not this one"'), "full stop"),
+    ("terraform_1_0", "variables.tf", None, validation("true", '"not this one."'), "capital letter"),
+    ("promised_versions", "versions.tf", '">= 1.0"', '">= 1.5"', "required_version"),
+    ("promised_versions", "versions.tf", '">= 5.100.0, < 7.0.0"', '">= 5.0"', "hashicorp/aws"),
+    ("promised_versions", "versions.tf", "    aws = {", '    random = {\n      source = "hashicorp/random"\n    }\n    aws = {', "random"),
+    ("promised_versions", "versions.tf", None, "", "no block terraform"),
+    ("readme_tables", "README.md", "| `names` | `[]` | names |\n", "", "no table has the variable names"),
+    ("readme_tables", "README.md", "| `queue_url` | the queue |\n", "", "no table has the output queue_url"),
+    ("readme_tables", "README.md", "| `names` |", "| `name` |", "there is no variable name"),
+    ("readme_tables", "README.md", "| `names` |", "| `region` |", "stands there twice"),
+    ("readme_tables", "README.md", "`us-east-1`", "`eu-west-1`", "region has the default"),
+    ("example_values", "terraform.tfvars.example", '"us-east-1"', '"eu-west-1"', "region has the default"),
+    ("example_values", "terraform.tfvars.example", "# names = []", '# names = ["a"]', "names has the default"),
+    ("example_values", "terraform.tfvars.example", "# names", "# name", "there is no variable name"),
+    ("policy_size", "deployer-policy.json", "[]", f'["{"x" * 6144}"]', "IAM takes 6144"),
+    ("policy_size", "deployer-policy.json", "[]", "[", "is no JSON"),
+]
+
+
+class LintTest(unittest.TestCase):
+    def lint(self, files):
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in files.items():
+                path = Path(directory, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+            return lint.problems_of(Path(directory))
+
+    def test_sound_configuration_has_no_problem(self):
+        self.assertEqual(self.lint(SOUND), [])
+
+    def test_each_case_is_refused_by_its_rule(self):
+        for rule, name, old, new, expected in CASES:
+            with self.subTest(rule=rule, new=new):
+                before = SOUND.get(name, "")
+                self.assertTrue(old is None or old in before, f"{old!r} is not in {name}")
+                after = new if old is None else before.replace(old, new)
+                found = [str(each) for each in self.lint({**SOUND, name: after}) if each.rule == rule]
+                self.assertTrue(any(expected in text for text in found), f"{expected!r}: {found}")
+
+    def test_missing_files_are_problems(self):
+        for name in ("README.md", "terraform.tfvars.example", "deployer-policy.json"):
+            files = {key: text for key, text in SOUND.items() if key != name}
+            self.assertEqual([each.file for each in self.lint(files)], [name])
+
+    def test_modules_and_examples_are_held_to_the_rules_too(self):
+        files = {**SOUND, "modules/checks/variables.tf": 'variable "a" {\n  type = string\n}\n'}
+        problems = self.lint(files)
+        self.assertEqual([each.rule for each in problems], ["documented_variables"])
+
+    def test_module_of_validations_uses_its_variables(self):
+        sound = 'variable "a" {\n  type = string\n  description = "A."\n}\n'
+        self.assertEqual(self.lint({**SOUND, "modules/checks/variables.tf": sound}), [])
+
+    def test_white_space_does_not_count_for_the_size(self):
+        policy = '{"Version": "2012-10-17", "Statement": [' + " " * 6144 + "]}"
+        self.assertEqual(self.lint({**SOUND, "deployer-policy.json": policy}), [])
+
+    def test_each_rule_and_each_construct_has_a_case(self):
+        rules = {rule.__name__ for rule in lint.RULES} | {"syntax"}
+        self.assertEqual(rules, {case[0] for case in CASES})
+        constructs = {*lint.NEWER_FUNCTIONS, *lint.NEWER_BLOCKS, *lint.NEWER_TYPES}
+        for inside in lint.NEWER_INSIDE.values():
+            constructs |= set(inside)
+        tried = " ".join(case[3] for case in CASES)
+        self.assertEqual([each for each in sorted(constructs) if each not in tried], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
