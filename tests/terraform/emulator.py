@@ -20,11 +20,15 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.autoscaling.models import AutoScalingBackend
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.responses import ActionResult
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogsBackend, LogStream
@@ -261,6 +265,27 @@ def describe_instance_refreshes(_, self):
     return ActionResult({"InstanceRefreshes": [refresh]})
 
 
+# Deleted by force, a group's protected instances go too; moto leaves them.
+
+
+@shim(AutoScalingBackend, "delete_auto_scaling_group")
+def delete_auto_scaling_group(original, self, group_name):
+    group = self.autoscaling_groups[group_name]
+    for state in group.instance_states:
+        state.protected_from_scale_in = False
+    return original(self, group_name)
+
+
+# NAT gateways: moto leaves the network interface of one that is deleted.
+
+
+@shim(EC2Backend, "delete_nat_gateway")
+def delete_nat_gateway(original, self, nat_gateway_id):
+    gateway = original(self, nat_gateway_id)
+    self.delete_network_interface(gateway._eni.id)
+    return gateway
+
+
 # Lambda: moto forgets which log group a function writes to.
 
 
@@ -299,6 +324,15 @@ def create_launch_template(original, self):
     return answer
 
 
+# Security groups: moto reads a rule's description from its address range alone, and a rule between
+# two groups has none.
+
+
+SecurityGroupRule.description = property(
+    lambda self: self.ip_range.get("Description") or self.source_group.get("Description")
+)
+
+
 # ECS: moto drops most of what a service is created with, and never starts its tasks. Here a service
 # keeps it, and has as many tasks as it should.
 
@@ -327,6 +361,14 @@ def keep_service_fields(original, self):
 
 shim(EC2ContainerServiceResponse, "create_service")(keep_service_fields)
 shim(EC2ContainerServiceResponse, "update_service")(keep_service_fields)
+
+
+# Asked for no capacity provider in particular, moto fails, and AWS gives all of them.
+
+
+@shim(EC2ContainerServiceBackend, "describe_capacity_providers")
+def describe_capacity_providers(original, self, names):
+    return original(self, names or [provider.name for provider in self.capacity_providers.values()])
 
 
 # CloudWatch Logs: moto only looks whether the function exists. AWS tries whether the service of the

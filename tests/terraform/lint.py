@@ -51,6 +51,9 @@ NEWER_INSIDE = {
 # IAM refuses a longer managed policy, and does not count its white space.
 MAX_POLICY_CHARACTERS = 6144
 
+# The example pins the Node's version, as it advises, where the default can't know one.
+CHOSEN_IN_EXAMPLE = {"node_tag"}
+
 REFERENCE = re.compile(r"\b(var|local|data|module)((?:\.[A-Za-z_][\w-]*)+)")
 INTERPOLATION = re.compile(r"[$%]\{[^}]*\}")
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -445,7 +448,7 @@ def readme_tables(configuration):
 
 @rule
 def example_values(configuration):
-    """terraform.tfvars.example names what exists, and shows each default as it is."""
+    """terraform.tfvars.example names what exists, and sets nothing to another value by the way."""
     name, rule_name = "terraform.tfvars.example", example_values.__name__
     example = configuration.text(name)
     if example is None:
@@ -453,17 +456,19 @@ def example_values(configuration):
         return
     declared = {block.name: block for block in configuration.main.of("variable")}
     for number, line in enumerate(example.splitlines(), 1):
-        match = re.match(r"#?\s?([a-z_]\w*)\s*=\s*(.*)$", line)
+        match = re.match(r"(# )?([a-z_]\w*)\s*=\s*(.*)$", line)
         if not match:
             continue
-        own, value = match.groups()
+        commented, own, value = match.groups()
         if own not in declared:
             yield Problem(name, number, rule_name, f"there is no variable {own}")
             continue
+        # What is commented out shows a value that one might set.
         default = declared[own].attributes.get("default")
-        if default is None or squeezed(default.text) != squeezed(value):
-            expected = squeezed(default.text) if default else "none"
-            text = f"{own} has the default {expected}, and not {value}"
+        if commented or own in CHOSEN_IN_EXAMPLE or default is None:
+            continue
+        if squeezed(default.text) != squeezed(value):
+            text = f"{own} has the default {default.text}, and not {value}"
             yield Problem(name, number, rule_name, text)
 
 

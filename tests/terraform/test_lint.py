@@ -74,7 +74,7 @@ output "queue_url" {
     "terraform.tfvars.example": """
 # Which region.
 region = "us-east-1"
-# names = []
+# names = ["for example"]
 """,
     "deployer-policy.json": '{"Version": "2012-10-17", "Statement": []}',
 }
@@ -149,7 +149,8 @@ CASES = [
     ("readme_tables", "README.md", "| `names` |", "| `region` |", "stands there twice"),
     ("readme_tables", "README.md", "`us-east-1`", "`eu-west-1`", "region has the default"),
     ("example_values", "terraform.tfvars.example", '"us-east-1"', '"eu-west-1"', "region has the default"),
-    ("example_values", "terraform.tfvars.example", "# names = []", '# names = ["a"]', "names has the default"),
+    ("example_values", "terraform.tfvars.example", "# names", "names", "names has the default"),
+    ("example_values", "terraform.tfvars.example", '"us-east-1"', '"us-east-1"\nregions = 1', "there is no variable regions"),
     ("example_values", "terraform.tfvars.example", "# names", "# name", "there is no variable name"),
     ("policy_size", "deployer-policy.json", "[]", f'["{"x" * 6144}"]', "IAM takes 6144"),
     ("policy_size", "deployer-policy.json", "[]", "[", "is no JSON"),

@@ -1,0 +1,248 @@
+"""Applies the configuration to the emulator with the real provider, changes it, and destroys it.
+
+`cycle.py VARIANT --source TERRAFORM --binaries DIRECTORY --work DIRECTORY` runs one of the variants
+`http` and `https`, and leaves the requests that Terraform made in WORK/calls.json.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import deployed
+import end_to_end
+from deployed import equal
+from emulator import ACCOUNT, Emulator
+from tf import Failed, Terraform
+
+TOKEN = "test-token-3f9c2a"
+CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
+# The longest that the README promises.
+LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
+
+
+def pack(binary, path):
+    """Makes the package that Lambda takes: the binary as `bootstrap`, executable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = zipfile.ZipInfo("bootstrap")
+    entry.external_attr = 0o100755 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(path, "w") as package:
+        package.writestr(entry, binary.read_bytes())
+
+
+class Cycle:
+    """A variant's steps, each with a line for what it took."""
+
+    def __init__(self, variant, emulator, options):
+        self.variant = variant
+        self.emulator = emulator
+        self.options = options
+        self.terraform = Terraform.copy(options.source, options.work / "terraform", emulator.environment)
+        self.variables = self.terraform.directory / "test.auto.tfvars.json"
+
+    def step(self, text, function, *arguments):
+        started = time.monotonic()
+        result = function(*arguments)
+        print(f"  {text}: {time.monotonic() - started:.1f} s", flush=True)
+        return result
+
+    def run(self):
+        settings, groups = getattr(self, f"prepare_{self.variant}")()
+        before = deployed.inventory(self.emulator)
+        self.step("terraform init", self.terraform.init)
+        if self.variant == "http":
+            self.step("plan for an existing VPC and secret", plan_variant, self)
+        plan = self.step("terraform plan", self.terraform.run, "plan")
+        self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
+        addresses = [each for each in self.terraform.addresses() if ".data." not in each and not each.startswith("data.")]
+        print(f"  {len(addresses)} resources")
+        assert f"Plan: {len(addresses)} to add, 0 to change, 0 to destroy." in plan.stdout, plan.stdout[-500:]
+        self.step("plan without drift", self.no_drift)
+
+        outputs = self.terraform.outputs()
+        groups = groups or [outputs["api_gateway_log_group_arn"].split(":log-group:")[1]]
+        stack = deployed.Stack(self.emulator, outputs, self.variant, groups, settings)
+        self.step(f"{len(deployed.CHECKS)} checks of what is deployed", self.hold, stack)
+        self.step("end to end", end_to_end.run, stack, self.options.work / "sandboxes", self.options.binaries / "cw-resend")
+
+        self.step("a changed tag and token", self.change, stack)
+        self.step("plan without drift", self.no_drift)
+        self.step("checks of what is deployed", self.hold, stack)
+        self.step("terraform destroy", self.terraform.run, "destroy", "-auto-approve")
+        equal(self.terraform.addresses(), [], "what Terraform still knows")
+        left = {
+            kind: sorted(set(entries) - set(before[kind]))
+            for kind, entries in deployed.inventory(self.emulator).items()
+            if set(entries) - set(before[kind])
+        }
+        equal(left, {}, "what is left behind")
+        lost = {kind: sorted(set(entries) - set(deployed.inventory(self.emulator)[kind])) for kind, entries in before.items()}
+        equal({kind: entries for kind, entries in lost.items() if entries}, {}, "what was there before and is gone")
+        self.write_calls(settings)
+
+    def hold(self, stack):
+        found = deployed.violations(stack)
+        assert not found, "\n".join(["what is deployed is not what is meant:", *found])
+
+    def no_drift(self):
+        result = self.terraform.run("plan", "-detailed-exitcode", expected=(0, 2))
+        assert result.returncode == 0, f"a plan right after an apply wants to change something:\n{result.stdout}"
+
+    def change(self, stack):
+        """A new version and a new token change the task, and nothing else."""
+        revision = stack.task["revision"]
+        self.set_variables(CHANGED)
+        _, changes = self.terraform.plan()
+        expected = {
+            "aws_ecs_service.node": ["update"],
+            "aws_ssm_parameter.token[0]": ["update"],
+        }
+        replaced = changes.pop("aws_ecs_task_definition.node", None)
+        assert replaced and sorted(replaced) == ["create", "delete"], f"the task definition: {replaced}"
+        equal(changes, expected, "what a changed tag and token change")
+        self.terraform.run("apply", "change.plan")
+        stack.settings.update(CHANGED)
+        # A token is read when a task starts: without a new task it would never be.
+        assert stack.task["revision"] > revision, "the service still has the old task definition"
+        old = stack.aws("ecs").describe_task_definition(taskDefinition=f"{stack.name}:{revision}")["taskDefinition"]
+        equal(old["status"], "INACTIVE", "the status of the old task definition")
+
+    def write_calls(self, settings):
+        calls = [
+            {"service": call.service, "operation": call.operation, "params": call.params, "region": call.region}
+            for call in self.emulator.calls
+        ]
+        record = {"prefix": settings.get("name_prefix", "api-gw-discovery"), "account": ACCOUNT, "calls": calls}
+        (self.options.work / "calls.json").write_text(json.dumps(record))
+        print(f"  {len(calls)} requests, {len({(each['service'], each['operation']) for each in calls})} operations")
+
+    def set_variables(self, settings):
+        """Changes variables where the user would: in the file that `prepare` has written."""
+        raise NotImplementedError
+
+    def prepare_http(self):
+        """The first steps of the README: the example's file with a token, and the package built."""
+        directory = self.terraform.directory
+        example = (directory / "terraform.tfvars.example").read_text()
+        placeholder = '"your-token-here"'
+        equal(example.count(placeholder), 1, "how often the example has the placeholder")
+        target = directory / "terraform.tfvars"
+        target.write_text(example.replace(placeholder, f'"{TOKEN}"'))
+        pack(self.options.binaries / "bootstrap", directory.parent / "bootstrap/dist/arm64/bootstrap.zip")
+
+        def set_variables(settings):
+            text = target.read_text()
+            for name, value in settings.items():
+                text = "\n".join(line for line in text.splitlines() if not line.startswith(f"{name} "))
+                text += f'\n{name} = "{value}"\n'
+            target.write_text(text)
+
+        self.set_variables = set_variables
+        (tag,) = re.findall(r'^node_tag *= "(.*)"$', example, re.MULTILINE)
+        return {"wallarm_api_token": TOKEN, "node_tag": tag}, None
+
+    def prepare_https(self):
+        """HTTPS with a zone and log groups that are there, and every option that changes something."""
+        aws = self.emulator.client
+        aws("route53").create_hosted_zone(Name="example.com", CallerReference="test")
+        groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments"]
+        for group in groups:
+            aws("logs").create_log_group(logGroupName=group)
+        topic = aws("sns").create_topic(Name="operators")["TopicArn"]
+        aws("s3").create_bucket(Bucket="access-logs")
+        package = self.options.work / "package" / "function.zip"
+        pack(self.options.binaries / "bootstrap", package)
+        variables = {
+            "wallarm_api_host": "us1.api.wallarm.com",
+            "wallarm_api_token": TOKEN,
+            "x_wallarm_application_id": "42",
+            "name_prefix": LONG_PREFIX,
+            "node_image": "public.example.com/wallarm/node-native-aio",
+            "node_group": "orders",
+            "node_replicas": 2,
+            "r53_domain_name": "example.com",
+            "node_dns_name": "node",
+            "api_gateway_log_group_name": groups[0],
+            "additional_log_group_names": groups[1:],
+            "nat_gateway_per_zone": True,
+            "bootstrap_zip": str(package),
+            "alb_access_logs_bucket": "access-logs",
+            "alarm_sns_topic_arn": topic,
+            "lambda_reserved_concurrency": 5,
+            "manage_api_gateway_account": True,
+            "x_node_connections": 4,
+            "x_node_headers": {"X-Team": "payments"},
+        }
+
+        def set_variables(settings):
+            variables.update(settings)
+            self.variables.write_text(json.dumps(variables))
+
+        self.set_variables = set_variables
+        set_variables({})
+        settings = {
+            **variables,
+            "fqdn": "node.example.com",
+            "function_variables": {"X_NODE_CONNECTIONS": "4", "X_NODE_HEADERS": '{"X-Team":"payments"}'},
+        }
+        return settings, groups
+
+
+def plan_variant(cycle):
+    """The existing network and the existing secret are planned only: the emulator has neither."""
+    ec2, secrets = cycle.emulator.client("ec2"), cycle.emulator.client("secretsmanager")
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    subnets = sorted(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"])[:2]
+    secret = secrets.create_secret(Name="token", SecretString=TOKEN)["ARN"]
+    settings = {
+        "vpc_id": vpc["VpcId"],
+        "private_subnet_ids": subnets,
+        "wallarm_api_token": "",
+        "wallarm_api_token_secret_arn": secret,
+    }
+    cycle.variables.write_text(json.dumps(settings))
+    plan, changes = cycle.terraform.plan(file="variant.plan")
+    cycle.variables.unlink()
+    secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
+    after = {each["address"]: each["change"]["after"] for each in plan["resource_changes"]}
+
+    network = "aws_(vpc|subnet|nat_gateway|eip|route|route_table|internet_gateway|vpc_endpoint|default_security_group)"
+    equal([each for each in changes if re.match(rf"{network}\.", each)], [], "the network planned beside an existing VPC")
+    equal(sorted(after["aws_lb.node"]["subnets"]), subnets, "the load balancer's subnets")
+    equal(sorted(after["aws_lambda_function.resend"]["vpc_config"][0]["subnet_ids"]), subnets, "the function's subnets")
+    network = after["aws_ecs_service.node"]["network_configuration"][0]
+    equal(sorted(network["subnets"]), subnets, "the Node's subnets")
+    equal(sorted(after["aws_autoscaling_group.node"]["vpc_zone_identifier"]), subnets, "the instances' subnets")
+    for part in ("lambda", "alb", "node", "instance"):
+        equal(after[f"aws_security_group.{part}"]["vpc_id"], vpc["VpcId"], f"the VPC of the group {part}")
+
+    equal([each for each in changes if each.startswith("aws_ssm_parameter.")], [], "the parameters planned beside a secret")
+    assert TOKEN not in json.dumps(plan), "the plan has the token that a secret holds"
+    containers = json.loads(after["aws_ecs_task_definition.node"]["container_definitions"])
+    sources = [each["valueFrom"] for container in containers for each in container.get("secrets", [])]
+    equal(sources, [secret], "where the Node's token comes from")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant", choices=["http", "https"])
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--binaries", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    options = parser.parse_args()
+    options.work.mkdir(parents=True)
+    started = time.monotonic()
+    with Emulator() as emulator:
+        try:
+            Cycle(options.variant, emulator, options).run()
+        except (AssertionError, Failed) as error:
+            sys.exit(f"error: {error}")
+    print(f"  all of it: {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

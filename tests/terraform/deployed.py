@@ -1,0 +1,821 @@
+"""What has to hold of a deployed stack, read from AWS as an auditor would, and not from Terraform."""
+
+import base64
+import json
+import re
+
+import yaml
+from botocore.exceptions import ClientError
+
+from emulator import ACCOUNT
+from lambda_service import Role
+from policies import as_list
+
+CHECKS = []
+
+# The path that Wallarm documents for the one file that the Node reads.
+NODE_CONFIGURATION = "/opt/wallarm/etc/wallarm/go-node.yaml"
+LISTENER_PORTS = {"http": 80, "https": 443}
+NODE_PORT = 5050
+MESH_PORT = 9093
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+class Stack:
+    """A deployed stack, found by the name that its function carries."""
+
+    def __init__(self, emulator, outputs, scheme, groups, settings):
+        self.emulator = emulator
+        self.outputs = outputs
+        self.scheme = scheme
+        # The log groups whose lines are forwarded, and what the variables say.
+        self.groups = groups
+        self.settings = settings
+        self.function_name = outputs["function_name"]
+        self.name = self.function_name.removeprefix("wallarm-cw-resend-")
+
+    def aws(self, service):
+        return self.emulator.client(service)
+
+    @property
+    def function(self):
+        return self.aws("lambda").get_function(FunctionName=self.function_name)["Configuration"]
+
+    @property
+    def load_balancer(self):
+        (found,) = self.aws("elbv2").describe_load_balancers()["LoadBalancers"]
+        return found
+
+    @property
+    def service(self):
+        services = self.aws("ecs").list_services(cluster=self.name)["serviceArns"]
+        (found,) = self.aws("ecs").describe_services(cluster=self.name, services=services)["services"]
+        return found
+
+    @property
+    def task(self):
+        arn = self.service["taskDefinition"]
+        return self.aws("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
+
+    @property
+    def launch_template(self):
+        (template,) = self.aws("ec2").describe_launch_templates()["LaunchTemplates"]
+        (version,) = self.aws("ec2").describe_launch_template_versions(
+            LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]
+        )["LaunchTemplateVersions"]
+        return version["LaunchTemplateData"]
+
+    @property
+    def queue_arn(self):
+        url = self.outputs["failure_queue_url"]
+        return f"arn:aws:sqs:{self.emulator.region}:{ACCOUNT}:{url.rsplit('/', 1)[1]}"
+
+    def container(self, name):
+        (found,) = [each for each in self.task["containerDefinitions"] if each["name"] == name]
+        return found
+
+    def group_arn(self, name):
+        return f"arn:aws:logs:{self.emulator.region}:{ACCOUNT}:log-group:{name}"
+
+    def security_groups(self):
+        """The groups of each part: what the part itself says, and not how a group is named."""
+        configuration = self.service["networkConfiguration"]["awsvpcConfiguration"]
+        return {
+            "function": self.function["VpcConfig"]["SecurityGroupIds"],
+            "load balancer": self.load_balancer["SecurityGroups"],
+            "node": configuration["securityGroups"],
+            "instance": self.launch_template["SecurityGroupIds"],
+        }
+
+
+def violations(stack):
+    """Runs each check and gives what does not hold."""
+    found = []
+    for each in CHECKS:
+        try:
+            each(stack)
+        except AssertionError as error:
+            found.append(f"{each.__name__}: {error}")
+        # What is missing altogether shows as an error of the look-up.
+        except (ClientError, KeyError, ValueError, IndexError) as error:
+            found.append(f"{each.__name__}: {type(error).__name__}: {error}")
+    return found
+
+
+def equal(actual, expected, what):
+    assert actual == expected, f"{what} is {actual!r}, and not {expected!r}"
+
+
+################################################################################
+# Network
+################################################################################
+
+
+def permissions(group, direction):
+    """Each rule as (protocol, from, to, source): a group's id, an address range or a prefix list."""
+    for permission in group[direction]:
+        sources = [pair["GroupId"] for pair in permission["UserIdGroupPairs"]]
+        sources += [each["CidrIp"] for each in permission["IpRanges"]]
+        sources += [each["CidrIpv6"] for each in permission["Ipv6Ranges"]]
+        sources += [each["PrefixListId"] for each in permission["PrefixListIds"]]
+        for source in sources:
+            ports = permission.get("FromPort"), permission.get("ToPort")
+            yield permission["IpProtocol"], *ports, source
+
+
+@check
+def security_groups_let_through_what_is_meant(stack):
+    groups = stack.security_groups()
+    for part, ids in groups.items():
+        equal(len(ids), 1, f"the number of security groups of the {part}")
+    one = {part: ids[0] for part, ids in groups.items()}
+    equal(len(set(one.values())), 4, "the number of different security groups")
+    by_id = {each["GroupId"]: each for each in stack.aws("ec2").describe_security_groups()["SecurityGroups"]}
+    listener = LISTENER_PORTS[stack.scheme]
+    anywhere = "0.0.0.0/0"
+    expected = {
+        "function": (set(), {("tcp", listener, listener, one["load balancer"])}),
+        "load balancer": (
+            {("tcp", listener, listener, one["function"])},
+            {("tcp", NODE_PORT, NODE_PORT, one["node"])},
+        ),
+        "node": (
+            {
+                ("tcp", NODE_PORT, NODE_PORT, one["load balancer"]),
+                ("tcp", MESH_PORT, MESH_PORT, one["node"]),
+            },
+            {("tcp", MESH_PORT, MESH_PORT, one["node"]), ("tcp", 443, 443, anywhere)},
+        ),
+        "instance": (set(), {("tcp", 443, 443, anywhere)}),
+    }
+    for part, (ingress, egress) in expected.items():
+        group = by_id[one[part]]
+        equal(set(permissions(group, "IpPermissions")), ingress, f"what reaches the {part}")
+        equal(set(permissions(group, "IpPermissionsEgress")), egress, f"what the {part} reaches")
+
+
+@check
+def default_security_group_lets_nothing_through(stack):
+    vpc = stack.load_balancer["VpcId"]
+    filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
+    (group,) = stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
+    equal(list(permissions(group, "IpPermissions")), [], "what reaches the default group")
+    equal(list(permissions(group, "IpPermissionsEgress")), [], "what the default group reaches")
+
+
+@check
+def nothing_may_come_in_from_anywhere(stack):
+    vpc = stack.load_balancer["VpcId"]
+    filters = [{"Name": "vpc-id", "Values": [vpc]}]
+    for group in stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
+        for rule in permissions(group, "IpPermissions"):
+            assert rule[3].startswith("sg-"), f"{group['GroupName']} lets in {rule}"
+
+
+@check
+def parts_stand_in_private_subnets_of_two_zones(stack):
+    ec2 = stack.aws("ec2")
+    service = stack.service["networkConfiguration"]["awsvpcConfiguration"]
+    (scaling,) = stack.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    places = {
+        "function": stack.function["VpcConfig"]["SubnetIds"],
+        "load balancer": [each["SubnetId"] for each in stack.load_balancer["AvailabilityZones"]],
+        "node": service["subnets"],
+        "instances": scaling["VPCZoneIdentifier"].split(","),
+    }
+    equal(service.get("assignPublicIp", "DISABLED"), "DISABLED", "a public address of the Node")
+    for part, ids in places.items():
+        subnets = ec2.describe_subnets(SubnetIds=ids)["Subnets"]
+        zones = {each["AvailabilityZone"] for each in subnets}
+        assert len(zones) >= 2, f"the {part} stands in {zones} alone"
+        for subnet in subnets:
+            assert not subnet["MapPublicIpOnLaunch"], f"{subnet['SubnetId']} gives public addresses"
+            default = default_route(ec2, subnet["SubnetId"])
+            assert "NatGatewayId" in default, f"{subnet['SubnetId']} goes out by {default}"
+
+
+def default_route(ec2, subnet):
+    filters = [{"Name": "association.subnet-id", "Values": [subnet]}]
+    (table,) = ec2.describe_route_tables(Filters=filters)["RouteTables"]
+    (route,) = [each for each in table["Routes"] if each.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    return route
+
+
+@check
+def nat_gateways_are_as_many_as_asked_for(stack):
+    ec2 = stack.aws("ec2")
+    gateways = ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["available"]}])["NatGateways"]
+    zones = stack.load_balancer["AvailabilityZones"]
+    equal(len(gateways), len(zones) if stack.settings.get("nat_gateway_per_zone") else 1, "the number of NAT gateways")
+    for gateway in gateways:
+        default = default_route(ec2, gateway["SubnetId"])
+        assert default.get("GatewayId", "").startswith("igw-"), f"a NAT gateway goes out by {default}"
+
+
+@check
+def vpc_resolves_private_names(stack):
+    vpc = stack.load_balancer["VpcId"]
+    for attribute in ("enableDnsSupport", "enableDnsHostnames"):
+        answer = stack.aws("ec2").describe_vpc_attribute(VpcId=vpc, Attribute=attribute)
+        equal(answer[attribute[0].upper() + attribute[1:]]["Value"], True, attribute)
+
+
+@check
+def s3_is_reached_without_nat(stack):
+    (endpoint,) = stack.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    equal(endpoint["VpcEndpointType"], "Gateway", "the type of the endpoint")
+    assert endpoint["ServiceName"].endswith(".s3"), endpoint["ServiceName"]
+    assert len(endpoint["RouteTableIds"]) >= 2, "the endpoint is not in the private route tables"
+
+
+################################################################################
+# Load balancer and DNS
+################################################################################
+
+
+@check
+def load_balancer_is_internal_and_strict(stack):
+    balancer = stack.load_balancer
+    equal(balancer["Scheme"], "internal", "the scheme of the load balancer")
+    equal(balancer["Type"], "application", "the type of the load balancer")
+    answer = stack.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])
+    attributes = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+    equal(attributes.get("routing.http.drop_invalid_header_fields.enabled"), "true", "dropping invalid headers")
+    bucket = stack.settings.get("alb_access_logs_bucket", "")
+    equal(attributes.get("access_logs.s3.enabled", "false"), "true" if bucket else "false", "access logs")
+    equal(attributes.get("access_logs.s3.bucket") or "", bucket, "the bucket of the access logs")
+
+
+@check
+def listener_speaks_the_scheme(stack):
+    elb = stack.aws("elbv2")
+    (listener,) = elb.describe_listeners(LoadBalancerArn=stack.load_balancer["LoadBalancerArn"])["Listeners"]
+    equal(listener["Protocol"], stack.scheme.upper(), "the protocol of the listener")
+    equal(listener["Port"], LISTENER_PORTS[stack.scheme], "the port of the listener")
+    (action,) = listener["DefaultActions"]
+    equal(action["Type"], "forward", "what the listener does")
+    (target,) = elb.describe_target_groups()["TargetGroups"]
+    equal(action["TargetGroupArn"], target["TargetGroupArn"], "where the listener forwards to")
+    if stack.scheme == "http":
+        equal(listener.get("Certificates", []), [], "the certificates of the listener")
+        return
+    policy = listener["SslPolicy"]
+    assert re.fullmatch(r"ELBSecurityPolicy-TLS13-1-[23]-\d{4}-\d\d", policy), f"the TLS policy is {policy}"
+    (certificate,) = stack.aws("acm").list_certificates()["CertificateSummaryList"]
+    equal([each["CertificateArn"] for each in listener["Certificates"]], [certificate["CertificateArn"]], "the certificate")
+    details = stack.aws("acm").describe_certificate(CertificateArn=certificate["CertificateArn"])["Certificate"]
+    equal(details["Status"], "ISSUED", "the status of the certificate")
+    equal(details["DomainName"], stack.settings["fqdn"], "the name in the certificate")
+
+
+@check
+def target_group_asks_the_node_for_its_health(stack):
+    (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
+    expected = {
+        "Protocol": "HTTP",
+        "Port": NODE_PORT,
+        "TargetType": "ip",
+        "HealthCheckPath": "/wallarm-external-health",
+        "HealthCheckPort": "traffic-port",
+        "HealthCheckProtocol": "HTTP",
+    }
+    equal({key: target.get(key) for key in expected}, expected, "the target group")
+
+
+@check
+def node_has_a_name_where_it_speaks_https(stack):
+    zones = stack.aws("route53").list_hosted_zones()["HostedZones"]
+    public = [zone for zone in zones if not zone["Config"]["PrivateZone"]]
+    if stack.scheme == "http":
+        return equal(public, [], "the public zones")
+    (zone,) = public
+    records = stack.aws("route53").list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    (record,) = [each for each in records if each["Type"] == "A"]
+    equal(record["Name"].rstrip("."), stack.settings["fqdn"], "the Node's name")
+    target = record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.")
+    equal(target.lower(), stack.load_balancer["DNSName"].lower(), "what the Node's name stands for")
+    assert any(each["Type"] == "CNAME" for each in records), "there is no record to validate the certificate"
+
+
+################################################################################
+# Node
+################################################################################
+
+
+@check
+def service_runs_as_meant(stack):
+    service, settings = stack.service, stack.settings
+    equal(service["desiredCount"], settings.get("node_replicas", 1), "the number of Nodes")
+    assert "FARGATE" not in str(service.get("launchType")), "the service runs on Fargate"
+    equal(service["deploymentConfiguration"]["deploymentCircuitBreaker"], {"enable": True, "rollback": True}, "the circuit breaker")
+    (strategy,) = service["capacityProviderStrategy"]
+    spread = {"type": "spread", "field": "attribute:ecs.availability-zone"}
+    equal(service["placementStrategy"][0], spread, "the first placement strategy")
+    (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
+    (balancer,) = service["loadBalancers"]
+    expected = {"targetGroupArn": target["TargetGroupArn"], "containerName": "node", "containerPort": NODE_PORT}
+    equal({key: balancer.get(key) for key in expected}, expected, "the service's load balancer")
+    (provider,) = [
+        each
+        for each in stack.aws("ecs").describe_capacity_providers(capacityProviders=[strategy["capacityProvider"]])["capacityProviders"]
+    ]
+    group = provider["autoScalingGroupProvider"]
+    (scaling,) = stack.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    equal(group["autoScalingGroupArn"], scaling["AutoScalingGroupARN"], "the capacity provider's group")
+    equal(group["managedTerminationProtection"], "ENABLED", "the protection of instances with tasks")
+    equal(group["managedScaling"]["status"], "ENABLED", "the scaling of instances")
+    # Managed termination protection is refused without it.
+    equal(scaling["NewInstancesProtectedFromScaleIn"], True, "the group's protection from scale-in")
+    assert any(tag["Key"] == "AmazonECSManaged" for tag in scaling["Tags"]), "the tag AmazonECSManaged is missing"
+    (cluster,) = stack.aws("ecs").describe_clusters(clusters=[stack.name])["clusters"]
+    equal(cluster["capacityProviders"], [strategy["capacityProvider"]], "the cluster's capacity providers")
+
+
+@check
+def node_is_scaled_by_its_cpu(stack):
+    scaling = stack.aws("application-autoscaling")
+    (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
+    equal(target["ResourceId"], f"service/{stack.name}/{stack.service['serviceName']}", "what is scaled")
+    equal(target["MinCapacity"], stack.settings.get("node_replicas", 1), "the least number of Nodes")
+    assert target["MaxCapacity"] >= target["MinCapacity"], "fewer Nodes at most than at least"
+    (policy,) = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
+    tracking = policy["TargetTrackingScalingPolicyConfiguration"]
+    metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    equal(metric, "ECSServiceAverageCPUUtilization", "the metric that the Nodes are scaled by")
+
+
+@check
+def task_gets_its_token_as_a_secret(stack):
+    node, settings = stack.container("node"), stack.settings
+    equal(node["image"], f"{settings.get('node_image', 'wallarm/node-native-aio')}:{settings.get('node_tag', 'latest')}", "the Node's image")
+    secrets = {each["name"]: each["valueFrom"] for each in node["secrets"]}
+    equal(list(secrets), ["WALLARM_API_TOKEN"], "the Node's secrets")
+    name = secrets["WALLARM_API_TOKEN"].split(":parameter", 1)[1]
+    parameter = stack.aws("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    equal(parameter["Type"], "SecureString", "the type of the token's parameter")
+    equal(parameter["Value"], settings["wallarm_api_token"], "the token")
+    execution = Role(stack.aws("iam"), stack.task["executionRoleArn"])
+    assert execution.allows("ssm:GetParameters", parameter["ARN"]), "the execution role may not read the token"
+    environment = {each["name"]: each["value"] for each in node["environment"]}
+    assert "WALLARM_API_TOKEN" not in environment, "the token is in the environment"
+    equal(environment["WALLARM_API_HOST"], settings.get("wallarm_api_host", "api.wallarm.com"), "the API host")
+    group = settings.get("node_group", "api-gateway-api-discovery")
+    equal(environment["WALLARM_LABELS"], f"group={group}", "the Node's labels")
+
+
+@check
+def token_is_nowhere_in_clear(stack):
+    token = stack.settings["wallarm_api_token"]
+    places = {
+        "the task definition": stack.task,
+        "the launch template": stack.launch_template,
+        "the function": stack.aws("lambda").get_function(FunctionName=stack.function_name),
+        "the dashboard": stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name),
+    }
+    spellings = (token, base64.b64encode(token.encode()).decode(), token[::-1])
+    for place, content in places.items():
+        text = json.dumps(content, default=str)
+        if place == "the launch template":
+            text += base64.b64decode(content["UserData"]).decode()
+        for spelling in spellings:
+            assert spelling not in text, f"the token stands in {place}"
+
+
+@check
+def node_reads_its_configuration_at_the_documented_path(stack):
+    task, node, writer = stack.task, stack.container("node"), stack.container("config")
+    equal(task["networkMode"], "awsvpc", "the network mode")
+    equal(task["requiresCompatibilities"], ["EC2"], "what the task needs")
+    for forbidden in ("entryPoint", "command"):
+        assert not node.get(forbidden), f"the Node's container overrides {forbidden}"
+    assert not node.get("privileged"), "the Node's container is privileged"
+    volumes = {each["name"]: each["host"]["sourcePath"] for each in task["volumes"]}
+    (mount,) = node["mountPoints"]
+    equal(mount["containerPath"], NODE_CONFIGURATION, "where the Node's configuration is mounted")
+    (written,) = writer["mountPoints"]
+    file, directory = volumes[mount["sourceVolume"]], volumes[written["sourceVolume"]]
+    # A directory over the path would hide the files that the image has beside it.
+    equal(file, f"{directory}/go-node.yaml", "the file that is mounted")
+    command = " ".join(writer["command"])
+    assert f"{written['containerPath']}/go-node.yaml" in command, f"nothing writes the file: {command}"
+    equal(node["dependsOn"], [{"containerName": "config", "condition": "SUCCESS"}], "what the Node waits for")
+    equal(writer["essential"], False, "whether the task ends with the container that writes")
+    assert "secrets" not in writer or not writer["secrets"], "the container that writes has secrets"
+
+
+@check
+def node_configuration_says_what_the_rest_relies_on(stack):
+    environment = {each["name"]: each["value"] for each in stack.container("config")["environment"]}
+    (text,) = environment.values()
+    configuration = yaml.safe_load(text)
+    equal(configuration["version"], 4, "the version of the configuration")
+    equal(configuration["mode"], "connector-server", "the Node's mode")
+    connector = configuration["connector"]
+    equal(connector["address"], f":{NODE_PORT}", "the Node's address")
+    health = connector["external_health_check"]
+    equal(health, {"enabled": True, "endpoint": "/wallarm-external-health"}, "the health check")
+    mesh = connector["mesh"]
+    equal((mesh["discovery"], mesh["port"]), ("dns", MESH_PORT), "the mesh")
+    equal(mesh["name"], mesh_name(stack), "the mesh's name")
+    equal(configuration["log"]["log_file"], "stdout", "where the Node logs to")
+    ports = {each["containerPort"] for each in stack.container("node")["portMappings"]}
+    assert {NODE_PORT, MESH_PORT} <= ports, f"the ports of the container are {ports}"
+
+
+def mesh_name(stack):
+    """The name that Cloud Map resolves to the service's tasks."""
+    discovery = stack.aws("servicediscovery")
+    (registry,) = stack.service["serviceRegistries"]
+    (service,) = [each for each in discovery.list_services()["Services"] if each["Arn"] == registry["registryArn"]]
+    details = discovery.get_service(Id=service["Id"])["Service"]
+    (record,) = details["DnsConfig"]["DnsRecords"]
+    equal(record["Type"], "A", "the type of the Nodes' records")
+    equal(details["DnsConfig"]["RoutingPolicy"], "MULTIVALUE", "the routing of the Nodes' records")
+    # With a container's name or port the records would be of another type.
+    equal(set(registry), {"registryArn"}, "what the registry is given")
+    namespace = discovery.get_namespace(Id=details["DnsConfig"]["NamespaceId"])["Namespace"]
+    equal(namespace["Type"], "DNS_PRIVATE", "the type of the namespace")
+    return f"{details['Name']}.{namespace['Name']}"
+
+
+@check
+def node_logs_into_its_group(stack):
+    execution = Role(stack.aws("iam"), stack.task["executionRoleArn"])
+    for name in ("node", "config"):
+        log = stack.container(name)["logConfiguration"]
+        equal(log["logDriver"], "awslogs", f"the log driver of {name}")
+        group = log["options"]["awslogs-group"]
+        (found,) = stack.aws("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        assert found.get("retentionInDays"), f"{group} keeps its lines forever"
+        stream = f"{stack.group_arn(group)}:log-stream:node/node/1"
+        assert execution.allows("logs:PutLogEvents", stream), f"the execution role may not write to {group}"
+
+
+@check
+def instances_guard_their_credentials(stack):
+    template = stack.launch_template
+    options = template["MetadataOptions"]
+    equal(options["HttpTokens"], "required", "whether IMDSv2 is required")
+    equal(int(options["HttpPutResponseHopLimit"]), 1, "the hops of IMDS")
+    (device,) = template["BlockDeviceMappings"]
+    equal(str(device["Ebs"]["Encrypted"]).lower(), "true", "whether the disk is encrypted")
+    equal(device["Ebs"]["VolumeType"], "gp3", "the type of the disk")
+    assert int(device["Ebs"]["VolumeSize"]) >= 30, "the disk is smaller than the image"
+    user_data = base64.b64decode(template["UserData"]).decode()
+    assert f"ECS_CLUSTER={stack.name}\n" in user_data, "the instances join another cluster"
+    assert "ECS_AWSVPC_BLOCK_IMDS=true\n" in user_data, "tasks reach the instance's credentials"
+    assert not template.get("KeyName"), "the instances have an SSH key"
+    image = template["ImageId"]
+    path = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
+    equal(image, stack.aws("ssm").get_parameter(Name=path)["Parameter"]["Value"], "the image")
+
+
+################################################################################
+# Function
+################################################################################
+
+
+@check
+def function_is_configured_as_meant(stack):
+    function, settings = stack.function, stack.settings
+    expected = {
+        "Runtime": "provided.al2023",
+        "Architectures": ["arm64"],
+        "MemorySize": 128,
+        "PackageType": "Zip",
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{stack.function_name}"},
+    }
+    equal({key: function.get(key) for key in expected}, expected, "the function")
+    assert 30 <= function["Timeout"] <= 60, f"the timeout is {function['Timeout']} s"
+    variables = function["Environment"]["Variables"]
+    host = settings["fqdn"] if stack.scheme == "https" else stack.load_balancer["DNSName"]
+    known = {
+        "X_WALLARM_APPLICATION_ID": settings.get("x_wallarm_application_id", "-1"),
+        "X_NODE_URL": host,
+        "X_NODE_SCHEME": stack.scheme,
+    }
+    equal({key: variables.get(key) for key in known}, known, "the function's environment")
+    own = settings.get("function_variables", {})
+    rest = {key: value for key, value in variables.items() if key not in known}
+    equal(rest, own, "the rest of the function's environment")
+    equal(stack.outputs["node_url"], f"{stack.scheme}://{host}", "the output node_url")
+    reserved = stack.aws("lambda").get_function_concurrency(FunctionName=stack.function_name)
+    equal(reserved.get("ReservedConcurrentExecutions"), settings.get("lambda_reserved_concurrency"), "the concurrency")
+
+
+@check
+def failed_events_are_kept(stack):
+    settings = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)
+    equal(settings["MaximumRetryAttempts"], 2, "how often Lambda tries again")
+    equal(settings["MaximumEventAgeInSeconds"], 21600, "how long Lambda tries")
+    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], stack.queue_arn, "where failed events go")
+    url = stack.outputs["failure_queue_url"]
+    attributes = stack.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    equal(attributes["MessageRetentionPeriod"], "1209600", "how long the queue keeps an event")
+    encrypted = attributes.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in attributes
+    assert encrypted, "the queue is not encrypted"
+    assert attributes.get("FifoQueue") != "true", "Lambda sends to no FIFO queue"
+    assert int(attributes["VisibilityTimeout"]) >= 6 * stack.function["Timeout"], "a reader's time is too short"
+
+
+@check
+def permission_lets_in_the_logs_of_this_account_alone(stack):
+    answer = stack.aws("lambda").get_policy(FunctionName=stack.function_name)
+    statements = json.loads(answer["Policy"])["Statement"]
+    sources = []
+    for statement in statements:
+        equal(statement["Effect"], "Allow", "the effect")
+        equal(statement["Action"], "lambda:InvokeFunction", "the action")
+        region = stack.emulator.region
+        equal(statement["Principal"], {"Service": f"logs.{region}.amazonaws.com"}, "the principal")
+        condition = statement["Condition"]
+        equal(condition["StringEquals"], {"AWS:SourceAccount": ACCOUNT}, "the account")
+        sources.append(condition["ArnLike"]["AWS:SourceArn"])
+    equal(sorted(sources), sorted(f"{stack.group_arn(name)}:*" for name in stack.groups), "the log groups")
+
+
+@check
+def permission_comes_before_the_filter(stack):
+    calls = [(call.operation, call.params) for call in stack.emulator.calls if not call.failed]
+    for name in stack.groups:
+        source = f"{stack.group_arn(name)}:*"
+        granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == source]
+        put = [n for n, (operation, params) in enumerate(calls) if operation == "PutSubscriptionFilter" and params.get("logGroupName") == name]
+        equal((len(granted), len(put)), (1, 1), f"how often {name} is permitted and subscribed")
+        assert granted[0] < put[0], f"the filter of {name} is put before the permission"
+        destination = [n for n, (operation, _) in enumerate(calls) if operation == "PutFunctionEventInvokeConfig"]
+        assert destination and destination[0] < put[0], f"the filter of {name} is put before failed events are kept"
+    refused = [call for call in stack.emulator.calls if call.operation == "PutSubscriptionFilter" and call.failed]
+    equal(refused, [], "filters that were refused at first")
+
+
+@check
+def filters_hand_lines_to_the_function(stack):
+    logs = stack.aws("logs")
+    for name in stack.groups:
+        (found,) = logs.describe_subscription_filters(logGroupName=name)["subscriptionFilters"]
+        equal(found["destinationArn"], stack.function["FunctionArn"], f"the destination of {name}")
+        equal(found["filterPattern"], stack.settings.get("subscription_filter_pattern", ""), "the pattern")
+    every = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    others = [name for name in every if name not in stack.groups]
+    assert f"/aws/lambda/{stack.function_name}" in others, "the function has no log group"
+    for name in others:
+        filters = logs.describe_subscription_filters(logGroupName=name)["subscriptionFilters"]
+        equal(filters, [], f"the filters of {name}")
+
+
+@check
+def outputs_name_what_is_deployed(stack):
+    main = stack.groups[0]
+    equal(stack.outputs["api_gateway_log_group_arn"], stack.group_arn(main), "the output api_gateway_log_group_arn")
+    region = stack.emulator.region
+    for output, group in (
+        ("api_gateway_log_group", main),
+        ("node_log_group", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]),
+        ("function_log_group", f"/aws/lambda/{stack.function_name}"),
+    ):
+        # The console escapes a name twice, with $ for the second per cent.
+        url = stack.outputs[output]
+        prefix = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
+        equal(url, prefix + group.replace("/", "$252F"), f"the output {output}")
+    line = json.loads(re.sub(r"\$context\.[A-Za-z.]+", "-", stack.outputs["access_log_format"]))
+    assert "\n" not in stack.outputs["access_log_format"], "the log format is no single line"
+    assert {"requestId", "httpMethod", "path", "status", "domainName"} <= set(line), line
+
+
+################################################################################
+# Roles
+################################################################################
+
+
+@check
+def roles_are_for_their_services_alone(stack):
+    expected = {
+        stack.function["Role"]: "lambda.amazonaws.com",
+        stack.task["executionRoleArn"]: "ecs-tasks.amazonaws.com",
+    }
+    profile = stack.launch_template["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
+    (role,) = stack.aws("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
+    expected[role["Arn"]] = "ec2.amazonaws.com"
+    if stack.settings.get("manage_api_gateway_account"):
+        expected[stack.aws("apigateway").get_account()["cloudwatchRoleArn"]] = "apigateway.amazonaws.com"
+    for arn, service in expected.items():
+        trust = Role(stack.aws("iam"), arn).trust
+        (statement,) = trust["Statement"]
+        equal(statement["Principal"], {"Service": service}, f"who may be {arn}")
+    roles = {each["Arn"] for each in stack.aws("iam").list_roles()["Roles"]}
+    own = {arn for arn in roles if "/aws-service-role/" not in arn}
+    equal(own, set(expected), "the roles")
+
+
+# Actions of the function's role that IAM knows no resources for: Lambda needs them to attach the
+# function to its VPC.
+WITHOUT_RESOURCES = {
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+}
+
+
+@check
+def roles_may_do_what_they_need_alone(stack):
+    iam = stack.aws("iam")
+    for arn in (stack.function["Role"], stack.task["executionRoleArn"]):
+        for document in Role(iam, arn).documents:
+            for statement in document["Statement"]:
+                if statement["Effect"] == "Deny":
+                    continue
+                for action in as_list(statement["Action"]):
+                    assert "*" not in action, f"{arn} may do {action}"
+                    for resource in as_list(statement["Resource"]):
+                        # The streams of one log group are what such a policy can say at its narrowest.
+                        narrow = "*" not in resource.removesuffix(":*")
+                        assert narrow or action in WITHOUT_RESOURCES, f"{arn} may do {action} with {resource}"
+    function = Role(iam, stack.function["Role"])
+    assert function.allows("sqs:SendMessage", stack.queue_arn), "the function may not keep failed events"
+    assert not function.allows("sqs:SendMessage", f"{stack.queue_arn}x"), "the function may send to other queues"
+    own = stack.group_arn(f"/aws/lambda/{stack.function_name}")
+    assert function.allows("logs:PutLogEvents", f"{own}:log-stream:x"), "the function may not log"
+    for name in stack.groups:
+        stream = f"{stack.group_arn(name)}:log-stream:x"
+        assert not function.allows("logs:PutLogEvents", stream), f"the function may write to {name}"
+    # Lambda needs them, and the code that runs in it does not.
+    context = {"lambda:SourceFunctionArn": stack.function["FunctionArn"]}
+    for action in WITHOUT_RESOURCES:
+        assert not function.allows(action, "*", context), f"the function's code may do {action}"
+    # Lambda refuses a role that lacks one of these when a function in a VPC is created.
+    for action in ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"):
+        assert function.allows(action, "*"), f"Lambda may not do {action}"
+    assert not stack.task.get("taskRoleArn"), "the Node has a role, though it calls nothing of AWS"
+
+
+################################################################################
+# Operation
+################################################################################
+
+
+def known_dimensions(stack):
+    balancer = stack.load_balancer["LoadBalancerArn"].split(":loadbalancer/", 1)[1]
+    (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
+    queues = stack.aws("sqs").list_queues()["QueueUrls"]
+    return {
+        "FunctionName": {stack.function_name},
+        "functionName": {stack.function_name},
+        "QueueName": {url.rsplit("/", 1)[1] for url in queues},
+        "LoadBalancer": {balancer},
+        "TargetGroup": {target["TargetGroupArn"].rsplit(":", 1)[1]},
+        "ClusterName": {stack.name},
+        "ServiceName": {stack.service["serviceName"]},
+    }
+
+
+@check
+def alarms_watch_what_is_there(stack):
+    known = known_dimensions(stack)
+    every = stack.aws("cloudwatch").describe_alarms()["MetricAlarms"]
+    # Application Auto Scaling makes alarms of its own for what it tracks.
+    alarms = [each for each in every if not each["AlarmName"].startswith("TargetTracking-")]
+    watched = set()
+    for alarm in alarms:
+        name = alarm["AlarmName"]
+        assert alarm["AlarmDescription"], f"{name} says nothing"
+        # The function's own metrics come out of log lines, which may be lost.
+        assert alarm["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB"), alarm["Namespace"]
+        assert alarm["Dimensions"], f"{name} watches nothing in particular"
+        for dimension in alarm["Dimensions"]:
+            assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
+        topic = stack.settings.get("alarm_sns_topic_arn")
+        equal(alarm["AlarmActions"], [topic] if topic else [], f"whom {name} tells")
+        watched.add((alarm["Namespace"], alarm["MetricName"]))
+    needed = {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
+        ("AWS/ApplicationELB", "HealthyHostCount"),
+    }
+    assert needed <= watched, f"nothing watches {needed - watched}"
+
+
+def dashboard_metrics(stack):
+    """Each metric of the dashboard: its namespace, its name, its dimensions."""
+    answer = stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name)
+    for widget in json.loads(answer["DashboardBody"])["widgets"]:
+        for metric in widget["properties"].get("metrics", []):
+            texts = [each for each in metric if isinstance(each, str)]
+            yield texts[0], texts[1], dict(zip(texts[2::2], texts[3::2]))
+
+
+@check
+def dashboard_shows_what_is_there(stack):
+    known = known_dimensions(stack)
+    shown = set()
+    for namespace, metric, dimensions in dashboard_metrics(stack):
+        for name, value in dimensions.items():
+            assert value in known[name], f"{metric} is shown of {name} {value}"
+        shown.add((namespace, metric))
+    needed = {
+        ("CwResend", "recordsReceived"),
+        ("CwResend", "recordsForwarded"),
+        ("CwResend", "recordsSkipped"),
+        ("CwResend", "retries"),
+        ("CwResend", "nodeLatencyMs"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Duration"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
+        ("AWS/ApplicationELB", "HealthyHostCount"),
+        ("AWS/ECS", "CPUUtilization"),
+    }
+    assert needed <= shown, f"the dashboard lacks {needed - shown}"
+
+
+################################################################################
+# What remains
+################################################################################
+
+
+def inventory(emulator):
+    """Everything that there is, by kind. What a destroy leaves behind is what was not there before."""
+    aws = emulator.client
+    ec2, elb, ecs = aws("ec2"), aws("elbv2"), aws("ecs")
+    found = {}
+
+    def add(kind, entries, *keys):
+        found[kind] = sorted("/".join(str(entry[key]) for key in keys) for entry in entries)
+
+    add("VPCs", ec2.describe_vpcs()["Vpcs"], "VpcId")
+    add("subnets", ec2.describe_subnets()["Subnets"], "SubnetId")
+    add("route tables", ec2.describe_route_tables()["RouteTables"], "RouteTableId")
+    add("internet gateways", ec2.describe_internet_gateways()["InternetGateways"], "InternetGatewayId")
+    add("NAT gateways", [each for each in ec2.describe_nat_gateways()["NatGateways"] if each["State"] != "deleted"], "NatGatewayId")
+    add("addresses", ec2.describe_addresses()["Addresses"], "AllocationId")
+    add("endpoints", [each for each in ec2.describe_vpc_endpoints()["VpcEndpoints"] if each["State"] != "deleted"], "VpcEndpointId")
+    add("security groups", ec2.describe_security_groups()["SecurityGroups"], "GroupId")
+    add("network interfaces", ec2.describe_network_interfaces()["NetworkInterfaces"], "NetworkInterfaceId")
+    add("launch templates", ec2.describe_launch_templates()["LaunchTemplates"], "LaunchTemplateId")
+    reservations = ec2.describe_instances()["Reservations"]
+    instances = [instance for each in reservations for instance in each["Instances"]]
+    add("instances", [each for each in instances if each["State"]["Name"] != "terminated"], "InstanceId")
+    add("volumes", ec2.describe_volumes()["Volumes"], "VolumeId")
+    add("scaling groups", aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"], "AutoScalingGroupName")
+    balancers = elb.describe_load_balancers()["LoadBalancers"]
+    add("load balancers", balancers, "LoadBalancerArn")
+    add("target groups", elb.describe_target_groups()["TargetGroups"], "TargetGroupArn")
+    # The emulator lists what is deleted, with a status that says so.
+    names = ecs.list_clusters()["clusterArns"]
+    clusters = ecs.describe_clusters(clusters=names)["clusters"] if names else []
+    add("clusters", [each for each in clusters if each["status"] == "ACTIVE"], "clusterName")
+    services = [
+        service
+        for cluster in clusters
+        for arn in ecs.list_services(cluster=cluster["clusterName"])["serviceArns"]
+        for service in ecs.describe_services(cluster=cluster["clusterName"], services=[arn])["services"]
+    ]
+    add("services", [each for each in services if each["status"] == "ACTIVE"], "serviceName")
+    found["task definitions"] = sorted(ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"])
+    add("capacity providers", ecs.describe_capacity_providers()["capacityProviders"], "name")
+    scaling = aws("application-autoscaling")
+    add("scalable targets", scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"], "ResourceId")
+    add("scaling policies", scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"], "PolicyARN")
+    add("roles", aws("iam").list_roles()["Roles"], "RoleName")
+    add("policies", aws("iam").list_policies(Scope="Local")["Policies"], "Arn")
+    add("instance profiles", aws("iam").list_instance_profiles()["InstanceProfiles"], "InstanceProfileName")
+    add("functions", aws("lambda").list_functions()["Functions"], "FunctionName")
+    add("event source mappings", aws("lambda").list_event_source_mappings()["EventSourceMappings"], "UUID")
+    groups = aws("logs").describe_log_groups()["logGroups"]
+    add("log groups", groups, "logGroupName")
+    filters = [
+        each
+        for group in groups
+        for each in aws("logs").describe_subscription_filters(logGroupName=group["logGroupName"])["subscriptionFilters"]
+    ]
+    add("subscription filters", filters, "logGroupName", "filterName")
+    found["queues"] = sorted(aws("sqs").list_queues().get("QueueUrls", []))
+    add("topics", aws("sns").list_topics()["Topics"], "TopicArn")
+    pages = aws("ssm").get_paginator("describe_parameters").paginate()
+    parameters = [each for page in pages for each in page["Parameters"]]
+    add("parameters", [each for each in parameters if not each["Name"].startswith("/aws/")], "Name")
+    add("secrets", aws("secretsmanager").list_secrets()["SecretList"], "ARN")
+    add("namespaces", aws("servicediscovery").list_namespaces()["Namespaces"], "Id")
+    add("discovery services", aws("servicediscovery").list_services()["Services"], "Id")
+    zones = aws("route53").list_hosted_zones()["HostedZones"]
+    add("hosted zones", zones, "Id")
+    records = [
+        {"Zone": zone["Id"], **each}
+        for zone in zones
+        for each in aws("route53").list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    ]
+    add("records", records, "Zone", "Name", "Type")
+    add("certificates", aws("acm").list_certificates()["CertificateSummaryList"], "CertificateArn")
+    add("alarms", aws("cloudwatch").describe_alarms()["MetricAlarms"], "AlarmName")
+    add("dashboards", aws("cloudwatch").list_dashboards()["DashboardEntries"], "DashboardName")
+    add("REST APIs", aws("apigateway").get_rest_apis()["items"], "id")
+    add("HTTP APIs", aws("apigatewayv2").get_apis()["Items"], "ApiId")
+    return found

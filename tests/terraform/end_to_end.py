@@ -1,0 +1,228 @@
+"""A line's whole way through what is deployed: log group, subscription filter, the function's own
+package, and the Node's stand-in; and the failure queue where there is no Node.
+"""
+
+import base64
+import gzip
+import json
+import re
+import socket
+import subprocess
+import threading
+import time
+
+import emulator
+from deployed import dashboard_metrics, equal
+from lambda_service import LambdaService
+
+# How long the stand-in may take to say what arrived: it does so once a second.
+NODE_TIMEOUT = 20
+
+
+class Node:
+    """The project's own stand-in for the Node, behind a relay that keeps what it is sent."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen(
+            [program, "node", "--listen", "127.0.0.1:0"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        first = self.process.stdout.readline()
+        host, port = first.removeprefix("listening on ").strip().rsplit(":", 1)
+        self.target = host, int(port)
+        self.reports = []
+        self.streams = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.read, daemon=True).start()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def read(self):
+        for line in self.process.stdout:
+            self.reports.append(line.strip())
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            stream = bytearray()
+            self.streams.append(stream)
+            node = socket.create_connection(self.target)
+            threading.Thread(target=relay, args=[client, node, stream], daemon=True).start()
+            threading.Thread(target=relay, args=[node, client, bytearray()], daemon=True).start()
+
+    def report(self, pattern):
+        """Waits until the stand-in's last word on what it got is this."""
+        until = time.monotonic() + NODE_TIMEOUT
+        while time.monotonic() < until:
+            if self.reports and re.search(pattern, self.reports[-1]):
+                return self.reports[-1]
+            time.sleep(0.05)
+        raise AssertionError(f"the stand-in Node says {self.reports}, and not {pattern!r}")
+
+    def messages(self):
+        """Each HTTP message as (method, target, headers, body)."""
+        return [message for stream in self.streams for message in messages_of(bytes(stream))]
+
+    def stop(self):
+        # A thread that waits in accept is woken by neither of these alone.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def relay(source, sink, kept):
+    try:
+        while data := source.recv(65536):
+            kept += data
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        # Either end may go away at any time.
+        source.close()
+        sink.close()
+
+
+def messages_of(stream):
+    while stream:
+        head, stream = stream.split(b"\r\n\r\n", 1)
+        start, *lines = head.decode().split("\r\n")
+        method, target, _ = start.split(" ")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        body, stream = stream[:length], stream[length:]
+        yield method, target, headers, body
+
+
+def access_log_line(stack, path, status="201"):
+    """The line that API Gateway would write with the format that the stage is to be given."""
+    values = {
+        "requestId": "7f3c1a4e-0e0b-4a35-9b7e-2f1f6f0f5a11",
+        "httpMethod": "POST",
+        "path": path,
+        "protocol": "HTTP/1.1",
+        "status": status,
+        "responseLength": "345",
+        "requestTime": "01/Nov/2026:10:00:00 +0000",
+        "requestTimeEpoch": "1793527200000",
+        "responseLatency": "12",
+        "integrationLatency": "9",
+        "integrationStatus": "200",
+        "error.message": "-",
+        "stage": "prod",
+        "domainName": "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com",
+        "identity.sourceIp": "203.0.113.7",
+        "identity.userAgent": "curl/8.5.0",
+    }
+    return re.sub(r"\$context\.([A-Za-z.]+)", lambda match: values[match.group(1)], stack.outputs["access_log_format"])
+
+
+def put_line(stack, group, line):
+    logs = stack.aws("logs")
+    stream = "0123456789abcdef0123456789abcdef"
+    if not logs.describe_log_streams(logGroupName=group)["logStreams"]:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    event = {"timestamp": int(time.time() * 1000), "message": line}
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
+
+
+def function_reports(stack):
+    """What the function said of each invocation, read where an operator reads it."""
+    group = f"/aws/lambda/{stack.function_name}"
+    events = stack.aws("logs").filter_log_events(logGroupName=group)["events"]
+    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+
+
+def run(stack, directory, program):
+    node = Node(program)
+    # The load balancer's name leads nowhere here. Nothing else differs from what is deployed.
+    service = LambdaService(
+        stack.emulator, directory, {"X_NODE_URL": node.address, "X_NODE_SCHEME": "http"}
+    )
+    emulator.handlers.append(service.handle)
+    try:
+        lines_arrive(stack, service, node)
+        node.stop()
+        failed_event_is_kept(stack, service)
+    finally:
+        emulator.handlers.remove(service.handle)
+        service.stop()
+        if node.process.poll() is None:
+            node.stop()
+
+
+def lines_arrive(stack, service, node):
+    for number, group in enumerate(stack.groups):
+        put_line(stack, group, access_log_line(stack, f"/prod/orders/{number}"))
+    service.wait()
+    count = len(stack.groups)
+    failures = [outcome.payload for _, outcome in service.attempts if outcome.is_error]
+    equal(failures, [], "what the function answered")
+    node.report(rf"{count} requests, {count} responses, .* {count} distinct records, 0 repeated, 0 unpaired, 0 violations")
+    application = stack.function["Environment"]["Variables"]["X_WALLARM_APPLICATION_ID"]
+    by_kind = {"request": {}, "response": {}}
+    for method, target, headers, body in node.messages():
+        equal(headers["x-wallarm-application-id"], application, "the application id")
+        equal(headers["host"], "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com", "the host")
+        assert re.fullmatch(r"\d{56}", headers["x-request-id"]), headers["x-request-id"]
+        by_kind[headers["x-wallarm-message"]][target] = method, headers, body
+    expected = {f"/prod/orders/{number}" for number in range(count)}
+    equal(set(by_kind["request"]), expected, "the paths of the requests")
+    equal(set(by_kind["response"]), expected, "the paths of the responses")
+    for method, headers, _ in by_kind["request"].values():
+        equal(method, "POST", "the method")
+        equal(headers["x-forwarded-for"], "203.0.113.7", "the caller's address")
+        equal(headers["user-agent"], "curl/8.5.0", "the user agent")
+        equal(headers["x-forwarded-proto"], "https", "the scheme")
+    for _, _, body in by_kind["response"].values():
+        equal(json.loads(body)["status"], 201, "the status")
+
+    reports = function_reports(stack)
+    equal([report["recordsForwarded"] for report in reports], [1] * count, "what the function says it forwarded")
+    # What the dashboard shows of the function's own metrics is what the function counts, under the
+    # dimensions that it counts them under.
+    directive = reports[0]["_aws"]["CloudWatchMetrics"][0]
+    counted = {metric["Name"] for metric in directive["Metrics"]}
+    for namespace, metric, dimensions in dashboard_metrics(stack):
+        if namespace == directive["Namespace"]:
+            assert metric in counted, f"the dashboard shows {metric}, which the function does not count"
+            assert sorted(dimensions) in [sorted(each) for each in directive["Dimensions"]], dimensions
+            for name, value in dimensions.items():
+                equal(value, reports[0][name], f"{metric}'s dimension {name}")
+    print(f"  {count} lines went through subscription filter, deployed package and Node")
+
+
+def failed_event_is_kept(stack, service):
+    service.attempts.clear()
+    line = access_log_line(stack, "/prod/lost")
+    put_line(stack, stack.groups[0], line)
+    service.wait()
+    retries = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)["MaximumRetryAttempts"]
+    equal(len(service.attempts), 1 + retries, "how often the event was tried")
+    equal(len({request_id for request_id, _ in service.attempts}), 1, "the number of request ids")
+    for _, outcome in service.attempts:
+        assert outcome.is_error, "the function called an event a success that reached no Node"
+        equal(outcome.payload["errorType"], "Function.RecordsUndelivered", "the type of the error")
+
+    sqs, url = stack.aws("sqs"), stack.outputs["failure_queue_url"]
+    (message,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)["Messages"]
+    record = json.loads(message["Body"])
+    context = record["requestContext"]
+    equal(context["condition"], "RetriesExhausted", "why the event failed")
+    equal(context["approximateInvokeCount"], 1 + retries, "how often the event was invoked")
+    equal(context["functionArn"], f"{stack.function['FunctionArn']}:$LATEST", "the function")
+    equal(record["responsePayload"]["errorType"], "Function.RecordsUndelivered", "the error that is kept")
+    data = base64.b64decode(record["requestPayload"]["awslogs"]["data"])
+    kept = json.loads(gzip.decompress(data))
+    equal(kept["logGroup"], stack.groups[0], "the log group of the event that is kept")
+    equal([event["message"] for event in kept["logEvents"]], [line], "the lines of the event that is kept")
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    print(f"  without a Node, the line is in the failure queue after {1 + retries} tries")

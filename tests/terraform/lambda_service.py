@@ -1,0 +1,306 @@
+"""What Lambda does with an asynchronous event: it runs the deployed package, tries again, and hands
+what fails to the on-failure destination. The emulator stores functions, and runs none.
+"""
+
+import http.server
+import io
+import json
+import queue
+import subprocess
+import threading
+import time
+import uuid
+import zipfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+from policies import Policy
+
+VERSION = "/2018-06-01/runtime"
+# The server behind the real Runtime API sends a body of more than this in chunks.
+MAX_SIZED_BYTES = 2048
+
+
+class Outcome:
+    def __init__(self, is_error, payload):
+        self.is_error = is_error
+        self.payload = payload
+
+
+class RuntimeApi:
+    """The Runtime API for one sandbox and one event at a time."""
+
+    def __init__(self):
+        self.events = queue.Queue()
+        self.outcomes = queue.Queue()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.server.server_port}"
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def handler(api):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                if self.path != f"{VERSION}/invocation/next":
+                    return self.answer(404, b"")
+                request_id, event, headers = api.events.get()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                if len(event) > MAX_SIZED_BYTES:
+                    self.send_header("Transfer-Encoding", "chunked")
+                    self.end_headers()
+                    self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(event), event))
+                else:
+                    self.send_header("Content-Length", str(len(event)))
+                    self.end_headers()
+                    self.wfile.write(event)
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kind = self.path.rsplit("/", 1)[1]
+                if kind not in ("response", "error"):
+                    return self.answer(404, b"")
+                # The error of a start belongs to the event that waits for it.
+                api.outcomes.put(Outcome(kind == "error", json.loads(body)))
+                self.answer(202, b'{"status":"OK"}\n')
+
+            def answer(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        return Handler
+
+
+class Sandbox:
+    """A process of the package that the emulator keeps for a function."""
+
+    def __init__(self, function, directory, overrides):
+        self.function = function
+        self.overrides = overrides
+        self.root = Path(directory)
+        self.root.mkdir(parents=True)
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as package:
+            for entry in package.infolist():
+                path = Path(package.extract(entry, self.root))
+                # Lambda keeps the mode that the package says: a bootstrap without it does not start.
+                path.chmod(entry.external_attr >> 16 or 0o644)
+        self.api = RuntimeApi()
+        self.process = None
+        self.lines = []
+
+    def variables(self):
+        """The function's environment as Lambda makes it, with nothing of ours."""
+        function = self.function
+        group = (function.logging_config or {}).get("LogGroup", f"/aws/lambda/{function.function_name}")
+        return {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "_HANDLER": function.handler,
+            "LAMBDA_TASK_ROOT": str(self.root),
+            "AWS_LAMBDA_RUNTIME_API": self.api.address,
+            "AWS_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+            "AWS_LAMBDA_LOG_FORMAT": (function.logging_config or {}).get("LogFormat", "Text"),
+            "AWS_LAMBDA_LOG_GROUP_NAME": group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            **function.environment_vars,
+            **self.overrides,
+        }
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [self.root / "bootstrap"],
+            cwd=self.root,
+            env=self.variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.reader = threading.Thread(target=self.read, args=[self.process.stdout], daemon=True)
+        self.reader.start()
+
+    def read(self, pipe):
+        for line in pipe:
+            self.lines.append(line.rstrip("\n"))
+
+    def invoke(self, event, request_id):
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+        deadline = time.time() + self.function.timeout
+        headers = {
+            "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self.function.function_arn,
+        }
+        self.api.events.put((request_id, json.dumps(event).encode(), headers))
+        while True:
+            try:
+                return self.api.outcomes.get(timeout=0.1)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    return self.broken(
+                        "Runtime.ExitError",
+                        f"RequestId: {request_id} Error: Runtime exited with error: exit status {self.process.returncode}",
+                    )
+                if time.time() > deadline:
+                    self.kill()
+                    seconds = self.function.timeout
+                    return self.broken("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds")
+
+    @staticmethod
+    def broken(kind, message):
+        return Outcome(True, {"errorType": kind, "errorMessage": message})
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.reader.join()
+
+    def stop(self):
+        self.kill()
+        self.api.stop()
+
+
+class Role:
+    """What a role may do, with the policies that the emulator keeps for it."""
+
+    def __init__(self, iam, arn):
+        name = arn.rsplit("/", 1)[1]
+        documents = [
+            iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        ]
+        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            policy = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]
+            version = iam.get_policy_version(PolicyArn=policy["Arn"], VersionId=policy["DefaultVersionId"])
+            documents.append(version["PolicyVersion"]["Document"])
+        self.trust = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+        self.documents = documents
+        self.policy = Policy(*documents)
+
+    def allows(self, action, resource, context=None):
+        return self.policy.allows(action, resource, context)
+
+
+class LambdaService:
+    """Takes events from the emulator as Lambda's queue does, one after another."""
+
+    def __init__(self, emulator, directory, overrides):
+        self.emulator = emulator
+        self.directory = Path(directory)
+        self.overrides = overrides
+        self.sandboxes = {}
+        self.waiting = queue.Queue()
+        self.attempts = []
+        self.errors = []
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def handle(self, function, event):
+        """For the emulator: an asynchronous event is taken, and nothing of it is waited for."""
+        self.waiting.put((function, event))
+
+    def wait(self):
+        """Waits until each event has become a success or a failure."""
+        self.waiting.join()
+        if self.errors:
+            raise self.errors[0]
+
+    def stop(self):
+        for sandbox in self.sandboxes.values():
+            sandbox.stop()
+
+    def work(self):
+        while True:
+            function, event = self.waiting.get()
+            try:
+                self.run(function, event)
+            except Exception as error:  # It belongs to whoever waits.
+                self.errors.append(error)
+            finally:
+                self.waiting.task_done()
+
+    def run(self, function, event):
+        name = function.function_name
+        settings = self.emulator.client("lambda").get_function_event_invoke_config(FunctionName=name)
+        sandbox = self.sandboxes.get(name)
+        if sandbox is None:
+            directory = self.directory / f"{name}-{uuid.uuid4()}"
+            sandbox = self.sandboxes[name] = Sandbox(function, directory, self.overrides)
+        request_id = str(uuid.uuid4())
+        tries = 1 + settings["MaximumRetryAttempts"]
+        # AWS waits a minute before the second try and two before the third, which proves nothing here.
+        for attempt in range(1, tries + 1):
+            outcome = sandbox.invoke(event, request_id)
+            self.attempts.append((request_id, outcome))
+            self.log(function, sandbox)
+            if not outcome.is_error:
+                return
+        self.fail(function, settings, event, request_id, attempt, outcome)
+
+    def log(self, function, sandbox):
+        """Puts what the function printed into its log group, where its role lets it."""
+        variables = sandbox.variables()
+        group, stream = variables["AWS_LAMBDA_LOG_GROUP_NAME"], variables["AWS_LAMBDA_LOG_STREAM_NAME"]
+        lines, sandbox.lines = sandbox.lines, []
+        if not lines:
+            return
+        logs = self.emulator.client("logs")
+        arn = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{group}:log-stream:{stream}"
+        role = Role(self.emulator.client("iam"), function.role)
+        if not (role.allows("logs:CreateLogStream", arn) and role.allows("logs:PutLogEvents", arn)):
+            raise AssertionError(f"the function's role may not write to {group}")
+        if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": line} for line in lines]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+
+    def fail(self, function, settings, event, request_id, attempt, outcome):
+        """Sends the record of a failed event to the destination, in the form that Lambda gives it."""
+        destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
+        if not destination.startswith("arn:aws:sqs:"):
+            raise AssertionError(f"the on-failure destination {destination} is no queue")
+        role = Role(self.emulator.client("iam"), function.role)
+        if not role.allows("sqs:SendMessage", destination):
+            raise AssertionError(f"the function's role may not send to {destination}")
+        arn = f"{function.function_arn}:$LATEST"
+        now = datetime.now(timezone.utc)
+        record = {
+            "version": "1.0",
+            "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z",
+            "requestContext": {
+                "requestId": request_id,
+                "functionArn": arn,
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": attempt,
+            },
+            "requestPayload": event,
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+            "responsePayload": outcome.payload,
+        }
+        sqs = self.emulator.client("sqs")
+        url = sqs.get_queue_url(QueueName=destination.rsplit(":", 1)[1])["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record, separators=(",", ":")))
