@@ -26,6 +26,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ecs.models import EC2ContainerServiceBackend
@@ -274,6 +275,16 @@ def delete_auto_scaling_group(original, self, group_name):
     for state in group.instance_states:
         state.protected_from_scale_in = False
     return original(self, group_name)
+
+
+# An instance's first network interface goes with it, which moto leaves where a template made it.
+
+
+@shim(Instance, "terminate")
+def terminate(original, self):
+    for interface in self.nics.values():
+        interface.delete_on_termination = True
+    return original(self)
 
 
 # NAT gateways: moto leaves the network interface of one that is deleted.
