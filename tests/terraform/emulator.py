@@ -22,7 +22,7 @@ from botocore.config import Config
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.autoscaling.models import AutoScalingBackend
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
@@ -36,6 +36,7 @@ from moto.logs.models import LogsBackend, LogStream
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.route53.models import route53_backends
 from moto.servicediscovery.models import ServiceDiscoveryBackend
+from moto.sqs.models import Queue
 from moto.utilities.utils import get_partition
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -216,6 +217,12 @@ class Emulator:
         with self.recorder.lock:
             return [call for call in self.recorder.calls if call.is_terraform]
 
+    @property
+    def gaps(self):
+        """The operations that the server failed at, whoever asked for them."""
+        with self.recorder.lock:
+            return sorted({call.name for call in self.recorder.calls if call.status and call.status[0] >= 500})
+
 
 def shim(owner, name):
     """Puts a function in the place of a method, and hands it the method that it replaces."""
@@ -250,6 +257,19 @@ def register_scalable_target(original, self):
 @shim(ApplicationAutoScalingResponse, "list_tags_for_resource")
 def list_tags_for_resource(_, self):
     return json.dumps({"Tags": target_tags.get(self._get_param("ResourceARN"), {})})
+
+
+@shim(ApplicationAutoScalingResponse, "tag_resource")
+def tag_resource(_, self):
+    target_tags.setdefault(self._get_param("ResourceARN"), {}).update(self._get_param("Tags"))
+    return "{}"
+
+
+@shim(ApplicationAutoScalingResponse, "untag_resource")
+def untag_resource(_, self):
+    for key in self._get_param("TagKeys"):
+        target_tags.get(self._get_param("ResourceARN"), {}).pop(key, None)
+    return "{}"
 
 
 # Auto Scaling: moto knows no instance refresh. This one has succeeded as soon as it is asked after.
@@ -382,6 +402,22 @@ def describe_capacity_providers(original, self, names):
     return original(self, names or [provider.name for provider in self.capacity_providers.values()])
 
 
+# SQS gives a redrive policy back without white space; the provider takes anything else for a change.
+
+queue_attributes = Queue.attributes.fget
+
+
+def compact_attributes(self):
+    attributes = queue_attributes(self)
+    if attributes.get("RedrivePolicy"):
+        policy = json.loads(attributes["RedrivePolicy"])
+        attributes["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
+    return attributes
+
+
+Queue.attributes = property(compact_attributes)
+
+
 # CloudWatch Logs: moto only looks whether the function exists. AWS tries whether the service of the
 # region may invoke it for the group's streams, and refuses the filter otherwise.
 
@@ -424,6 +460,15 @@ def delete_namespace(original, self, namespace_id):
     route53 = route53_backends[self.account_id][get_partition(self.region_name)]
     route53.delete_hosted_zone(properties["HostedZoneId"])
     return answer
+
+
+# moto hands a queue's message to the function when it is sent. Lambda takes it from the queue when it
+# can, which is left to whoever runs the function.
+
+
+@shim(LambdaBackend, "send_sqs_batch")
+def send_sqs_batch(*_):
+    return False
 
 
 # Lambda runs nothing by itself here: whoever wants an event handled puts a function in this place.

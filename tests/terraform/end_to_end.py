@@ -20,11 +20,19 @@ NODE_TIMEOUT = 20
 
 
 class Node:
-    """The project's own stand-in for the Node, behind a relay that keeps what it is sent."""
+    """The project's own stand-in for the Node, behind a relay that keeps what it is sent.
+
+    The relay holds the address, so that a Node comes back where the last one went down.
+    """
 
     def __init__(self, program):
+        self.program = program
+        self.port = 0
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [program, "node", "--listen", "127.0.0.1:0"],
+            [self.program, "node", "--listen", "127.0.0.1:0"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
@@ -34,22 +42,35 @@ class Node:
         self.target = host, int(port)
         self.reports = []
         self.streams = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self.read, daemon=True).start()
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.read, args=[self.process.stdout, self.reports], daemon=True).start()
+        threading.Thread(target=self.accept, args=[self.listener], daemon=True).start()
+
+    def stop(self):
+        # A thread that waits in accept is not woken by the close alone.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def is_up(self):
+        return self.process.poll() is None
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.listener.getsockname()[1]}"
+        return f"127.0.0.1:{self.port}"
 
-    def read(self):
-        for line in self.process.stdout:
-            self.reports.append(line.strip())
+    @staticmethod
+    def read(pipe, reports):
+        for line in pipe:
+            reports.append(line.strip())
 
-    def accept(self):
+    def accept(self, listener):
         while True:
             try:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             stream = bytearray()
@@ -70,13 +91,6 @@ class Node:
     def messages(self):
         """Each HTTP message as (method, target, headers, body)."""
         return [message for stream in self.streams for message in messages_of(bytes(stream))]
-
-    def stop(self):
-        # A thread that waits in accept is woken by neither of these alone.
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.process.kill()
-        self.process.wait()
 
 
 def relay(source, sink, kept):
@@ -152,10 +166,14 @@ def run(stack, directory, program):
         lines_arrive(stack, service, node)
         node.stop()
         failed_event_is_kept(stack, service)
+        if stack.settings.get("enable_redrive"):
+            redrive_delivers_it(stack, service, node)
+        else:
+            hand_delivers_it(stack, service, node)
     finally:
         emulator.handlers.remove(service.handle)
         service.stop()
-        if node.process.poll() is None:
+        if node.is_up:
             node.stop()
 
 
@@ -212,9 +230,7 @@ def failed_event_is_kept(stack, service):
         assert outcome.is_error, "the function called an event a success that reached no Node"
         equal(outcome.payload["errorType"], "Function.RecordsUndelivered", "the type of the error")
 
-    sqs, url = stack.aws("sqs"), stack.outputs["failure_queue_url"]
-    (message,) = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)["Messages"]
-    record = json.loads(message["Body"])
+    record = json.loads(failed_message(stack)["Body"])
     context = record["requestContext"]
     equal(context["condition"], "RetriesExhausted", "why the event failed")
     equal(context["approximateInvokeCount"], 1 + retries, "how often the event was invoked")
@@ -224,5 +240,38 @@ def failed_event_is_kept(stack, service):
     kept = json.loads(gzip.decompress(data))
     equal(kept["logGroup"], stack.groups[0], "the log group of the event that is kept")
     equal([event["message"] for event in kept["logEvents"]], [line], "the lines of the event that is kept")
-    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     print(f"  without a Node, the line is in the failure queue after {1 + retries} tries")
+
+
+def failed_message(stack):
+    """The one message of the failure queue, which stays there."""
+    url = stack.outputs["failure_queue_url"]
+    answer = stack.aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    (message,) = answer.get("Messages", [])
+    return message
+
+
+def hand_delivers_it(stack, service, node):
+    """The README's way without a redrive: the payload goes to the function, and the message away."""
+    node.start()
+    message = failed_message(stack)
+    outcome = service.invoke(stack.function_name, json.loads(message["Body"])["requestPayload"])
+    assert not outcome.is_error, outcome.payload
+    stack.aws("sqs").delete_message(QueueUrl=stack.outputs["failure_queue_url"], ReceiptHandle=message["ReceiptHandle"])
+    arrives_late(node)
+    print("  handed over by hand, it arrives")
+
+
+def redrive_delivers_it(stack, service, node):
+    """What is still not delivered stays in the queue; what is leaves it."""
+    equal(service.poll(stack.function_name), (1, 0), "messages taken and deleted without a Node")
+    node.start()
+    equal(service.poll(stack.function_name), (1, 1), "messages taken and deleted with a Node")
+    arrives_late(node)
+    print("  the redrive keeps it until a Node is back, and delivers it then")
+
+
+def arrives_late(node):
+    node.report("1 requests, 1 responses, .* 1 distinct records, 0 repeated, 0 unpaired, 0 violations")
+    (target,) = {target for _, target, _, _ in node.messages()}
+    equal(target, "/prod/lost", "the path of the record that was lost")

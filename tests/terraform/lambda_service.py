@@ -14,6 +14,9 @@ import zipfile
 from datetime import datetime, timezone
 from pathlib import Path
 
+from moto.awslambda.utils import get_backend
+
+from emulator import ACCOUNT
 from policies import Policy
 
 VERSION = "/2018-06-01/runtime"
@@ -33,6 +36,8 @@ class RuntimeApi:
     def __init__(self):
         self.events = queue.Queue()
         self.outcomes = queue.Queue()
+        # Whether the runtime asks for an event, and so has done with the last one.
+        self.idle = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -55,7 +60,9 @@ class RuntimeApi:
             def do_GET(self):
                 if self.path != f"{VERSION}/invocation/next":
                     return self.answer(404, b"")
+                api.idle.set()
                 request_id, event, headers = api.events.get()
+                api.idle.clear()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
@@ -104,7 +111,9 @@ class Sandbox:
                 path.chmod(entry.external_attr >> 16 or 0o644)
         self.api = RuntimeApi()
         self.process = None
-        self.lines = []
+        # In a file, all that was printed is there to read as soon as the function has done.
+        log = self.root.parent / f"{self.root.name}.log"
+        self.output, self.reader = log.open("ab"), log.open()
 
     def variables(self):
         """The function's environment as Lambda makes it, with nothing of ours."""
@@ -135,16 +144,13 @@ class Sandbox:
             cwd=self.root,
             env=self.variables(),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+            stdout=self.output,
+            stderr=self.output,
         )
-        self.reader = threading.Thread(target=self.read, args=[self.process.stdout], daemon=True)
-        self.reader.start()
 
-    def read(self, pipe):
-        for line in pipe:
-            self.lines.append(line.rstrip("\n"))
+    def printed(self):
+        """The lines that were printed since this was asked last."""
+        return self.reader.read().splitlines()
 
     def invoke(self, event, request_id):
         if self.process is None or self.process.poll() is not None:
@@ -157,7 +163,10 @@ class Sandbox:
         self.api.events.put((request_id, json.dumps(event).encode(), headers))
         while True:
             try:
-                return self.api.outcomes.get(timeout=0.1)
+                outcome = self.api.outcomes.get(timeout=0.1)
+                while not self.api.idle.wait(timeout=0.1) and self.process.poll() is None:
+                    pass
+                return outcome
             except queue.Empty:
                 if self.process.poll() is not None:
                     return self.broken(
@@ -177,11 +186,12 @@ class Sandbox:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.reader.join()
 
     def stop(self):
         self.kill()
         self.api.stop()
+        self.output.close()
+        self.reader.close()
 
 
 class Role:
@@ -243,28 +253,70 @@ class LambdaService:
                 self.waiting.task_done()
 
     def run(self, function, event):
-        name = function.function_name
-        settings = self.emulator.client("lambda").get_function_event_invoke_config(FunctionName=name)
-        sandbox = self.sandboxes.get(name)
-        if sandbox is None:
-            directory = self.directory / f"{name}-{uuid.uuid4()}"
-            sandbox = self.sandboxes[name] = Sandbox(function, directory, self.overrides)
+        settings = self.emulator.client("lambda").get_function_event_invoke_config(FunctionName=function.function_name)
         request_id = str(uuid.uuid4())
         tries = 1 + settings["MaximumRetryAttempts"]
         # AWS waits a minute before the second try and two before the third, which proves nothing here.
         for attempt in range(1, tries + 1):
-            outcome = sandbox.invoke(event, request_id)
+            outcome = self.execute(function, event, request_id)
             self.attempts.append((request_id, outcome))
-            self.log(function, sandbox)
             if not outcome.is_error:
                 return
         self.fail(function, settings, event, request_id, attempt, outcome)
+
+    def execute(self, function, event, request_id):
+        name = function.function_name
+        sandbox = self.sandboxes.get(name)
+        if sandbox is None:
+            sandbox = self.sandboxes[name] = Sandbox(function, self.directory / name, self.overrides)
+        outcome = sandbox.invoke(event, request_id)
+        self.log(function, sandbox)
+        return outcome
+
+    def invoke(self, name, event):
+        """A synchronous invocation: its outcome is the caller's, and nobody tries again."""
+        return self.execute(self.function(name), event, str(uuid.uuid4()))
+
+    def function(self, name):
+        return get_backend(ACCOUNT, self.emulator.region).get_function(name)
+
+    def poll(self, name):
+        """What Lambda does for a queue's event source mapping, once: how many messages it takes, and
+        how many of them it deletes.
+        """
+        function = self.function(name)
+        every = self.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+        (mapping,) = [each for each in every if each["FunctionArn"] == function.function_arn]
+        source = mapping["EventSourceArn"]
+        role = Role(self.emulator.client("iam"), function.role)
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+            if not role.allows(f"sqs:{action}", source):
+                raise AssertionError(f"the function's role may not do sqs:{action} on {source}")
+        sqs = self.emulator.client("sqs")
+        url = sqs.get_queue_url(QueueName=source.rsplit(":", 1)[1])["QueueUrl"]
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=mapping["BatchSize"], AttributeNames=["All"])
+        messages = answer.get("Messages", [])
+        outcome = self.execute(function, {"Records": [record_of(each, source, function.region) for each in messages]}, str(uuid.uuid4()))
+        failed = {each["MessageId"] for each in messages}
+        if not outcome.is_error:
+            failed = set()
+            # Only where the mapping says so does Lambda read which items have failed.
+            if "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or []):
+                failed = {each["itemIdentifier"] for each in (outcome.payload or {}).get("batchItemFailures", [])}
+        for message in messages:
+            handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+            if message["MessageId"] not in failed:
+                sqs.delete_message(**handle)
+            else:
+                # AWS lets the visibility timeout pass, which is not waited for here.
+                sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+        return len(messages), len(messages) - len(failed)
 
     def log(self, function, sandbox):
         """Puts what the function printed into its log group, where its role lets it."""
         variables = sandbox.variables()
         group, stream = variables["AWS_LAMBDA_LOG_GROUP_NAME"], variables["AWS_LAMBDA_LOG_STREAM_NAME"]
-        lines, sandbox.lines = sandbox.lines, []
+        lines = sandbox.printed()
         if not lines:
             return
         logs = self.emulator.client("logs")
@@ -304,3 +356,18 @@ class LambdaService:
         sqs = self.emulator.client("sqs")
         url = sqs.get_queue_url(QueueName=destination.rsplit(":", 1)[1])["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record, separators=(",", ":")))
+
+
+def record_of(message, source, region):
+    """A message as Lambda puts it into the event of a batch."""
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": source,
+        "awsRegion": region,
+    }
