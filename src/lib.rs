@@ -34,6 +34,8 @@
 //! inside parsing, a proxy, a switch that skips the verification of certificates, and SnapStart and
 //! concurrent invocations in one process.
 
+#![forbid(unsafe_code)]
+
 pub mod config;
 mod crc32;
 mod envelope;

@@ -1,5 +1,7 @@
 //! The operator's local tool: shows what the function makes of a log, without AWS and without a Node.
 
+#![forbid(unsafe_code)]
+
 use std::{
     env,
     io::{self, Write},

@@ -26,6 +26,22 @@ fn refused(vars: &[(&str, &str)], words: &[&str]) {
     }
 }
 
+/// They may be a token's.
+#[test]
+fn the_value_of_a_header_is_in_no_error() {
+    for headers in [
+        r#"{"X-Team": "s3cret\n"}"#,
+        r#"{"Host": "s3cret"}"#,
+        r#"{"X Team": "s3cret"}"#,
+        r#"{"X-Team": ["s3cret"]}"#,
+        r#"{"X-Team": "s3cret""#,
+        "X-Team: s3cret",
+    ] {
+        let error = config(&[("X_NODE_HEADERS", headers)]).expect_err("a refusal");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
 #[test]
 fn defaults() {
     let config = config(&[]).unwrap();
