@@ -14,6 +14,7 @@ from pathlib import Path
 
 import deployed
 import end_to_end
+import spoils
 from deployed import equal
 from emulator import ACCOUNT, Emulator
 from tf import Failed, Terraform
@@ -43,6 +44,7 @@ class Cycle:
         self.options = options
         self.terraform = Terraform.copy(options.source, options.work / "terraform", emulator.environment)
         self.variables = self.terraform.directory / "test.auto.tfvars.json"
+        self.of_examples = range(0)
 
     def step(self, text, function, *arguments):
         started = time.monotonic()
@@ -67,6 +69,8 @@ class Cycle:
         groups = groups or [outputs["api_gateway_log_group_arn"].split(":log-group:")[1]]
         stack = deployed.Stack(self.emulator, outputs, self.variant, groups, settings)
         self.step(f"{len(deployed.CHECKS)} checks of what is deployed", self.hold, stack)
+        if self.variant == "http":
+            self.step("each check fails where its subject is spoilt", spoils.run, stack)
         self.step("end to end", end_to_end.run, stack, self.options.work / "sandboxes", self.options.binaries / "cw-resend")
         if self.variant == "http":
             self.step("examples", self.examples, stack)
@@ -143,6 +147,7 @@ class Cycle:
 
     def examples(self, stack):
         """Both examples deploy beside the connector, and their stages log where it listens."""
+        before = len(self.emulator.calls)
         for name in ("rest-api", "http-api"):
             directory = self.terraform.directory / "examples" / name
             example = Terraform(directory, self.emulator.environment)
@@ -153,6 +158,8 @@ class Cycle:
             logging = getattr(self, f"stage_of_{name.replace('-', '_')}")()
             equal(logging, (stack.outputs["api_gateway_log_group_arn"], stack.outputs["access_log_format"]), f"where {name} logs")
             example.run("destroy", "-auto-approve")
+        # The deployer's policy is for the connector, and does not cover them.
+        self.of_examples = range(before, len(self.emulator.calls))
 
     def stage_of_rest_api(self):
         gateway = self.emulator.client("apigateway")
@@ -171,7 +178,8 @@ class Cycle:
         equal(self.emulator.gaps, [], "what the emulator failed at")
         calls = [
             {"service": call.service, "operation": call.operation, "params": call.params, "region": call.region}
-            for call in self.emulator.calls
+            for number, call in enumerate(self.emulator.calls)
+            if number not in self.of_examples
         ]
         record = {"prefix": settings.get("name_prefix", "api-gw-discovery"), "account": ACCOUNT, "calls": calls}
         (self.options.work / "calls.json").write_text(json.dumps(record))
@@ -245,6 +253,7 @@ class Cycle:
         settings = {
             **variables,
             "fqdn": "node.example.com",
+            "first_replicas": variables["node_replicas"],
             "function_variables": {"X_NODE_CONNECTIONS": "4", "X_NODE_HEADERS": '{"X-Team":"payments"}'},
         }
         return settings, groups

@@ -92,10 +92,12 @@ class Stack:
         }
 
 
-def violations(stack):
-    """Runs each check and gives what does not hold."""
+def violations(stack, names=None):
+    """Runs each check, or those of these names, and gives what does not hold."""
     found = []
     for each in CHECKS:
+        if names is not None and each.__name__ not in names:
+            continue
         try:
             each(stack)
         except AssertionError as error:
@@ -226,7 +228,8 @@ def vpc_resolves_private_names(stack):
 
 @check
 def s3_is_reached_without_nat(stack):
-    (endpoint,) = stack.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    every = stack.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
+    (endpoint,) = [each for each in every if each["State"] == "available"]
     equal(endpoint["VpcEndpointType"], "Gateway", "the type of the endpoint")
     assert endpoint["ServiceName"].endswith(".s3"), endpoint["ServiceName"]
     assert len(endpoint["RouteTableIds"]) >= 2, "the endpoint is not in the private route tables"
@@ -309,7 +312,8 @@ def node_has_a_name_where_it_speaks_https(stack):
 @check
 def service_runs_as_meant(stack):
     service, settings = stack.service, stack.settings
-    equal(service["desiredCount"], settings.get("node_replicas", 1), "the number of Nodes")
+    # Later it is Application Auto Scaling's, which does nothing in the emulator.
+    equal(service["desiredCount"], settings.get("first_replicas", 1), "the number of Nodes")
     assert "FARGATE" not in str(service.get("launchType")), "the service runs on Fargate"
     equal(service["deploymentConfiguration"]["deploymentCircuitBreaker"], {"enable": True, "rollback": True}, "the circuit breaker")
     (strategy,) = service["capacityProviderStrategy"]
@@ -545,7 +549,7 @@ def permission_comes_before_the_filter(stack):
         source = f"{stack.group_arn(name)}:*"
         granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == source]
         put = [n for n, (operation, params) in enumerate(calls) if operation == "PutSubscriptionFilter" and params.get("logGroupName") == name]
-        equal((len(granted), len(put)), (1, 1), f"how often {name} is permitted and subscribed")
+        assert granted and put, f"{name} is not permitted, or not subscribed"
         assert granted[0] < put[0], f"the filter of {name} is put before the permission"
         destination = [n for n, (operation, _) in enumerate(calls) if operation == "PutFunctionEventInvokeConfig"]
         assert destination and destination[0] < put[0], f"the filter of {name} is put before failed events are kept"

@@ -27,6 +27,7 @@ from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ecs.models import EC2ContainerServiceBackend
@@ -362,6 +363,11 @@ def create_launch_template(original, self):
 SecurityGroupRule.description = property(
     lambda self: self.ip_range.get("Description") or self.source_group.get("Description")
 )
+
+
+# A template's tags are those that it has now, where moto gives those that it was created with.
+
+LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
 
 
 # ECS: moto drops most of what a service is created with, and never starts its tasks. Here a service

@@ -1,0 +1,132 @@
+"""The emulator does what AWS does where the tests rely on it, and knows what it was asked."""
+
+import base64
+import gzip
+import io
+import json
+import time
+import unittest
+import zipfile
+
+from botocore.exceptions import ClientError
+
+import emulator
+from emulator import ACCOUNT, Emulator
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+GROUP = "/aws/apigateway/test"
+GROUP_ARN = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{GROUP}"
+SERVICE = "logs.us-east-1.amazonaws.com"
+
+
+class EmulatorTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.emulator = Emulator()
+        cls.emulator.__enter__()
+        role = cls.emulator.client("iam").create_role(RoleName="test", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as file:
+            file.writestr("bootstrap", "x")
+        cls.function = cls.emulator.client("lambda").create_function(
+            FunctionName="test",
+            Runtime="provided.al2023",
+            Role=role,
+            Handler="bootstrap",
+            Code={"ZipFile": package.getvalue()},
+        )["FunctionArn"]
+        cls.emulator.client("logs").create_log_group(logGroupName=GROUP)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.emulator.__exit__()
+
+    def put_filter(self):
+        self.emulator.client("logs").put_subscription_filter(
+            logGroupName=GROUP, filterName="test", filterPattern="", destinationArn=self.function
+        )
+
+    def test_filter_needs_the_permission(self):
+        functions = self.emulator.client("lambda")
+        sound = {"Principal": SERVICE, "SourceArn": f"{GROUP_ARN}:*", "SourceAccount": ACCOUNT}
+        with self.assertRaisesRegex(ClientError, "permission to execute your function"):
+            self.put_filter()
+        for wrong in (
+            {"SourceArn": GROUP_ARN},
+            {"SourceArn": f"{GROUP_ARN}x:*"},
+            {"SourceAccount": "210987654321"},
+            {"Principal": "s3.amazonaws.com"},
+            {"Principal": "logs.eu-west-1.amazonaws.com"},
+        ):
+            permission = sound | wrong
+            functions.add_permission(FunctionName="test", StatementId="wrong", Action="lambda:InvokeFunction", **permission)
+            with self.subTest(wrong=wrong), self.assertRaisesRegex(ClientError, "permission to execute your function"):
+                self.put_filter()
+            functions.remove_permission(FunctionName="test", StatementId="wrong")
+        functions.add_permission(FunctionName="test", StatementId="sound", Action="lambda:InvokeFunction", **sound)
+        self.put_filter()
+
+        events = []
+        emulator.handlers.append(lambda function, event: events.append(event))
+        self.addCleanup(emulator.handlers.clear)
+        logs = self.emulator.client("logs")
+        logs.create_log_stream(logGroupName=GROUP, logStreamName="s")
+        now = int(time.time() * 1000)
+        logs.put_log_events(logGroupName=GROUP, logStreamName="s", logEvents=[{"timestamp": now, "message": "a line"}])
+        (event,) = events
+        document = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+        self.assertEqual(document["logGroup"], GROUP)
+        self.assertEqual([each["message"] for each in document["logEvents"]], ["a line"])
+        self.assertRegex(document["logEvents"][0]["id"], r"^\d{56}$")
+
+    def test_operations_are_known_by_name(self):
+        aws = self.emulator.client
+        before = len(self.emulator.recorder.calls)
+        aws("sts").get_caller_identity()
+        aws("ec2").describe_vpcs()
+        aws("cloudwatch").describe_alarms()
+        aws("elbv2").describe_load_balancers()
+        aws("sqs").create_queue(QueueName="q")
+        aws("lambda").get_function_concurrency(FunctionName="test")
+        aws("lambda").list_versions_by_function(FunctionName="test")
+        aws("lambda").list_tags(Resource=self.function)
+        zone = aws("route53").create_hosted_zone(Name="example.com", CallerReference="x")["HostedZone"]["Id"]
+        aws("route53").list_resource_record_sets(HostedZoneId=zone)
+        aws("route53").list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone.rsplit("/", 1)[1])
+        aws("apigateway").get_account()
+        aws("apigatewayv2").get_apis()
+        aws("s3").list_buckets()
+        calls = self.emulator.recorder.calls[before:]
+        self.assertEqual(
+            [call.name for call in calls],
+            [
+                "sts:GetCallerIdentity",
+                "ec2:DescribeVpcs",
+                "cloudwatch:DescribeAlarms",
+                "elasticloadbalancing:DescribeLoadBalancers",
+                "sqs:CreateQueue",
+                "lambda:GetFunctionConcurrency",
+                "lambda:ListVersionsByFunction",
+                "lambda:ListTags",
+                "route53:CreateHostedZone",
+                "route53:ListResourceRecordSets",
+                "route53:ListTagsForResource",
+                "apigateway:GetAccount",
+                "apigateway:GetApis",
+                "s3:ListBuckets",
+            ],
+        )
+        self.assertEqual({tuple(call.status) for call in calls[:-1]}, {(200,), (201,)})
+        self.assertEqual(calls[4].params["QueueName"], "q")
+        self.assertEqual(calls[5].params["FunctionName"], "test")
+        self.assertEqual(calls[7].params["Resource"], self.function)
+        self.assertFalse(any(call.is_terraform for call in calls))
+
+
+if __name__ == "__main__":
+    unittest.main()
