@@ -211,8 +211,8 @@ impl LineReader {
         (blanks(end) == end.len()).then_some(())
     }
 
-    /// Reads a line of any form.
-    fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
+    /// Reads a line of any form, without the fast paths.
+    pub(crate) fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
         self.line.clear();
         json::unescape(escaped, &mut self.line);
         let text = self.line.trim_ascii();

@@ -23,6 +23,12 @@ pub(crate) struct Fingerprint {
 }
 
 impl Data<'_> {
+    /// The data as the event has it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Decodes the data piece by piece, so that the compressed document never lies in memory
     /// whole. Stops at the first error.
     pub(crate) fn decode<E: From<Fault>>(

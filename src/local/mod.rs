@@ -16,6 +16,7 @@ pub mod http;
 pub mod inventory;
 pub mod lines;
 pub mod node;
+pub mod properties;
 pub mod runtime_api;
 pub mod sample;
 pub mod server;
