@@ -104,7 +104,7 @@ impl Function {
         &self,
         begin: impl FnOnce() -> Invocation,
     ) -> (Result<Value, Failed>, Value) {
-        let before = self.lines().len();
+        let before = self.output.lines.lock().unwrap().len();
         let invocation = begin();
         let outcome = invocation.wait(PATIENCE).expect("a result in time");
         let report = self.wait_for_line(before);

@@ -6,6 +6,7 @@
 )]
 
 mod batches;
+mod bombs;
 mod delivery;
 mod demo;
 mod events;

@@ -9,7 +9,7 @@ use cw_resend_lambda::local::event::wrap;
 use crate::harness::{Function, line, node};
 
 /// The most resident memory that the process has had, in KiB.
-fn peak(pid: u32) -> u64 {
+pub(crate) fn peak(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status
         .lines()

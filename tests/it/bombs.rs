@@ -1,0 +1,175 @@
+//! Log events that are made to hurt: each is at most one line that is not forwarded, the lines beside it
+//! are, and memory stays bounded.
+
+#![cfg(target_os = "linux")]
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use cw_resend_lambda::local::event::{event_id, gzip, wrap};
+use serde_json::{Value, json};
+
+use crate::harness::{Function, assert_adds_up, assert_got_all, line, node};
+use crate::memory::peak;
+
+/// Far more than any of them takes.
+const TIME: Duration = Duration::from_secs(60);
+
+/// A sound line as it stands in a document.
+fn sound() -> Vec<u8> {
+    let quoted = serde_json::to_string(&line("GET", "/x")).unwrap();
+    quoted.into_bytes()
+}
+
+/// The same with something in it replaced.
+fn message(from: &str, to: &[u8]) -> Vec<u8> {
+    let quoted = sound();
+    let from = from.as_bytes();
+    let at = quoted.windows(from.len()).position(|w| w == from).unwrap();
+    [&quoted[..at], to, &quoted[at + from.len()..]].concat()
+}
+
+/// A log event of which everything but the id is given.
+fn log_event(id: u64, members: &[u8]) -> Vec<u8> {
+    let head = format!(r#"{{"id":"{}","timestamp":1,"#, event_id(id));
+    [head.as_bytes(), members, b"}"].concat()
+}
+
+/// Delivers the log events between two sound ones, and says what was skipped.
+#[track_caller]
+fn deliver(name: &str, members: &[Vec<u8>], expected: Value) {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let sound = [&b"\"message\":"[..], &sound()].concat();
+    let skipped: u64 = expected
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
+    // What is skipped comes last, so that the ids of the others are without a gap.
+    let log_events: Vec<Vec<u8>> = if skipped == 0 {
+        let all = [
+            std::slice::from_ref(&sound),
+            members,
+            std::slice::from_ref(&sound),
+        ]
+        .concat();
+        (0..).zip(all).map(|(id, m)| log_event(id, &m)).collect()
+    } else {
+        let mut all = vec![log_event(0, &sound)];
+        all.extend(members.iter().map(|m| log_event(9_999, m)));
+        all.push(log_event(1, &sound));
+        all
+    };
+    let count = log_events.len() as u64;
+    let text = [
+        br#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":["#,
+        &log_events.join(&b","[..])[..],
+        b"]}",
+    ]
+    .concat();
+    let event = wrap(&gzip(&text).unwrap());
+    let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+    assert_eq!(result.unwrap()["received"], count, "{name}");
+    let reported = report.get("skipped").cloned().unwrap_or_else(|| json!({}));
+    assert_eq!(reported, expected, "{name}");
+    assert_adds_up(&report);
+    assert_got_all(&node, count - skipped);
+    assert!(
+        peak(function.pid()) < 16 * 1024,
+        "{name}: {} KiB",
+        peak(function.pid())
+    );
+}
+
+#[test]
+fn long_and_deep_lines() {
+    let with = |text: &str| vec![[b"\"message\":\"", text.as_bytes(), b"\""].concat()];
+    deliver(
+        "1 MB",
+        &with(&"x".repeat(1_000_000)),
+        json!({"oversized": 1}),
+    );
+    for bracket in ["[", "{", "[{"] {
+        let deep = with(&bracket.repeat(10_000));
+        deliver(bracket, &deep, json!({"malformed": 1}));
+    }
+    // Not in the line, but beside it.
+    let nested = ["[".repeat(10_000), "]".repeat(10_000)].concat();
+    let nested = format!("\"x\":{nested},\"message\":").into_bytes();
+    let beside = [nested, sound()].concat();
+    deliver("beside", &[beside], json!({}));
+}
+
+#[test]
+fn a_million_keys() {
+    let mut keys = String::new();
+    for n in 0..1_000_000 {
+        write!(keys, "\"k{n}\":{n},").unwrap();
+    }
+    let beside = [keys.as_bytes(), b"\"message\":", &sound()].concat();
+    deliver("beside the line", &[beside], json!({}));
+    let escaped = keys.replace('"', "\\\"");
+    let inside = message("{ ", format!("{{ {escaped}").as_bytes());
+    let inside = [&b"\"message\":"[..], &inside].concat();
+    deliver("in the line", &[inside], json!({"oversized": 1}));
+    // As many as a line may have.
+    let few: String = (0..4_000).fold(String::new(), |mut keys, n| {
+        write!(keys, "\\\"k{n}\\\":{n},").unwrap();
+        keys
+    });
+    let inside = message("{ ", format!("{{ {few}").as_bytes());
+    let inside = [&b"\"message\":"[..], &inside].concat();
+    deliver("as many as may be", &[inside], json!({}));
+}
+
+#[test]
+fn the_same_key_again_and_again() {
+    let sound = sound();
+    let again = [
+        &b"\"message\":"[..],
+        &sound,
+        &b",\"message\":0".repeat(100_000),
+    ]
+    .concat();
+    deliver("beside the line", &[again], json!({}));
+    let line = |extra: &str| {
+        let extra = extra.repeat(2_000);
+        let inside = message("{ ", format!("{{ {extra}").as_bytes());
+        vec![[&b"\"message\":"[..], &inside].concat()]
+    };
+    let same = line(r#"\"httpMethod\": \"GET\","#);
+    deliver("with one value", &same, json!({}));
+    let other = line(r#"\"httpMethod\": \"PUT\","#);
+    deliver("with two values", &other, json!({"malformed": 1}));
+}
+
+#[test]
+fn every_lone_surrogate() {
+    // As the line has it, and as its document has it.
+    for backslashes in ["\\\\", "\\"] {
+        let members: Vec<Vec<u8>> = (0xd800..=0xdfff)
+            .map(|unit| {
+                let escape = format!("{backslashes}u{unit:04x}");
+                let inside = message("curl/8.5.0", format!("x{escape}y").as_bytes());
+                [&b"\"message\":"[..], &inside].concat()
+            })
+            .collect();
+        deliver(backslashes, &members, json!({}));
+    }
+}
+
+#[test]
+fn every_byte_that_is_not_utf_8() {
+    let members: Vec<Vec<u8>> = (0x80..=0xff_u8)
+        .flat_map(|byte| [vec![byte], vec![0xe2, byte], vec![byte, byte]])
+        .flat_map(|bytes| {
+            let path = [b"/x", &bytes[..]].concat();
+            let agent = [b"curl", &bytes[..]].concat();
+            [message("/x", &path), message("curl/8.5.0", &agent)]
+        })
+        .map(|inside| [&b"\"message\":"[..], &inside].concat())
+        .collect();
+    deliver("in path and user agent", &members, json!({}));
+}
