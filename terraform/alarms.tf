@@ -63,6 +63,18 @@ locals {
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 1, missing = "notBreaching"
     } },
+    { for name in var.failure_bucket_name != "" ? ["failed-events-in-bucket"] : [] : name => {
+      description = "Events could not be forwarded, and went to the bucket for failed events."
+      namespace   = "AWS/Lambda", metric = "AsyncEventsDropped", dimensions = local.lambda_dimensions
+      statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
+    { for name in var.kinesis_stream_arn != "" ? ["stream-behind"] : [] : name => {
+      description = "The function is an hour behind the Kinesis stream: the Node does not take its records."
+      namespace   = "AWS/Lambda", metric = "IteratorAge", dimensions = local.lambda_dimensions
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 3600000
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
   )
 }
 

@@ -1,5 +1,12 @@
 # Events that the function could not hand over while Lambda tried.
 
+locals {
+  # A function has one on-failure destination. A bucket takes an event of any size.
+  on_failure_arn = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
+
+  failure_bucket_arn = "${local.arn_prefix}:s3:::${var.failure_bucket_name}"
+}
+
 resource "aws_sqs_queue" "failed" {
   name                       = "${local.name}-failed-events"
   sqs_managed_sse_enabled    = true
@@ -21,11 +28,11 @@ resource "aws_lambda_function_event_invoke_config" "resend" {
 
   destination_config {
     on_failure {
-      destination = aws_sqs_queue.failed.arn
+      destination = local.on_failure_arn
     }
   }
 
-  # Lambda checks that the function may write to the queue.
+  # Lambda checks that the function may write to the destination.
   depends_on = [aws_iam_role_policy.lambda]
 }
 

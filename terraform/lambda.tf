@@ -29,6 +29,34 @@ data "aws_iam_policy_document" "lambda" {
     resources = [aws_sqs_queue.failed.arn]
   }
 
+  dynamic "statement" {
+    for_each = var.failure_bucket_name != "" ? [local.failure_bucket_arn] : []
+
+    content {
+      sid       = "FailedEventsInBucket"
+      actions   = ["s3:ListBucket", "s3:PutObject"]
+      # Lambda's own names for the objects begin so.
+      resources = [statement.value, "${statement.value}/aws/lambda/*"]
+
+      # Buckets have names that are the world's: this one is to be ours.
+      condition {
+        test     = "StringEquals"
+        variable = "s3:ResourceAccount"
+        values   = [data.aws_caller_identity.current.account_id]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.kinesis_stream_arn != "" ? [var.kinesis_stream_arn] : []
+
+    content {
+      sid       = "Stream"
+      actions   = ["kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+      resources = [statement.value]
+    }
+  }
+
   # Lambda attaches the function to the VPC with these; none of them can be narrowed to a resource.
   statement {
     sid = "NetworkInterfaces"

@@ -406,6 +406,28 @@ variable "enable_redrive" {
   default     = false
 }
 
+variable "failure_bucket_name" {
+  description = "An existing S3 bucket of this account that keeps failed events instead of the queue, whatever their size. Empty for the queue."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.failure_bucket_name == "" || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.failure_bucket_name))
+    error_message = "The value of failure_bucket_name must be the name of a bucket, without s3:// or a path, or empty to use the queue."
+  }
+}
+
+variable "kinesis_stream_arn" {
+  description = "ARN of an existing Kinesis stream that carries documents of subscriptions, as central logging does. Empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.kinesis_stream_arn == "" || can(regex("^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]+$", var.kinesis_stream_arn))
+    error_message = "The value of kinesis_stream_arn must be the ARN of a stream, such as arn:aws:kinesis:us-east-1:123456789012:stream/logs, or empty."
+  }
+}
+
 # The function's own settings, each under its name in lower case. `null` leaves the function's default.
 
 variable "x_node_format" {

@@ -44,6 +44,8 @@ run "wrong_values_1" {
     lambda_maximum_event_age       = 86400                                                          # A day.
     lambda_maximum_retry_attempts  = 3                                                              # One too many.
     failure_queue_max_message_size = 2000000                                                        # More than SQS takes.
+    failure_bucket_name            = "s3://failed-events"                                           # An address.
+    kinesis_stream_arn             = "logs"                                                         # A name.
     x_node_format                  = "json"                                                         # Unknown.
     x_node_connections             = 65                                                             # Too many.
     x_node_connect_timeout_ms      = 0                                                              # None.
@@ -89,6 +91,8 @@ run "wrong_values_1" {
     var.lambda_maximum_event_age,
     var.lambda_maximum_retry_attempts,
     var.failure_queue_max_message_size,
+    var.failure_bucket_name,
+    var.kinesis_stream_arn,
     var.x_node_format,
     var.x_node_connections,
     var.x_node_connect_timeout_ms,

@@ -131,6 +131,8 @@ run "default" {
       aws_sqs_queue.failed.visibility_timeout_seconds == 360,
       length(aws_sqs_queue.dead) == 0,
       length(aws_lambda_event_source_mapping.redrive) == 0,
+      length(aws_lambda_event_source_mapping.stream) == 0,
+      aws_lambda_function_event_invoke_config.resend.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed.arn,
     ])
     error_message = "The failure queue keeps events for two weeks, and nothing takes them."
   }
@@ -439,6 +441,38 @@ run "redrive" {
       contains(keys(aws_cloudwatch_metric_alarm.this), "dead-events"),
     ])
     error_message = "The function takes failed events again, and what is hopeless goes into a second queue."
+  }
+}
+
+run "failed_events_in_a_bucket" {
+  variables {
+    failure_bucket_name = "failed-events"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function_event_invoke_config.resend.destination_config[0].on_failure[0].destination == "arn:aws:s3:::failed-events",
+      contains(keys(aws_cloudwatch_metric_alarm.this), "failed-events-in-bucket"),
+    ])
+    error_message = "The bucket is the on-failure destination."
+  }
+}
+
+run "stream" {
+  variables {
+    kinesis_stream_arn       = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+    lambda_maximum_event_age = 7200
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.stream[0].event_source_arn == "arn:aws:kinesis:us-east-1:123456789012:stream/logs",
+      aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"]),
+      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 7200,
+      aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failed.arn,
+      contains(keys(aws_cloudwatch_metric_alarm.this), "stream-behind"),
+    ])
+    error_message = "The function takes the stream, and answers for each record."
   }
 }
 

@@ -23,6 +23,7 @@ TOKEN = "test-token-3f9c2a"
 CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
 # The longest that the README promises.
 LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
+FAILURE_BUCKET = "failed-events"
 
 
 def pack(binary, path):
@@ -129,6 +130,8 @@ class Cycle:
             "lambda_timeout": 45,
             "log_retention_days": 90,
             "subscription_filter_pattern": '{ $.status != "404" }',
+            "failure_bucket_name": FAILURE_BUCKET,
+            "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
         }
         self.set_variables(settings)
         _, changes = self.terraform.plan()
@@ -218,7 +221,9 @@ class Cycle:
         for group in groups:
             aws("logs").create_log_group(logGroupName=group)
         topic = aws("sns").create_topic(Name="operators")["TopicArn"]
-        aws("s3").create_bucket(Bucket="access-logs")
+        for bucket in ("access-logs", FAILURE_BUCKET):
+            aws("s3").create_bucket(Bucket=bucket)
+        aws("kinesis").create_stream(StreamName="central-logging", ShardCount=1)
         package = self.options.work / "package" / "function.zip"
         pack(self.options.binaries / "bootstrap", package)
         variables = {

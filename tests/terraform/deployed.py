@@ -516,7 +516,9 @@ def failed_events_are_kept(stack):
     settings = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)
     equal(settings["MaximumRetryAttempts"], 2, "how often Lambda tries again")
     equal(settings["MaximumEventAgeInSeconds"], 21600, "how long Lambda tries")
-    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], stack.queue_arn, "where failed events go")
+    bucket = stack.settings.get("failure_bucket_name")
+    expected = f"arn:aws:s3:::{bucket}" if bucket else stack.queue_arn
+    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], expected, "where failed events go")
     url = stack.outputs["failure_queue_url"]
     attributes = stack.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     equal(attributes["MessageRetentionPeriod"], "1209600", "how long the queue keeps an event")
@@ -524,6 +526,21 @@ def failed_events_are_kept(stack):
     assert encrypted, "the queue is not encrypted"
     assert attributes.get("FifoQueue") != "true", "Lambda sends to no FIFO queue"
     assert int(attributes["VisibilityTimeout"]) >= 6 * stack.function["Timeout"], "a reader's time is too short"
+
+
+@check
+def stream_is_taken_where_there_is_one(stack):
+    # The emulator does not know a mapping by the function's name, where it was made with the ARN.
+    mappings = stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    own = [each for each in mappings if each["FunctionArn"] == stack.function["FunctionArn"]]
+    streams = [each for each in own if ":kinesis:" in each["EventSourceArn"]]
+    expected = stack.settings.get("kinesis_stream_arn")
+    equal([each["EventSourceArn"] for each in streams], [expected] if expected else [], "the streams that the function takes")
+    for each in streams:
+        equal(each["FunctionResponseTypes"], ["ReportBatchItemFailures"], "how the function answers for a stream")
+        function = Role(stack.aws("iam"), stack.function["Role"])
+        assert function.allows("kinesis:GetRecords", expected), "Lambda may not read the stream"
+        assert not function.allows("kinesis:GetRecords", f"{expected}x"), "Lambda may read other streams"
 
 
 @check
@@ -640,11 +657,17 @@ def roles_may_do_what_they_need_alone(stack):
                     assert "*" not in action, f"{arn} may do {action}"
                     for resource in as_list(statement["Resource"]):
                         # The streams of one log group are what such a policy can say at its narrowest.
-                        narrow = "*" not in resource.removesuffix(":*")
+                        narrow = "*" not in resource.removesuffix(":*").removesuffix("/aws/lambda/*")
                         assert narrow or action in WITHOUT_RESOURCES, f"{arn} may do {action} with {resource}"
     function = Role(iam, stack.function["Role"])
     assert function.allows("sqs:SendMessage", stack.queue_arn), "the function may not keep failed events"
     assert not function.allows("sqs:SendMessage", f"{stack.queue_arn}x"), "the function may send to other queues"
+    bucket = stack.settings.get("failure_bucket_name")
+    if bucket:
+        own = {"s3:ResourceAccount": "123456789012"}
+        failed = f"arn:aws:s3:::{bucket}/aws/lambda/async/{stack.function_name}/x"
+        assert function.allows("s3:PutObject", failed, own), "the function may not keep failed events in the bucket"
+        assert not function.allows("s3:PutObject", failed, {"s3:ResourceAccount": "210987654321"}), "the bucket may be a stranger's"
     own = stack.group_arn(f"/aws/lambda/{stack.function_name}")
     assert function.allows("logs:PutLogEvents", f"{own}:log-stream:x"), "the function may not log"
     for name in stack.groups:

@@ -273,6 +273,16 @@ def untag_resource(_, self):
     return "{}"
 
 
+# Lambda: a function has one configuration of its asynchronous invocations. moto keeps all that it was
+# ever given, and answers with the oldest.
+
+
+@shim(LambdaBackend, "put_function_event_invoke_config")
+def put_function_event_invoke_config(original, self, function_name, config):
+    self.get_function(function_name).event_invoke_config.clear()
+    return original(self, function_name, config)
+
+
 # Auto Scaling: moto knows no instance refresh. This one has succeeded as soon as it is asked after.
 
 

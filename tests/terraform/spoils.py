@@ -182,6 +182,15 @@ def another_application(stack):
     stack.aws("lambda").update_function_configuration(FunctionName=stack.function_name, Environment={"Variables": variables})
 
 
+@spoil("stream_is_taken_where_there_is_one")
+def stream_that_nobody_asked_for(stack):
+    stream = stack.aws("kinesis")
+    stream.create_stream(StreamName="stray", ShardCount=1)
+    arn = stream.describe_stream(StreamName="stray")["StreamDescription"]["StreamARN"]
+    mapping = {"EventSourceArn": arn, "FunctionName": stack.function_name, "StartingPosition": "LATEST"}
+    stack.aws("lambda").create_event_source_mapping(**mapping)
+
+
 @spoil("failed_events_are_kept")
 def events_are_kept_for_an_hour(stack):
     stack.aws("sqs").set_queue_attributes(QueueUrl=stack.outputs["failure_queue_url"], Attributes={"MessageRetentionPeriod": "3600"})

@@ -84,6 +84,14 @@ class EmulatorTest(unittest.TestCase):
         self.assertEqual([each["message"] for each in document["logEvents"]], ["a line"])
         self.assertRegex(document["logEvents"][0]["id"], r"^\d{56}$")
 
+    def test_a_function_has_one_on_failure_destination(self):
+        functions = self.emulator.client("lambda")
+        for destination in (f"arn:aws:sqs:us-east-1:{ACCOUNT}:failed", "arn:aws:s3:::failed"):
+            config = {"OnFailure": {"Destination": destination}}
+            functions.put_function_event_invoke_config(FunctionName="test", DestinationConfig=config)
+            found = functions.get_function_event_invoke_config(FunctionName="test")
+            self.assertEqual(found["DestinationConfig"]["OnFailure"], config["OnFailure"])
+
     def test_operations_are_known_by_name(self):
         aws = self.emulator.client
         before = len(self.emulator.recorder.calls)

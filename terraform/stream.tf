@@ -1,0 +1,29 @@
+# A Kinesis stream of subscriptions' documents: central logging over accounts and regions, or a log
+# group whose subscription filters are taken.
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  count = var.kinesis_stream_arn != "" ? 1 : 0
+
+  event_source_arn        = var.kinesis_stream_arn
+  function_name           = aws_lambda_function.resend.arn
+  starting_position       = "TRIM_HORIZON"
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # CloudWatch Logs writes documents of up to a megabyte, and an invocation takes six in base64. Lambda
+  # fills batches by size as well.
+  batch_size = 100
+
+  # A shard waits for the record that fails, while the Node is away. When its time is up, the record goes
+  # to the destination, and the shard goes on.
+  maximum_retry_attempts         = -1
+  maximum_record_age_in_seconds  = var.lambda_maximum_event_age
+  bisect_batch_on_function_error = true
+
+  destination_config {
+    on_failure {
+      destination_arn = local.on_failure_arn
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.lambda]
+}
