@@ -157,12 +157,19 @@ impl Forwarder {
                     text,
                 ))
             };
-            if let Err(error) = result {
-                account.failures.push(error);
-                failed.push(item.identifier.to_string());
-                if batch.is_ordered {
-                    break;
-                }
+            let Err(error) = result else {
+                continue;
+            };
+            // What no further try can mend would hold up everything that follows it in the stream. It is
+            // reported, and the stream goes on.
+            let is_lasting = batch.is_ordered && error.category() != Category::Undelivered;
+            account.failures.push(error);
+            if is_lasting {
+                continue;
+            }
+            failed.push(item.identifier.to_string());
+            if batch.is_ordered {
+                break;
             }
         }
         failed

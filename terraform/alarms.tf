@@ -21,7 +21,7 @@ locals {
         period      = 300, periods = 3, missing = "notBreaching"
       }
       events-dropped = {
-        description = "Lambda dropped events without handing them to the queue: they are lost. The lines are still in the API's log group."
+        description = "Lambda could not hand failed events to the queue, or the bucket: they are lost. The lines are still in the API's log group."
         namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.lambda_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
         period      = 300, periods = 1, missing = "notBreaching"

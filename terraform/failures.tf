@@ -1,9 +1,6 @@
 # Events that the function could not hand over while Lambda tried.
 
 locals {
-  # A function has one on-failure destination. A bucket takes an event of any size.
-  on_failure_arn = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
-
   failure_bucket_arn = "${local.arn_prefix}:s3:::${var.failure_bucket_name}"
 }
 
@@ -28,7 +25,8 @@ resource "aws_lambda_function_event_invoke_config" "resend" {
 
   destination_config {
     on_failure {
-      destination = local.on_failure_arn
+      # A function has one on-failure destination. A bucket takes an event of any size.
+      destination = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
     }
   }
 

@@ -33,8 +33,8 @@ data "aws_iam_policy_document" "lambda" {
     for_each = var.failure_bucket_name != "" ? [local.failure_bucket_arn] : []
 
     content {
-      sid       = "FailedEventsInBucket"
-      actions   = ["s3:ListBucket", "s3:PutObject"]
+      sid     = "FailedEventsInBucket"
+      actions = ["s3:ListBucket", "s3:PutObject"]
       # Lambda's own names for the objects begin so.
       resources = [statement.value, "${statement.value}/aws/lambda/*"]
 

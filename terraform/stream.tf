@@ -13,17 +13,11 @@ resource "aws_lambda_event_source_mapping" "stream" {
   # fills batches by size as well.
   batch_size = 100
 
-  # A shard waits for the record that fails, while the Node is away. When its time is up, the record goes
-  # to the destination, and the shard goes on.
+  # While the Node is away, a shard waits: nothing is given up before the stream itself forgets it. What
+  # no try can mend does not fail, so that it holds up nothing; a batch that ends the function is halved.
   maximum_retry_attempts         = -1
-  maximum_record_age_in_seconds  = var.lambda_maximum_event_age
+  maximum_record_age_in_seconds  = -1
   bisect_batch_on_function_error = true
-
-  destination_config {
-    on_failure {
-      destination_arn = local.on_failure_arn
-    }
-  }
 
   depends_on = [aws_iam_role_policy.lambda]
 }

@@ -390,7 +390,7 @@ variable "lambda_maximum_retry_attempts" {
 }
 
 variable "failure_queue_max_message_size" {
-  description = "The most bytes that an event in the failure queue may have: one that is larger can't be kept. `1048576` takes all of them, but needs a current version 6 of the provider."
+  description = "The most bytes that an event in the failure queue may have: one that is larger can't be kept. `1048576` takes nearly all of them, but needs a current version 6 of the provider."
   type        = number
   default     = 262144
 

@@ -42,8 +42,8 @@ pub(crate) struct Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     pub(crate) items: Vec<Item<'a>>,
-    /// They come again from the first one that failed, so that going on after it would only send
-    /// the others twice.
+    /// They come again from the first one that the answer names, so that going on after it would only
+    /// send the others twice, and that everything waits for one that fails for good.
     pub(crate) is_ordered: bool,
 }
 

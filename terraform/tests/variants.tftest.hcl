@@ -460,16 +460,15 @@ run "failed_events_in_a_bucket" {
 
 run "stream" {
   variables {
-    kinesis_stream_arn       = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
-    lambda_maximum_event_age = 7200
+    kinesis_stream_arn = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
   }
 
   assert {
     condition = alltrue([
       aws_lambda_event_source_mapping.stream[0].event_source_arn == "arn:aws:kinesis:us-east-1:123456789012:stream/logs",
       aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"]),
-      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 7200,
-      aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failed.arn,
+      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == -1,
+      aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == -1,
       contains(keys(aws_cloudwatch_metric_alarm.this), "stream-behind"),
     ])
     error_message = "The function takes the stream, and answers for each record."

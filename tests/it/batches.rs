@@ -211,10 +211,14 @@ fn a_stream_brings_log_groups_and_control_messages_mixed() {
     assert_eq!(report["recordsReceived"], 2);
 }
 
-/// A shard comes again from the first record that failed, so that the later ones are left to that.
 #[test]
-fn a_stream_stops_at_the_first_record_that_failed() {
-    let node = node();
+fn a_stream_goes_on_after_what_no_try_can_mend() {
+    // All that is refused of a document is the Node's last word on it, too.
+    let refused = event_id(3);
+    let node = faulty_node(move |message, _| match message.request_id() {
+        Some(id) if id == refused => Fault::status(400),
+        _ => Fault::none(),
+    });
     let function = Function::start(&node, &[]);
     let sound = |n| compressed("/aws/apigateway/x", n);
     let mut corrupt = sound(2);
@@ -224,6 +228,33 @@ fn a_stream_stops_at_the_first_record_that_failed() {
         record(0, &sound(1)),
         record(1, &corrupt),
         record(2, &sound(3)),
+        record(3, &sound(4)),
+    ]);
+    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+    assert_eq!(result.unwrap(), failures(&[]));
+    assert_eq!(
+        (&report["itemsFailed"], &report["level"]),
+        (&json!(2), &json!("ERROR"))
+    );
+    assert_eq!(report["errorType"], "Function.EventInvalid");
+    assert_eq!(report["refused"], json!({"400": 1}));
+    assert_eq!(got(&node), lines([1, 4]));
+}
+
+/// A shard comes again from the first record that failed, so that the later ones are left to that.
+#[test]
+fn a_stream_stops_at_the_first_record_that_could_not_be_delivered() {
+    let absent = event_id(2);
+    let node = faulty_node(move |message, _| match message.request_id() {
+        Some(id) if id == absent => Fault::status(503),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[]);
+    let sound = |n| compressed("/aws/apigateway/x", n);
+    let event = batch(&[
+        record(0, &sound(1)),
+        record(1, &sound(2)),
+        record(2, &sound(3)),
     ]);
     let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
     assert_eq!(
@@ -231,7 +262,7 @@ fn a_stream_stops_at_the_first_record_that_failed() {
         failures(&["49590338271490256608559692538361571095921575989136581"])
     );
     assert_eq!(report["itemsFailed"], 1);
-    assert_eq!(report["errorType"], "Function.EventInvalid");
+    assert_eq!(report["errorType"], "Function.RecordsUndelivered");
     assert_eq!(got(&node), lines([1]));
 }
 

@@ -539,7 +539,8 @@ def stream_is_taken_where_there_is_one(stack):
     for each in streams:
         equal(each["FunctionResponseTypes"], ["ReportBatchItemFailures"], "how the function answers for a stream")
         function = Role(stack.aws("iam"), stack.function["Role"])
-        assert function.allows("kinesis:GetRecords", expected), "Lambda may not read the stream"
+        for action in ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"):
+            assert function.allows(f"kinesis:{action}", expected), f"Lambda may not do {action} with the stream"
         assert not function.allows("kinesis:GetRecords", f"{expected}x"), "Lambda may read other streams"
 
 
@@ -667,6 +668,7 @@ def roles_may_do_what_they_need_alone(stack):
         own = {"s3:ResourceAccount": "123456789012"}
         failed = f"arn:aws:s3:::{bucket}/aws/lambda/async/{stack.function_name}/x"
         assert function.allows("s3:PutObject", failed, own), "the function may not keep failed events in the bucket"
+        assert function.allows("s3:ListBucket", f"arn:aws:s3:::{bucket}", own), "Lambda refuses a bucket that may not be listed"
         assert not function.allows("s3:PutObject", failed, {"s3:ResourceAccount": "210987654321"}), "the bucket may be a stranger's"
     own = stack.group_arn(f"/aws/lambda/{stack.function_name}")
     assert function.allows("logs:PutLogEvents", f"{own}:log-stream:x"), "the function may not log"

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::cuts;
-use crate::envelope::{Envelope, Fault, Finish, Header, Message, MessageType};
+use crate::envelope::{Envelope, Fault, Finish, Header, MAX_MESSAGE, Message, MessageType};
 use crate::event::{self, Document, Event};
 use crate::report::batch_item_failures;
 
@@ -39,7 +39,7 @@ pub fn event(bytes: &[u8]) {
         assert_eq!(read_document(&pieces), read, "{} pieces", pieces.len());
     }
     if let Ok(json) = serde_json::from_slice::<Json>(bytes) {
-        check_document(&json, &read);
+        check_document(&json, &read, bytes.len());
     }
 }
 
@@ -109,7 +109,7 @@ fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), Fault> {
 
 /// Holds what was read against the whole document: of a key that stands twice the first counts, of
 /// `logEvents` each does. A key with escapes, which AWS does not write, is another key.
-fn check_document(json: &Json, read: &Result<(Header, Vec<LogEvent>), Fault>) {
+fn check_document(json: &Json, read: &Result<(Header, Vec<LogEvent>), Fault>, whole_length: usize) {
     let Ok((header, events)) = read else {
         return;
     };
@@ -150,7 +150,9 @@ fn check_document(json: &Json, read: &Result<(Header, Vec<LogEvent>), Fault>) {
                 let text: String = serde_json::from_slice(&quoted).expect("it is a string");
                 assert_eq!(&text, expected);
             }
-            (Text::TooLong, Some(Json::String(_))) => {}
+            (Text::TooLong, Some(Json::String(_))) => {
+                assert!(whole_length > MAX_MESSAGE);
+            }
             (Text::Absent, Some(Json::String(text))) => panic!("{text} was not read"),
             (Text::Absent, _) => {}
             (text, expected) => panic!("{text:?} was read, {expected:?} stands there"),
