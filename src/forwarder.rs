@@ -2,6 +2,7 @@
 //!
 //! It owns every buffer that an event needs, and keeps them for the next one.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::config::Config;
 use crate::envelope::{self, Envelope, Finish, Header, LogEvent, Message, MessageType};
 use crate::error::{Category, Error};
-use crate::event::{self, Batch, Data, Document, Event, Fingerprint};
+use crate::event::{self, Batch, Data, Document, Event, Fingerprint, Source, Transformed};
 use crate::gzip::{self, Gunzip, Step};
 use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict};
 use crate::record::{LineReader, Skip};
@@ -53,11 +54,13 @@ pub(crate) struct Account {
 
 /// What an event that has not failed as a whole is answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Answer<'a> {
     /// The one document is done.
     Document,
     /// All of a batch is done but these items, which are to come again.
-    Batch(Vec<String>),
+    Batch(Vec<Cow<'a, str>>),
+    /// Each record of a Firehose stream, as it goes on to the stream's destination.
+    Transformation(Vec<Transformed<'a>>),
 }
 
 /// A document that failed.
@@ -116,13 +119,13 @@ impl Forwarder {
     /// Where the event is not sound, where records are left undelivered, and where the Node refused
     /// all of them. What of that goes for an item of a batch fails that item alone. `account` is
     /// right in each case.
-    pub(crate) fn handle(
+    pub(crate) fn handle<'a>(
         &mut self,
         request_id: &str,
-        event: &[u8],
+        event: &'a [u8],
         deadline: Instant,
         account: &mut Account,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Answer<'a>, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         let deadline = deadline - (left / 10).min(LONGEST_MARGIN);
         match event::read(event).map_err(unreadable)? {
@@ -130,22 +133,32 @@ impl Forwarder {
                 self.forward(request_id, &document, deadline, account)?;
                 Ok(Answer::Document)
             }
-            Event::Batch(batch) => Ok(Answer::Batch(
-                self.forward_batch(request_id, &batch, deadline, account),
-            )),
+            Event::Batch(batch) => {
+                let failed = self.forward_batch(request_id, &batch, deadline, account);
+                if batch.source == Source::Firehose {
+                    return Ok(Answer::Transformation(batch.transformed(&failed)));
+                }
+                let items = batch.items.into_iter().enumerate();
+                let failed = items.filter(|(at, _)| failed.binary_search(at).is_ok());
+                Ok(Answer::Batch(
+                    failed.map(|(_, item)| item.identifier).collect(),
+                ))
+            }
         }
     }
 
-    /// Forwards the documents of a batch one after the other, and returns which items failed.
+    /// Forwards the documents of a batch one after the other, and returns the places of the items that
+    /// failed.
     fn forward_batch(
         &mut self,
         request_id: &str,
         batch: &Batch<'_>,
         deadline: Instant,
         account: &mut Account,
-    ) -> Vec<String> {
+    ) -> Vec<usize> {
+        let is_ordered = batch.source == Source::Stream;
         let mut failed = Vec::new();
-        for item in &batch.items {
+        for (at, item) in batch.items.iter().enumerate() {
             let result = if Instant::now() < deadline {
                 let document = item.document().map_err(unreadable);
                 document.and_then(|document| self.forward(request_id, &document, deadline, account))
@@ -162,13 +175,13 @@ impl Forwarder {
             };
             // What no further try can mend would hold up everything that follows it in the stream. It is
             // reported, and the stream goes on.
-            let is_lasting = batch.is_ordered && error.category() != Category::Undelivered;
+            let is_lasting = is_ordered && error.category() != Category::Undelivered;
             account.failures.push(error);
             if is_lasting {
                 continue;
             }
-            failed.push(item.identifier.to_string());
-            if batch.is_ordered {
+            failed.push(at);
+            if is_ordered {
                 break;
             }
         }

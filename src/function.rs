@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::config::{self, Config, Level, LogConfig};
 use crate::error::{Category, Error};
 use crate::forwarder::{Account, Answer, Forwarder};
-use crate::report::{Log, Report, batch_item_failures, summary};
+use crate::report::{Log, Report, batch_item_failures, summary, transformation};
 use crate::runtime::{Invocation, Post, RuntimeApi};
 
 /// Runs the function on the environment of this process.
@@ -138,6 +138,7 @@ impl Function<'_> {
         result.map(|answer| match answer {
             Answer::Document => summary(&account.counts),
             Answer::Batch(identifiers) => batch_item_failures(&identifiers),
+            Answer::Transformation(records) => transformation(&records),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
 //! that a stranger wrote, is ever printed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use crate::config::{Level, LogConfig};
 use crate::error::{Category, Error};
+use crate::event::Transformed;
 use crate::record::Skip;
 use crate::time::rfc3339;
 
@@ -364,7 +366,7 @@ pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
 
 /// What an event source mapping gets to see: the items that are to come again. An empty list means
 /// that the whole batch is done (`aws-wire.md` §4).
-pub(crate) fn batch_item_failures(identifiers: &[String]) -> Vec<u8> {
+pub(crate) fn batch_item_failures(identifiers: &[Cow<'_, str>]) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Failures<'a> {
@@ -382,6 +384,35 @@ pub(crate) fn batch_item_failures(identifiers: &[String]) -> Vec<u8> {
                 item_identifier: identifier,
             })
             .collect(),
+    })
+    .expect("text into memory always goes")
+}
+
+/// What a Firehose stream gets back: every record as it came, and its result. That is shorter than the
+/// event, whose records have their time as well, so that it never exceeds the 6 MB of an answer.
+pub(crate) fn transformation(records: &[Transformed<'_>]) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        records: Vec<Record<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Record<'a> {
+        record_id: &'a str,
+        result: &'static str,
+        data: &'a str,
+    }
+    let records = records.iter().map(|record| Record {
+        record_id: &record.record_id,
+        result: if record.has_failed {
+            "ProcessingFailed"
+        } else {
+            "Ok"
+        },
+        data: &record.data,
+    });
+    serde_json::to_vec(&Answer {
+        records: records.collect(),
     })
     .expect("text into memory always goes")
 }

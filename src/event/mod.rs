@@ -6,10 +6,12 @@
 //! | record of an on-failure destination | `{"requestPayload":{"awslogs":…}}` | that of the payload |
 //! | SQS | `{"Records":[{"messageId":…,"body":…}]}` | each body is one of the two above: [`sqs`] |
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
+//! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
 //!
 //! The shapes are those of `aws-wire.md` §2.1 and §4. One pass tells them apart.
 
 mod data;
+mod firehose;
 mod kinesis;
 mod sqs;
 
@@ -17,9 +19,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 pub(crate) use data::{Data, Fingerprint};
+pub(crate) use firehose::Transformed;
 
 /// What an invocation brings.
 #[derive(Debug)]
@@ -42,15 +44,43 @@ pub(crate) struct Document<'a> {
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     pub(crate) items: Vec<Item<'a>>,
-    /// They come again from the first one that the answer names, so that going on after it would only
-    /// send the others twice, and that everything waits for one that fails for good.
-    pub(crate) is_ordered: bool,
+    pub(crate) source: Source,
+}
+
+/// Where the items of a batch are from, which says what becomes of those that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// SQS: each that the answer names comes again by itself.
+    Queue,
+    /// Kinesis: they come again from the first one that the answer names, so that going on after it
+    /// would only send the others twice, and that everything waits for one that fails for good.
+    Stream,
+    /// Firehose: none comes again. The answer has each of them, and says which ones failed.
+    Firehose,
+}
+
+impl<'a> Batch<'a> {
+    /// Every record as it came, and whether it is among the `failed`, which are places in `items` in
+    /// their order.
+    pub(crate) fn transformed(self, failed: &[usize]) -> Vec<Transformed<'a>> {
+        let items = self.items.into_iter().enumerate();
+        let records = items.filter_map(|(at, item)| match item.content {
+            Content::Record(data) => Some(Transformed {
+                record_id: item.identifier,
+                data,
+                has_failed: failed.binary_search(&at).is_ok(),
+            }),
+            Content::Message(_) => None,
+        });
+        records.collect()
+    }
 }
 
 /// One item of a batch.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
-    /// By which the answer names it: an SQS message's id, or a Kinesis record's sequence number.
+    /// By which the answer names it: an SQS message's id, a Kinesis record's sequence number, or a
+    /// Firehose record's id.
     pub(crate) identifier: Cow<'a, str>,
     content: Content<'a>,
 }
@@ -102,7 +132,7 @@ impl fmt::Display for Fault {
             Self::Unsupported(kind) => write!(
                 f,
                 "expected an event of a CloudWatch Logs subscription ({{\"awslogs\":…}}), by itself \
-                 or in SQS or Kinesis records, found {kind}; subscribe this function to the log \
+                 or in records of SQS, Kinesis or Firehose, found {kind}; subscribe this function to the log \
                  group itself"
             ),
             Self::Base64 { offset } => {
@@ -141,7 +171,8 @@ struct Shape<'a> {
     request_context: Option<RequestContext<'a>>,
     #[serde(borrow, rename = "Records")]
     records: Option<Vec<Record<'a>>>,
-    delivery_stream_arn: Option<IgnoredAny>,
+    #[serde(borrow, rename = "records")]
+    firehose: Option<Vec<firehose::Record<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -208,8 +239,6 @@ impl<'a> Shape<'a> {
         }
         Err(Fault::Unsupported(if self.records.is_some() {
             "a batch of other records (S3 or SNS, say)"
-        } else if self.delivery_stream_arn.is_some() {
-            "a Firehose transformation"
         } else if is_destination {
             "the record of another function's failure"
         } else {
@@ -228,11 +257,21 @@ pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, Fault> {
     let mut shape: Shape<'_> = serde_json::from_slice(event)?;
     let records = shape.records.take();
     if let Some(records) = records {
-        let is_ordered = records.iter().any(|record| record.kinesis.is_some());
+        let is_stream = records.iter().any(|record| record.kinesis.is_some());
+        let source = if is_stream {
+            Source::Stream
+        } else {
+            Source::Queue
+        };
         if let Some(items) = records.into_iter().map(Record::item).collect() {
-            return Ok(Event::Batch(Batch { items, is_ordered }));
+            return Ok(Event::Batch(Batch { items, source }));
         }
         shape.records = Some(Vec::new());
+    } else if let Some(records) = shape.firehose.take() {
+        return Ok(Event::Batch(Batch {
+            items: records.into_iter().map(firehose::Record::item).collect(),
+            source: Source::Firehose,
+        }));
     }
     shape.document().map(Event::Single)
 }
@@ -284,7 +323,12 @@ mod tests {
                 r#"{"Records":[{"kinesis":{"sequenceNumber":"7","data":"eA=="},"eventID":"s:7"}]}"#,
                 &["7: 7 eA=="],
             ),
+            (
+                r#"{"invocationId":"i","deliveryStreamArn":"arn","records":[{"recordId":"8","approximateArrivalTimestamp":1,"data":"eA=="}]}"#,
+                &["8: 8 eA=="],
+            ),
             (r#"{"Records":[]}"#, &[]),
+            (r#"{"records":[]}"#, &[]),
         ] {
             assert_eq!(documents(event).unwrap(), expected, "{event}");
         }
@@ -323,6 +367,8 @@ mod tests {
             r#"{"awslogs":{"data":7}}"#,
             r#"{"awslogs":"x"}"#,
             r#"{"Records":"x"}"#,
+            r#"{"records":{"topic-0":[]}}"#,
+            r#"{"records":[{"recordId":"8"}]}"#,
         ] {
             assert!(matches!(documents(text), Err(Fault::Json { .. })), "{text}");
         }
@@ -333,7 +379,6 @@ mod tests {
         for (text, kind) in [
             (r#"{"Records":[{"s3":{}}]}"#, "S3"),
             (r#"{"Records":[{"messageId":"m"}]}"#, "other records"),
-            (r#"{"records":[],"deliveryStreamArn":"arn"}"#, "Firehose"),
             (
                 r#"{"version":"1.0","requestPayload":{}}"#,
                 "another function",

@@ -1,4 +1,4 @@
-//! Batches: a queue's messages that bring back what has failed, and records of a Kinesis stream.
+//! Batches: a queue's messages that bring back what has failed, and records of Kinesis and Firehose.
 
 use std::collections::BTreeMap;
 
@@ -264,6 +264,60 @@ fn a_stream_stops_at_the_first_record_that_could_not_be_delivered() {
     assert_eq!(report["itemsFailed"], 1);
     assert_eq!(report["errorType"], "Function.RecordsUndelivered");
     assert_eq!(got(&node), lines([1]));
+}
+
+/// Whatever becomes of a record at the Node, it goes on to where the stream delivers it.
+#[test]
+fn a_firehose_stream_gets_each_record_back_as_it_was() {
+    let [absent, refused] = [3, 4].map(event_id);
+    let node = faulty_node(move |message, _| match message.request_id() {
+        Some(id) if id == absent => Fault::status(503),
+        Some(id) if id == refused => Fault::status(400),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[]);
+    let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1600110003794,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}"#;
+    let sound = |n| compressed("/aws/apigateway/x", n);
+    let mut corrupt = sound(2);
+    let middle = corrupt.len() / 2;
+    corrupt[middle] ^= 1;
+    let documents = [
+        (gzip(control.as_bytes()).unwrap(), "Ok"),
+        (sound(1), "Ok"),
+        (corrupt, "ProcessingFailed"),
+        (sound(3), "ProcessingFailed"),
+        (sound(4), "ProcessingFailed"),
+        (b"no document".to_vec(), "ProcessingFailed"),
+        (compressed("/aws/apigateway/y", 5), "Ok"),
+    ];
+    let mut records = Vec::new();
+    let mut expected = Vec::new();
+    for (n, (document, result)) in documents.iter().enumerate() {
+        let id = format!("4964{n}");
+        let data = &serde_json::from_slice::<Value>(&wrap(document)).unwrap()["awslogs"]["data"];
+        records.push(json!({
+            "recordId": id, "approximateArrivalTimestamp": 1_795_341_600_123_u64, "data": data,
+        }));
+        expected.push(json!({ "recordId": id, "result": result, "data": data }));
+    }
+    let event = json!({
+        "invocationId": "invocation",
+        "deliveryStreamArn": "arn:aws:firehose:us-east-1:123456789012:deliverystream/s",
+        "region": "us-east-1",
+        "records": records,
+    });
+    let event = event.to_string();
+    let (result, report) =
+        function.outcome_of(|| function.begin(event.as_bytes(), crate::harness::PATIENCE));
+    let result = result.unwrap();
+    assert_eq!(result, json!({ "records": expected }));
+    assert!(result.to_string().len() < event.len());
+    assert_eq!(
+        (&report["itemsFailed"], &report["level"]),
+        (&json!(4), &json!("ERROR"))
+    );
+    assert_eq!(report["refused"], json!({"400": 1}));
+    assert_eq!(got(&node), lines([1, 5]));
 }
 
 /// The place of a line that has no id of its own is named after the invocation that got it first.

@@ -208,7 +208,6 @@ fn events_of_other_kinds_are_named() {
             r#"{"Records":[{"EventSource":"aws:sns","Sns":{"MessageId":"m","Message":"{}"}}]}"#,
             "SNS",
         ),
-        (r#"{"deliveryStreamArn":"arn:x","records":[]}"#, "Firehose"),
         (
             r#"{"version":"1.0","requestPayload":{"key1":"value1"}}"#,
             "another function's failure",

@@ -1,13 +1,15 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::json;
 
 use super::cuts;
 use crate::envelope::{Envelope, Fault, Finish, Header, MAX_MESSAGE, Message, MessageType};
-use crate::event::{self, Document, Event};
-use crate::report::batch_item_failures;
+use crate::event::{self, Document, Event, Source};
+use crate::report::{batch_item_failures, transformation};
 
 /// An invocation's event is taken apart without a panic, its base64 is what another decoder makes of
 /// it, and the answer for a batch names its items. And the document inside, which is JSON as well, is
@@ -21,14 +23,28 @@ pub fn event(bytes: &[u8]) {
         Ok(Event::Single(document)) => check_base64(&document),
         Ok(Event::Batch(batch)) => {
             let mut names = Vec::new();
-            for item in &batch.items {
+            let mut failed = Vec::new();
+            let mut data = Vec::new();
+            for (at, item) in batch.items.iter().enumerate() {
                 if let Ok(document) = item.document() {
                     assert!(document.id.is_some());
                     check_base64(&document);
+                    data.push(document.data.text().to_string());
                 }
-                names.push(item.identifier.to_string());
+                names.push(item.identifier.clone());
+                if at % 2 == 1 {
+                    failed.push(at);
+                }
             }
-            check_answer(&names);
+            if batch.source == Source::Firehose {
+                let answer = transformation(&batch.transformed(&failed));
+                check_transformation(&answer, &names, &data);
+                // What Firehose sends has a time in each record, which is longer than the result is.
+                let longest = r#""result":"ProcessingFailed","#.len() * names.len();
+                assert!(answer.len() <= bytes.len() + longest);
+            } else {
+                check_answer(&names);
+            }
         }
         Err(fault) => assert!(!fault.to_string().is_empty()),
     }
@@ -56,12 +72,26 @@ fn check_base64(document: &Document<'_>) {
     }
 }
 
-fn check_answer(names: &[String]) {
+fn check_answer(names: &[Cow<'_, str>]) {
     let answer: serde_json::Value =
         serde_json::from_slice(&batch_item_failures(names)).expect("it is JSON");
     let failures = answer["batchItemFailures"].as_array().expect("an array");
     let failures = failures.iter().map(|item| item["itemIdentifier"].as_str());
     assert!(failures.eq(names.iter().map(|name| Some(&**name))));
+}
+
+fn check_transformation(answer: &[u8], names: &[Cow<'_, str>], data: &[String]) {
+    let answer: serde_json::Value = serde_json::from_slice(answer).expect("it is JSON");
+    let expected = names
+        .iter()
+        .zip(data)
+        .enumerate()
+        .map(|(at, (name, data))| {
+            let result = ["Ok", "ProcessingFailed"][at % 2];
+            json!({ "recordId": name, "result": result, "data": data })
+        });
+    assert_eq!(answer, json!({ "records": expected.collect::<Vec<_>>() }));
+    assert_eq!(names.len(), data.len());
 }
 
 /// A log event: its id, timestamp and message, the message still escaped.
