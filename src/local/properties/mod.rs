@@ -9,6 +9,8 @@ mod gzip;
 mod line;
 mod wire;
 
+use std::borrow::Cow;
+
 use crate::local::sample::Random;
 
 pub use self::{answer::answer, event::event, gzip::gzip, line::line, wire::wire};
@@ -24,6 +26,36 @@ pub const PROPERTIES: [(&str, Property); 5] = [
     ("line", line),
     ("wire", wire),
 ];
+
+/// What an input begins with that stands for more bytes than it has, and what a run of them begins with:
+/// it is followed by the run's length, in units of 512 bytes, and by the byte that is repeated.
+const RUN: u8 = 0xfe;
+
+/// What an input may stand for at most.
+const MAX_EXPANDED: usize = 256 * 1024;
+
+/// The bytes that an input stands for: itself, unless it begins with two bytes `0xfe`. The limits of
+/// what is read lie beyond what a fuzzer comes to, since it only ever changes a few bytes.
+pub fn expand(input: &[u8]) -> Cow<'_, [u8]> {
+    let Some(mut rest) = input.strip_prefix(&[RUN, RUN]) else {
+        return Cow::Borrowed(input);
+    };
+    let mut bytes = Vec::new();
+    while let [first, tail @ ..] = rest {
+        rest = match tail {
+            [length, byte, tail @ ..] if *first == RUN => {
+                let length = bytes.len() + usize::from(*length) * 512;
+                bytes.resize(length.min(MAX_EXPANDED), *byte);
+                tail
+            }
+            _ => {
+                bytes.push(*first);
+                tail
+            }
+        };
+    }
+    Cow::Owned(bytes)
+}
 
 /// Ways to cut bytes into pieces: whole, byte by byte, and at places which follow from the bytes, so
 /// that an input fails again in the same way.
@@ -58,10 +90,30 @@ mod tests {
             for entry in fs::read_dir(format!("{corpus}/{name}")).unwrap() {
                 let path = entry.unwrap().path();
                 println!("{}", path.display());
-                property(&fs::read(path).unwrap());
+                property(&expand(&fs::read(path).unwrap()));
                 files += 1;
             }
             assert!(files > 4, "{files} files for {name}");
+        }
+    }
+
+    #[test]
+    fn runs_are_expanded() {
+        for (input, expected) in [
+            (&b""[..], Vec::new()),
+            (b"\xfea\xfe", b"\xfea\xfe".to_vec()),
+            (b"\xfe\xfe", Vec::new()),
+            (
+                b"\xfe\xfea\xfe\x02bc",
+                [b"a", &[b'b'; 1024][..], b"c"].concat(),
+            ),
+            (b"\xfe\xfe\xfe\x00ab\xfe", b"b\xfe".to_vec()),
+            (b"\xfe\xfe\xfe\xffa\xfe\xffb\xfe\xffc", {
+                let runs = [[b'a'; 255 * 512], [b'b'; 255 * 512]].concat();
+                [&runs[..], &[b'c'; 1024]].concat()
+            }),
+        ] {
+            assert!(expand(input) == expected, "{input:?}");
         }
     }
 

@@ -5,7 +5,7 @@
 use std::env;
 use std::sync::LazyLock;
 
-use cw_resend_lambda::local::properties::{PROPERTIES, Property};
+use cw_resend_lambda::local::properties::{PROPERTIES, Property, expand};
 use libfuzzer_sys::fuzz_target;
 
 static TARGET: LazyLock<Property> = LazyLock::new(|| {
@@ -15,4 +15,4 @@ static TARGET: LazyLock<Property> = LazyLock::new(|| {
     *property
 });
 
-fuzz_target!(|bytes: &[u8]| TARGET(bytes));
+fuzz_target!(|input: &[u8]| TARGET(&expand(input)));

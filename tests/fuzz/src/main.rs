@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::{env, fs};
 
-use cw_resend_lambda::local::properties::PROPERTIES;
+use cw_resend_lambda::local::properties::{PROPERTIES, expand};
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
@@ -18,7 +18,8 @@ fn main() -> ExitCode {
     };
     for file in arguments {
         match fs::read(&file) {
-            Ok(bytes) => {
+            Ok(input) => {
+                let bytes = expand(&input);
                 println!("{file}: {} bytes", bytes.len());
                 property(&bytes);
             }
