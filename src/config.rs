@@ -506,23 +506,40 @@ fn check_names(vars: &[(String, String)]) -> Result<(), Fault> {
             continue;
         }
         let upper = name.to_ascii_uppercase();
-        let nearest = VARIABLES
-            .iter()
-            .map(|&(known, _)| (distance(&upper, known), known))
-            .min()
-            .unwrap_or((usize::MAX, ""));
         let is_ours = ["X_NODE_", "X_WALLARM_"]
             .iter()
             .any(|family| upper.starts_with(family));
-        if is_ours || upper.starts_with("X_") && nearest.0 <= 4 || nearest.0 <= 2 {
-            let what = format!(
-                "is no variable of this function; did you mean {}?",
-                nearest.1
-            );
+        let farthest = match upper.starts_with("X_") {
+            _ if is_ours => usize::MAX,
+            true => 4,
+            false => 2,
+        };
+        let nearest = VARIABLES
+            .iter()
+            .map(|&(known, _)| known)
+            .filter(|known| least_distance(&upper, known) <= farthest)
+            .map(|known| (distance(&upper, known), known))
+            .min();
+        if let Some((distance, known)) = nearest
+            && distance <= farthest
+        {
+            let what = format!("is no variable of this function; did you mean {known}?");
             return Err(fault(name, what, ""));
         }
     }
     Ok(())
+}
+
+/// No more than the [`distance`], and soon known: to put in or to take out a letter that the other name
+/// has nowhere takes an edit each. Lambda sets some thirty variables, and their distances from each of
+/// ours were most of the instructions until the first `/next`: 2.1 of 2.7 million.
+fn least_distance(a: &str, b: &str) -> usize {
+    let letters = |name: &str| {
+        let bytes = name.bytes();
+        bytes.fold(0_u64, |set, byte| set | 1 << (byte % 64))
+    };
+    let (a, b) = (letters(a), letters(b));
+    (a & !b).count_ones().max((b & !a).count_ones()) as usize
 }
 
 /// How many letters have to be put in, taken out or changed to make one name of the other.

@@ -245,6 +245,29 @@ fn our_log_level_goes_before_lambdas() {
 }
 
 #[test]
+fn the_least_distance_is_never_more_than_the_distance() {
+    let others = [
+        "",
+        "PATH",
+        "_X_AMZN_TRACE_ID",
+        "NODE_URL",
+        "X_NDOE_URL",
+        "É",
+    ];
+    let known = VARIABLES.iter().map(|&(known, _)| known);
+    for a in known.clone().chain(others) {
+        for b in known.clone() {
+            assert!(least_distance(a, b) <= distance(a, b), "{a} {b}");
+        }
+        assert_eq!(least_distance(a, a), 0);
+    }
+    // It tells what Lambda sets from what is meant for the function.
+    for name in ["AWS_LAMBDA_FUNCTION_VERSION", "LD_LIBRARY_PATH", "TZ"] {
+        assert!(known.clone().all(|known| least_distance(name, known) > 2));
+    }
+}
+
+#[test]
 fn typos_are_told_with_the_nearest_name() {
     for (typo, meant) in [
         ("X_NODE_CONECTIONS", "X_NODE_CONNECTIONS"),
