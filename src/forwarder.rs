@@ -21,6 +21,10 @@ use crate::wire::{self, Call, Parcel, Writer};
 /// result has to be posted before Lambda kills the function, or nobody learns the counts.
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
+/// How many records an event may have at most that passes though the Node blocked all of them. A quiet
+/// API's events are that small; of more, some are no attack, unless the Node blocks everything.
+const MOST_BLOCKED: u64 = 16;
+
 /// How many events that failed are remembered. Lambda tries each twice more within minutes; the
 /// places of 10,000 records take 1.25 KB.
 const HISTORY: usize = 64;
@@ -170,19 +174,12 @@ impl Forwarder {
                     text,
                 ))
             };
-            let Err(error) = result else {
-                continue;
-            };
-            // What no further try can mend would hold up everything that follows it in the stream. It is
-            // reported, and the stream goes on.
-            let is_lasting = is_ordered && error.category() != Category::Undelivered;
-            account.failures.push(error);
-            if is_lasting {
-                continue;
-            }
-            failed.push(at);
-            if is_ordered {
-                break;
+            if let Err(error) = result {
+                account.failures.push(error);
+                failed.push(at);
+                if is_ordered {
+                    break;
+                }
             }
         }
         failed
@@ -364,7 +361,7 @@ pub(crate) fn read_document(
 ///
 /// A Node that refuses all of them is usually the wrong one. But one in blocking mode answers 403
 /// to an attack, and a quiet API's events have one record each: from a Node that has accepted
-/// records before, that status is an answer like any other.
+/// records before, that status is an answer like any other, up to [`MOST_BLOCKED`] of them.
 fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
     let counts = &account.counts;
     let forwarded = counts.forwarded + counts.forwarded_earlier;
@@ -384,7 +381,9 @@ fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
             text,
         ));
     }
-    let is_blocked = has_accepted && counts.refused.keys().all(|&status| status == 403);
+    let is_blocked = has_accepted
+        && counts.refused() <= MOST_BLOCKED
+        && counts.refused.keys().all(|&status| status == 403);
     if forwarded == 0 && counts.refused() > 0 && !is_blocked {
         let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
         let text = format!(

@@ -22,7 +22,7 @@ const USER_AGENT: &str = concat!("cw-resend-lambda/", env!("CARGO_PKG_VERSION"))
 /// event comes again as long as it is not answered (`aws-wire.md` §1.5).
 const NEXT_ATTEMPTS: u32 = 3;
 
-/// How long a function may run that does not say its deadline; Lambda always says it.
+/// How long an event may take whose deadline is not said, or says nothing; Lambda always says it.
 const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 /// A body that was larger than this is not kept in memory for the next event.
@@ -309,10 +309,10 @@ fn deadline(unix_ms: Option<u64>) -> Instant {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let left = match unix_ms {
-        Some(unix_ms) => Duration::from_millis(unix_ms).saturating_sub(now),
-        None => DEFAULT_TIME,
-    };
+    let left = unix_ms.map(|unix_ms| Duration::from_millis(unix_ms).saturating_sub(now));
+    // An event that comes when its time is over comes from a clock that is not this one's: nothing would
+    // ever be tried.
+    let left = left.filter(|left| !left.is_zero()).unwrap_or(DEFAULT_TIME);
     // Lambda's own limit is 15 minutes; more would only be a broken clock.
     Instant::now() + left.min(Duration::from_secs(900))
 }

@@ -53,7 +53,8 @@ pub(crate) enum Source {
     /// SQS: each that the answer names comes again by itself.
     Queue,
     /// Kinesis: they come again from the first one that the answer names, so that going on after it
-    /// would only send the others twice, and that everything waits for one that fails for good.
+    /// would only send the others twice. When to give one up, and where to keep it, is the event source
+    /// mapping's to know.
     Stream,
     /// Firehose: none comes again. The answer has each of them, and says which ones failed.
     Firehose,

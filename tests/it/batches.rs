@@ -211,59 +211,77 @@ fn a_stream_brings_log_groups_and_control_messages_mixed() {
     assert_eq!(report["recordsReceived"], 2);
 }
 
+/// A shard comes again from the first record that failed, whatever it failed for, so that the later ones are
+/// left to that: none is passed over that was neither delivered nor kept.
 #[test]
-fn a_stream_goes_on_after_what_no_try_can_mend() {
-    // All that is refused of a document is the Node's last word on it, too.
-    let refused = event_id(3);
-    let node = faulty_node(move |message, _| match message.request_id() {
-        Some(id) if id == refused => Fault::status(400),
-        _ => Fault::none(),
-    });
-    let function = Function::start(&node, &[]);
-    let sound = |n| compressed("/aws/apigateway/x", n);
-    let mut corrupt = sound(2);
+fn a_stream_stops_at_the_first_record_that_failed() {
+    let sound = compressed("/aws/apigateway/x", 2);
+    let mut corrupt = sound.clone();
     let middle = corrupt.len() / 2;
     corrupt[middle] ^= 1;
-    let event = batch(&[
-        record(0, &sound(1)),
-        record(1, &corrupt),
-        record(2, &sound(3)),
-        record(3, &sound(4)),
-    ]);
-    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
-    assert_eq!(result.unwrap(), failures(&[]));
-    assert_eq!(
-        (&report["itemsFailed"], &report["level"]),
-        (&json!(2), &json!("ERROR"))
-    );
-    assert_eq!(report["errorType"], "Function.EventInvalid");
-    assert_eq!(report["refused"], json!({"400": 1}));
-    assert_eq!(got(&node), lines([1, 4]));
+    for (document, status, error_type) in [
+        (&corrupt, 200, "Function.EventInvalid"),
+        (&sound, 503, "Function.RecordsUndelivered"),
+        (&sound, 400, "Function.RecordsRefused"),
+        (&sound, 404, "Function.RecordsRefused"),
+    ] {
+        let second = event_id(2);
+        let node = faulty_node(move |message, _| match message.request_id() {
+            Some(id) if id == second => Fault::status(status),
+            _ => Fault::none(),
+        });
+        let function = Function::start(&node, &[]);
+        let event = batch(&[
+            record(0, &compressed("/aws/apigateway/x", 1)),
+            record(1, document),
+            record(2, &compressed("/aws/apigateway/x", 3)),
+        ]);
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+        assert_eq!(
+            result.unwrap(),
+            failures(&["49590338271490256608559692538361571095921575989136581"])
+        );
+        assert_eq!(report["itemsFailed"], 1);
+        assert_eq!(report["errorType"], error_type);
+        assert_eq!(got(&node), lines([1]));
+        assert_adds_up(&report);
+    }
 }
 
-/// A shard comes again from the first record that failed, so that the later ones are left to that.
+/// Each kind of batch: the bomb is its item's failure, and the others arrive, those before it in a stream.
 #[test]
-fn a_stream_stops_at_the_first_record_that_could_not_be_delivered() {
-    let absent = event_id(2);
-    let node = faulty_node(move |message, _| match message.request_id() {
-        Some(id) if id == absent => Fault::status(503),
-        _ => Fault::none(),
-    });
-    let function = Function::start(&node, &[]);
-    let sound = |n| compressed("/aws/apigateway/x", n);
-    let event = batch(&[
-        record(0, &sound(1)),
-        record(1, &sound(2)),
-        record(2, &sound(3)),
-    ]);
-    let (result, report) = function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
-    assert_eq!(
-        result.unwrap(),
-        failures(&["49590338271490256608559692538361571095921575989136581"])
-    );
-    assert_eq!(report["itemsFailed"], 1);
-    assert_eq!(report["errorType"], "Function.RecordsUndelivered");
-    assert_eq!(got(&node), lines([1]));
+fn a_bomb_is_its_items_failure() {
+    let bomb = gzip(&vec![b' '; 2_000_000]).unwrap();
+    let [first, last] = [1, 3].map(|n| compressed("/aws/apigateway/x", n));
+    let documents = [&first[..], &bomb, &last];
+    let wrapped =
+        documents.map(|document| serde_json::from_slice::<Value>(&wrap(document)).unwrap());
+    let messages = [1, 2, 3].map(|n| message(n, &wrapped[n - 1].to_string(), json!({})));
+    let records = [0, 1, 2].map(|n| record(n, documents[n]));
+    let data = wrapped.map(|event| event["awslogs"]["data"].clone());
+    let firehose = json!({"records": [
+        {"recordId": "a", "data": data[0]}, {"recordId": "b", "data": data[1]}, {"recordId": "c", "data": data[2]},
+    ]});
+    let transformed = json!({"records": [
+        {"recordId": "a", "result": "Ok", "data": data[0]},
+        {"recordId": "b", "result": "ProcessingFailed", "data": data[1]},
+        {"recordId": "c", "result": "Ok", "data": data[2]},
+    ]});
+    let shard = failures(&["49590338271490256608559692538361571095921575989136581"]);
+    for (event, answer, arrived) in [
+        (batch(&messages), failures(&["m2"]), &[1, 3][..]),
+        (batch(&records), shard, &[1]),
+        (firehose.to_string().into_bytes(), transformed, &[1, 3]),
+    ] {
+        let node = node();
+        let function = Function::start(&node, &[("X_MAX_INFLATED_BYTES", "1000000")]);
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+        assert_eq!(result.unwrap(), answer);
+        assert_eq!(report["errorType"], "Function.EventInvalid");
+        assert_eq!(got(&node), lines(arrived.iter().copied()));
+    }
 }
 
 /// Whatever becomes of a record at the Node, it goes on to where the stream delivers it.
