@@ -31,7 +31,7 @@ pub use self::{
 use crate::local::{
     http::{self, Reader},
     inventory::Inventory,
-    server::{Server, Stop, close_politely, lock},
+    server::{Server, Stop, close_politely, lock, reset},
 };
 
 /// A stream in both directions.
@@ -190,8 +190,10 @@ impl State {
                 Err(_) => return,
             },
         };
-        if after == After::Close {
-            close_politely(&mut socket);
+        match after {
+            After::Close => close_politely(&mut socket),
+            After::Reset => reset(&socket),
+            After::GoOn | After::Drop => {}
         }
     }
 
@@ -219,13 +221,9 @@ impl<S: Read + Write> Session<'_, S> {
             match self.next() {
                 Ok(Some(message)) => match self.answer(message)? {
                     After::GoOn => {}
-                    After::Close => {
+                    after => {
                         self.flush()?;
-                        return Ok(After::Close);
-                    }
-                    After::Drop => {
-                        self.flush()?;
-                        return Ok(After::Drop);
+                        return Ok(after);
                     }
                 },
                 Ok(None) => return Ok(After::Close),

@@ -20,6 +20,8 @@ use std::{
 
 /// How long a connection closed by us waits for the peer to close too.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection that is to be reset waits for something to leave unread.
+const PEEK: Duration = Duration::from_millis(100);
 /// How long the accept thread rests when accepting fails, as it does without free descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(20);
 
@@ -158,6 +160,14 @@ pub fn close_politely(socket: &mut TcpStream) {
         return;
     }
     while Instant::now() < until && matches!(socket.read(&mut waste), Ok(1..)) {}
+}
+
+/// Waits for the peer's next bytes, so that closing the socket, which leaves them unread, resets the
+/// connection.
+pub fn reset(socket: &TcpStream) {
+    if socket.set_read_timeout(Some(PEEK)).is_ok() {
+        let _ = socket.peek(&mut [0]);
+    }
 }
 
 /// Locks a mutex whose data every holder leaves whole, so that a panic elsewhere does not matter.

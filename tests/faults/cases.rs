@@ -8,16 +8,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use cw_resend_lambda::local::event::event_id;
 use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
 use cw_resend_lambda::local::runtime_api::{InvokeOptions, Outcome};
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use crate::harness::{Function, PATIENCE, assert_adds_up, event_of, line};
 use crate::peer::{self, RawPeer, switched_node};
 
-/// The lines of an event that are calls, and those that can't be forwarded.
-const CALLS: u64 = 100;
+/// The lines of an event that are calls: enough for several messages on each connection.
+fn calls(format: &str) -> u64 {
+    match format {
+        "batch" => 4000,
+        _ => 100,
+    }
+}
+
+/// Those that can't be forwarded.
 const OTHERS: u64 = 20;
 
 /// How long an invocation has, unless the case is about that.
@@ -40,6 +50,7 @@ pub(crate) struct Case {
 
 #[derive(Clone, Copy)]
 enum Cause {
+    Nothing,
     /// The Node answers so.
     Answers(fn(&Message, u64) -> Fault),
     /// Something else listens there.
@@ -136,7 +147,7 @@ fn for_some(message: &Message, status: u16) -> Fault {
 }
 
 pub(crate) static CASES: &[Case] = &[
-    case("none", Answers(|_, _| Fault::none()), Delivered),
+    case("none", Cause::Nothing, Delivered),
     case("connection refused", Cause::Refused, Queued),
     case("name not found", Cause::Unresolved, Queued),
     case(
@@ -180,6 +191,11 @@ pub(crate) static CASES: &[Case] = &[
     case(
         "closed after the answer, each",
         Answers(|_, _| Fault::shape(Shape::CloseSilently)),
+        Delivered,
+    ),
+    case(
+        "reset after the answer, now and then",
+        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Reset))),
         Delivered,
     ),
     case(
@@ -231,14 +247,15 @@ pub(crate) static CASES: &[Case] = &[
         Answers(|_, n| now_and_then(n, Fault::status(408))),
         Delivered,
     ),
-    case(
-        "413 for what is large",
-        Answers(|message, _| match message.kind {
+    Case {
+        name: "413 for what is large",
+        cause: Answers(|message, _| match message.kind {
             Kind::Batch if message.http.body.len() > 4000 => Fault::status(413),
-            _ => Fault::none(),
+            Kind::Batch => Fault::none(),
+            _ => for_some(message, 413),
         }),
-        Delivered,
-    ),
+        expected: [SomeRefused, Delivered],
+    },
     case(
         "425, now and then",
         Answers(|_, n| now_and_then(n, Fault::status(425))),
@@ -299,18 +316,13 @@ pub(crate) static CASES: &[Case] = &[
     ),
     case("closed exactly at reuse", Cause::ClosedAtReuse, Delivered),
     case("sandbox frozen within an event", Cause::Frozen, Delivered),
-    Case {
-        name: "deadline within an event",
-        cause: Cause::Deadline,
-        // In `batch` it is one message.
-        expected: [Queued, Delivered],
-    },
+    case("deadline within an event", Cause::Deadline, Queued),
     case("killed within an event", Cause::Killed, Delivered),
     case("part of each try", Cause::PartOfEachTry, Delivered),
     case(
         "clock an hour ahead of Lambda's",
         Cause::ClockJump(-3_600_000),
-        Queued,
+        Delivered,
     ),
     case(
         "clock an hour behind Lambda's",
@@ -368,8 +380,8 @@ fn date(mut days: u64) -> (u64, usize, u64) {
 }
 
 /// The event of every case: calls, a few of them marked, and lines that can't be forwarded.
-fn event() -> Vec<u8> {
-    let calls = (0..CALLS).map(|n| {
+fn event(calls: u64) -> Vec<u8> {
+    let calls = (0..calls).map(|n| {
         let kind = if n % 25 == 3 { "marked" } else { "pets" };
         line("GET", &format!("/prod/{kind}/{n}"))
     });
@@ -386,26 +398,48 @@ struct Setting {
     /// Where the records are counted; the one that is put right comes there too.
     node: StandInNode,
     is_faulty: Arc<AtomicBool>,
+    /// How many messages it has answered wrongly, or late.
+    faults: Arc<AtomicU64>,
+    /// How many messages it still takes ([`Cause::PartOfEachTry`]).
+    allowance: Arc<AtomicU64>,
     vars: Vec<(&'static str, String)>,
     _peer: Option<RawPeer>,
 }
 
 fn set_up(cause: Cause, format: &'static str) -> Setting {
     let asked = AtomicU64::new(0);
-    let hook = move |message: &Message, nth: u64| match cause {
-        Answers(hook) => hook(message, nth),
-        // Slow enough for something to happen half-way.
-        Cause::Frozen | Cause::Killed => Fault::delay(Duration::from_millis(3)),
-        Cause::Deadline => Fault::delay(Duration::from_millis(120)),
-        Cause::ClosedAtReuse if asked.fetch_add(1, Ordering::SeqCst) < 4 => {
-            Fault::shape(Shape::Drop)
+    let allowance = Arc::new(AtomicU64::new(0));
+    let faults = Arc::new(AtomicU64::new(0));
+    let wrong = {
+        let allowance = Arc::clone(&allowance);
+        move |message: &Message, nth: u64| match cause {
+            Answers(hook) => hook(message, nth),
+            // Slow enough for something to happen half-way.
+            Cause::Frozen | Cause::Killed => Fault::delay(Duration::from_millis(3)),
+            Cause::Deadline if message.kind == Kind::Batch => {
+                Fault::delay(Duration::from_millis(350))
+            }
+            Cause::Deadline => Fault::delay(Duration::from_millis(120)),
+            Cause::ClosedAtReuse if asked.fetch_add(1, Ordering::SeqCst) < 4 => {
+                Fault::shape(Shape::Drop)
+            }
+            Cause::PartOfEachTry => {
+                let left = |left: u64| left.checked_sub(1);
+                match allowance.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left) {
+                    Ok(_) => Fault::none(),
+                    Err(_) => Fault::status(503),
+                }
+            }
+            _ => Fault::none(),
         }
-        Cause::PartOfEachTry
-            if message.kind == Kind::Batch || asked.fetch_add(1, Ordering::SeqCst) >= 40 =>
-        {
-            Fault::status(503)
+    };
+    let hook = {
+        let faults = Arc::clone(&faults);
+        move |message: &Message, nth: u64| {
+            let fault = wrong(message, nth);
+            faults.fetch_add(u64::from(fault != Fault::none()), Ordering::SeqCst);
+            fault
         }
-        _ => Fault::none(),
     };
     let (wrap, url, ca) = match cause {
         Cause::Tls(fault) => {
@@ -453,6 +487,8 @@ fn set_up(cause: Cause, format: &'static str) -> Setting {
     Setting {
         node,
         is_faulty,
+        faults,
+        allowance,
         vars,
         _peer: peer,
     }
@@ -497,6 +533,7 @@ fn invoke_as_lambda(
         if matches!(cause, Cause::PartOfEachTry) {
             // The last try gets everything through; those before have the hook's say.
             setting.is_faulty.store(attempt < 2, Ordering::SeqCst);
+            setting.allowance.store(8, Ordering::SeqCst);
         }
         let options = InvokeOptions {
             request_id: Some(ID.to_string()),
@@ -551,10 +588,31 @@ fn invoke_as_lambda(
     (Some(record.to_string()), report)
 }
 
+/// The ids of the log events in a message of the queue.
+fn ids_of(message: &str) -> BTreeSet<String> {
+    let message: Value = serde_json::from_str(message).unwrap();
+    let data = message["requestPayload"]["awslogs"]["data"].as_str();
+    let compressed = STANDARD.decode(data.unwrap()).unwrap();
+    let document: Value = serde_json::from_reader(GzDecoder::new(&compressed[..])).unwrap();
+    let events = document["logEvents"].as_array().unwrap().iter();
+    events
+        .map(|event| event["id"].as_str().unwrap().to_string())
+        .collect()
+}
+
+/// The records that a Node has whole.
+fn ids_at(node: &StandInNode) -> BTreeSet<String> {
+    let deliveries = node.deliveries().into_iter();
+    deliveries
+        .filter(|(_, times)| *times > 0)
+        .map(|(id, _)| id)
+        .collect()
+}
+
 pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     let setting = set_up(case.cause, format);
     let mut function = start(&setting.vars);
-    let event = event();
+    let event = event(calls(format));
     let mut warm_up = 0;
     if matches!(case.cause, Cause::ClosedAtReuse) {
         // The connections are opened, and cut as soon as they are used again.
@@ -566,21 +624,39 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         setting.is_faulty.store(true, Ordering::SeqCst);
     }
     let (queue, report) = invoke_as_lambda(case.cause, &setting, &mut function, &event);
+    let is_by_the_node = !matches!(
+        case.cause,
+        Cause::Nothing
+            | Peer(_)
+            | Cause::Refused
+            | Cause::Unresolved
+            | Cause::Tls(_)
+            | Cause::ClockJump(_)
+    );
+    if is_by_the_node && setting.faults.load(Ordering::SeqCst) == 0 {
+        return Err("the fault has never come".to_string());
+    }
+    if matches!(case.cause, Cause::Deadline) {
+        // The Node takes what was on its way when the function gave up.
+        thread::sleep(Duration::from_millis(500));
+    }
     let after = setting.node.snapshot();
     let count = |name: &str| report[name].as_u64().unwrap();
-    let lines = CALLS + OTHERS;
+    let lines = calls(format) + OTHERS;
     let skipped = count("recordsSkipped");
     let refused = if queue.is_some() {
         0
     } else {
         count("recordsRefused")
     };
-    // What the queue holds and the Node has not.
-    let queued = if queue.is_some() {
-        lines - skipped - after.distinct
-    } else {
-        0
-    };
+    // The queue may hold what the Node has, too: it took it, and the answer was lost.
+    let arrived = ids_at(&setting.node);
+    let skips: BTreeSet<String> = (calls(format)..lines).map(event_id).collect();
+    let queued = queue.as_deref().map_or(0, |message| {
+        let kept = ids_of(message).into_iter();
+        kept.filter(|id| !arrived.contains(id) && !skips.contains(id))
+            .count() as u64
+    });
     let mut counts = Counts {
         lines,
         distinct: after.distinct,
@@ -591,7 +667,6 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         redriven: 0,
     };
     let sum = counts.distinct + counts.queued + counts.refused + counts.skipped;
-    // The queue may hold what the Node has: it took it, and the answer was lost.
     let end = match refused {
         _ if queue.is_some() => Queued,
         0 => Delivered,
@@ -600,6 +675,9 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     let expected = case.expected[usize::from(format == "batch")];
     if let Some(message) = queue {
         counts.redriven = redrive(case.cause, &setting, function, format, &message)?;
+        if counts.redriven != counts.queued {
+            return Err(format!("{} of {queued} are redriven", counts.redriven));
+        }
     }
     if sum != lines {
         return Err(format!("{lines} lines are {sum}: {report}"));
@@ -625,11 +703,12 @@ fn redrive(
     message: &str,
 ) -> Result<u64, String> {
     setting.is_faulty.store(false, Ordering::SeqCst);
+    let earlier = ids_at(&setting.node);
     let good;
     let (node, function) = match cause {
         Cause::Tls(_) => {
             drop(function);
-            good = set_up(Answers(|_, _| Fault::none()), format);
+            good = set_up(Cause::Nothing, format);
             (&good.node, start(&good.vars))
         }
         Cause::Refused | Cause::Unresolved | Peer(_) => {
@@ -644,7 +723,6 @@ fn redrive(
         }
         _ => (&setting.node, function),
     };
-    let before = setting.node.snapshot().distinct;
     let batch = json!({"Records": [{
         "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
         "body": message,
@@ -654,16 +732,15 @@ fn redrive(
     if answer != Ok(json!({"batchItemFailures": []})) {
         return Err(format!("the queue's message: {answer:?}"));
     }
-    let got: BTreeSet<String> = node.deliveries().into_keys().collect();
-    let earlier: BTreeSet<String> = setting.node.deliveries().into_keys().collect();
-    let missing = (0..CALLS)
+    let now = ids_at(node);
+    let missing = (0..calls(format))
         .map(event_id)
-        .filter(|id| !got.contains(id) && !earlier.contains(id))
+        .filter(|id| !now.contains(id) && !earlier.contains(id))
         .count();
     if missing > 0 {
         return Err(format!(
             "{missing} records are still missing after the redrive"
         ));
     }
-    Ok(CALLS - before)
+    Ok(now.difference(&earlier).count() as u64)
 }

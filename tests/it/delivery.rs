@@ -1,6 +1,7 @@
 //! What arrives at the Node when it, or the way to it, is faulty.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
@@ -15,14 +16,25 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Each fault once in a while, in both formats: all records arrive, and none is refused.
 #[track_caller]
 fn check(name: &str, hook: fn(&Message, u64) -> Fault) {
-    for format in ["resend", "batch"] {
-        let node = faulty_node(hook);
+    // Enough for more messages than any fault waits for.
+    for (format, calls) in [("resend", 500), ("batch", 4000)] {
+        let has_come = Arc::new(AtomicBool::new(false));
+        let node = faulty_node({
+            let has_come = Arc::clone(&has_come);
+            move |message, nth| {
+                let fault = hook(message, nth);
+                has_come.fetch_or(fault != Fault::none(), Ordering::SeqCst);
+                fault
+            }
+        });
         let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
-        let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(500), MINUTE));
+        let event = event_of_calls(calls);
+        let (result, report) = function.outcome_of(|| function.begin(&event, MINUTE));
         let result = result.unwrap_or_else(|error| panic!("{name}, {format}: {error:?}"));
-        assert_eq!(result["forwarded"], 500, "{name}, {format}");
+        assert_eq!(result["forwarded"], calls, "{name}, {format}");
+        assert!(has_come.load(Ordering::SeqCst), "{name}, {format}");
         assert_adds_up(&report);
-        assert_got_all(&node, 500);
+        assert_got_all(&node, calls as u64);
     }
 }
 
@@ -52,6 +64,9 @@ fn connections_that_break() {
     });
     check("half an answer", |_, nth| {
         every(9, nth, Fault::shape(Shape::Half))
+    });
+    check("reset after the answer", |_, nth| {
+        every(9, nth, Fault::shape(Shape::Reset))
     });
     check("garbage", |_, nth| {
         every(9, nth, Fault::shape(Shape::Garbage))

@@ -42,6 +42,8 @@ pub enum Shape {
     Close,
     /// As [`Shape::Plain`], yet the connection is closed after it.
     CloseSilently,
+    /// As [`Shape::Plain`], yet what comes after the message is left unread, and answered by a reset.
+    Reset,
     /// Not at all: the connection is dropped, and the message is not taken.
     Drop,
     /// Half of them, then the connection is dropped. The message is taken.
@@ -148,7 +150,12 @@ pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_hea
         Shape::Interim => {
             out.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
         }
-        Shape::Plain | Shape::Close | Shape::CloseSilently | Shape::Half | Shape::Chunked => {}
+        Shape::Plain
+        | Shape::Close
+        | Shape::CloseSilently
+        | Shape::Reset
+        | Shape::Half
+        | Shape::Chunked => {}
     }
     push(
         out,
@@ -181,6 +188,7 @@ pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_hea
             After::Drop
         }
         Shape::Close | Shape::CloseSilently => After::Close,
+        Shape::Reset => After::Reset,
         _ => After::GoOn,
     }
 }
@@ -190,6 +198,7 @@ pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_hea
 pub(super) enum After {
     GoOn,
     Close,
+    Reset,
     Drop,
 }
 
@@ -240,6 +249,7 @@ mod tests {
             plain,
             After::Close,
         );
+        check(&Fault::shape(Shape::Reset), 200, false, plain, After::Reset);
         check(&Fault::shape(Shape::Drop), 200, false, "", After::Drop);
         check(
             &Fault::shape(Shape::Close),

@@ -1,4 +1,5 @@
 use std::{
+    io::ErrorKind,
     sync::atomic::AtomicBool,
     thread,
     time::{Duration, Instant},
@@ -279,6 +280,31 @@ fn shapes_end_the_connection_as_they_say() {
         let actual = (seen.unpaired, seen.distinct, seen.violation_count);
         assert_eq!(actual, (unpaired, distinct, 0), "{shape:?}");
     }
+}
+
+#[test]
+fn a_reset_comes_after_a_whole_answer() {
+    let node = start(Options::with_fault(|_, _| Fault::shape(Shape::Reset)));
+    let mut client = TcpStream::connect(node.address()).unwrap();
+    client
+        .write_all(request("GET", "/a", "1").as_bytes())
+        .unwrap();
+    let mut answer = [0; 38];
+    client.read_exact(&mut answer).unwrap();
+    assert!(answer.ends_with(b"\r\n\r\n"));
+    client.write_all(b"P").unwrap();
+    // A polite close would leave the way out open for longer.
+    let start = Instant::now();
+    let reset = loop {
+        if let Err(error) = client.write_all(b"O") {
+            break error.kind();
+        }
+        assert!(start.elapsed() < Duration::from_secs(1));
+    };
+    assert!(
+        matches!(reset, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
+        "{reset:?}"
+    );
 }
 
 #[test]
