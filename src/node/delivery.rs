@@ -71,7 +71,7 @@ impl Node {
             node: &self.shared,
             writer,
             progress: Progress::new(deadline, self.shared.down_after, has_accepted),
-            queue: Queue::new(self.slots.len()),
+            queue: Queue::new(),
         };
         let mut slots = self.slots.iter_mut();
         let result = thread::scope(|scope| {
@@ -123,8 +123,8 @@ impl Delivery<'_, '_> {
         Instant::now() >= self.context.progress.deadline
     }
 
-    /// Hands a parcel over. Waits while as many are waiting as there are connections, so that
-    /// memory is bounded however slow the Node is.
+    /// Hands a parcel over. Waits while others are waiting, so that memory is bounded however slow the
+    /// Node is.
     pub(crate) fn send(&mut self, parcel: Parcel) {
         if self.workers == 0 && self.waiting.is_none() {
             self.waiting = Some(parcel);

@@ -13,8 +13,11 @@ pub(super) struct Queue {
     work: Condvar,
     /// A job was taken, or is done.
     change: Condvar,
-    room: usize,
 }
+
+/// How many jobs wait at most. Making one takes some 40 µs, and delivering one a hundred times that on any
+/// network: two keep the workers busy, and each one more costs its 16 KiB, or 64 in `batch`.
+const ROOM: usize = 2;
 
 #[derive(Default)]
 struct QueueState {
@@ -28,12 +31,11 @@ struct QueueState {
 }
 
 impl Queue {
-    pub(super) fn new(room: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(QueueState::default()),
             work: Condvar::new(),
             change: Condvar::new(),
-            room,
         }
     }
 
@@ -43,7 +45,7 @@ impl Queue {
         let mut state = self
             .change
             .wait_while(state, |state| {
-                state.waiting.len() >= self.room && !state.is_aborted
+                state.waiting.len() >= ROOM && !state.is_aborted
             })
             .unwrap_or_else(PoisonError::into_inner);
         if state.is_aborted {
@@ -73,15 +75,19 @@ impl Queue {
         let mut state = lock(&self.state);
         state.taken -= 1;
         state.done.push(job);
+        // Until no more come, whoever waits does so for room, which this makes none of.
+        let is_waited_for = state.is_closed;
         drop(state);
-        self.change.notify_one();
+        if is_waited_for {
+            self.change.notify_one();
+        }
     }
 
     pub(super) fn take_done(&self) -> Option<Job> {
         lock(&self.state).done.pop()
     }
 
-    /// Waits for the next job that is done; `None` when all are.
+    /// Waits for the next job that is done; `None` when all are. The queue is closed by then.
     pub(super) fn wait_done(&self) -> Option<Job> {
         let state = lock(&self.state);
         self.change
