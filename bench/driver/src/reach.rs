@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::contender::Who;
-use crate::results::{Key, Results, short};
+use crate::results::{Key, Results, row, short};
 use crate::run::{DECODERS, FLOOR_START, ONE_IN_FLIGHT};
 use crate::stats::Summary;
 
@@ -128,6 +128,20 @@ fn goals(results: &Results) -> Vec<Goal> {
 /// The name of the package that is deployed.
 pub(crate) const ZIP_ARM64: &str = "ours, arm64";
 
+/// The same as rows of a file of results: ratios tell more of two machines than what they are made of.
+pub(crate) fn rows(results: &Results) -> String {
+    let goals = goals(results).into_iter();
+    let lines = goals.filter_map(|goal| {
+        let names = format!("{}, against {}", goal.what, goal.against);
+        let (figure, unit) = match goal.unit {
+            Unit::Times => ("ratio", "×"),
+            Unit::Megabytes => return None,
+        };
+        Some(row([figure, &names, "", "0"], unit, &goal.found?))
+    });
+    lines.collect()
+}
+
 /// The table, as Markdown. Says how many lines are not reached, too.
 pub(crate) fn table(results: &Results) -> (String, usize) {
     let mut out = String::from(
@@ -225,5 +239,14 @@ mod tests {
             "{table}"
         );
         assert_eq!(short_of, 1);
+        let rows = rows(&results);
+        let first = rows.lines().next();
+        assert_eq!(
+            first,
+            Some(
+                "ratio,\"cold start, against floor: an empty static binary\",,0,×,1.3,1.3,1.3,1.3,1.3,1"
+            )
+        );
+        assert_eq!(rows.lines().count(), 2);
     }
 }

@@ -8,13 +8,20 @@ use crate::cost::Prices;
 use crate::invoke::Scheme;
 use crate::reach;
 use crate::results::{Key, Results};
-use crate::run::{DECODERS, FLOOR_START, ONE_IN_FLIGHT, SIZES};
+use crate::run::{DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, ONE_IN_FLIGHT, SIZES};
 use crate::stats::Summary;
 
 /// What is known of the machine and of the programs, by name.
 pub(crate) type Facts = Vec<(String, String)>;
 
-const STARTERS: [&str; 5] = ["ours", "Rust, reqwest", "Go", "Python", FLOOR_START];
+const STARTERS: [&str; 6] = [
+    "ours",
+    "Rust, reqwest",
+    "Go",
+    "Python",
+    FLOOR_START,
+    FLOOR_START_DYNAMIC,
+];
 
 /// The page.
 pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[usize]) -> String {
@@ -38,7 +45,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
     }
 
     out.push_str("\n## Cold start: from exec to the first `/next`\n\n");
-    out.push_str("Of the empty program it is its whole life.\n\n");
+    out.push_str("Of the empty programs it is their whole life.\n\n");
     out.push_str(&table(
         results,
         &[
@@ -416,14 +423,10 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
             .map(|&name| {
                 let kind = match name {
                     "ours" => Kind::Ours,
-                    FLOOR_START => Kind::Floor,
+                    FLOOR_START | FLOOR_START_DYNAMIC => Kind::Floor,
                     _ => Kind::Rival,
                 };
-                let label = if name == FLOOR_START {
-                    "empty static binary"
-                } else {
-                    name
-                };
+                let label = name.strip_prefix("floor: an ").unwrap_or(name);
                 (label, kind, start(name))
             })
             .collect(),

@@ -1,7 +1,6 @@
 //! Every sample of a run, and what is made of them: rows of a CSV file, and ratios.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::stats::Summary;
 
@@ -96,24 +95,26 @@ impl Results {
             let Some(s) = Summary::of(&values) else {
                 continue;
             };
-            let _ = writeln!(
-                out,
-                "{},\"{}\",{},{},{},{},{},{},{},{},{}",
-                key.figure,
-                key.contender,
-                key.scheme,
-                key.records,
-                series.unit,
-                short(s.median),
-                short(s.min),
-                short(s.low),
-                short(s.high),
-                short(s.max),
-                s.count
-            );
+            let records = key.records.to_string();
+            let names = [key.figure, key.contender, key.scheme, &records];
+            out.push_str(&row(names, series.unit, &s));
         }
         out
     }
+}
+
+/// A line of a file of results: figure, contender, scheme and records, and what was found.
+pub(crate) fn row(names: [&str; 4], unit: &str, s: &Summary) -> String {
+    let [figure, contender, scheme, records] = names;
+    format!(
+        "{figure},\"{contender}\",{scheme},{records},{unit},{},{},{},{},{},{}\n",
+        short(s.median),
+        short(s.min),
+        short(s.low),
+        short(s.high),
+        short(s.max),
+        s.count
+    )
 }
 
 /// The first line of a file of results.

@@ -98,6 +98,8 @@ struct Amounts {
     decodes: usize,
     rounds: usize,
     delays: usize,
+    /// Python waits for 20 seconds in each.
+    delays_of_rivals: usize,
     sizes: &'static [usize],
     effort: Effort,
 }
@@ -111,6 +113,7 @@ impl Amounts {
                 decodes: 3,
                 rounds: 1,
                 delays: 1,
+                delays_of_rivals: 1,
                 sizes: &SIZES[..2],
                 effort: Effort {
                     time: Duration::from_millis(1),
@@ -123,7 +126,8 @@ impl Amounts {
                 starts_of_python: 20,
                 decodes: 60,
                 rounds: 5,
-                delays: 3,
+                delays: 7,
+                delays_of_rivals: 3,
                 sizes: &SIZES,
                 effort: Effort {
                     time: Duration::from_millis(250),
@@ -193,12 +197,15 @@ impl Run {
 
     fn starts(&mut self) -> Result<()> {
         say("cold starts");
-        let floor = self.options.program("floor-start").map(Path::to_path_buf);
+        let floors = FLOORS_START.map(|(program, name)| {
+            let path = self.options.program(program);
+            path.map(|path| (path.to_path_buf(), name))
+        });
         let programs: Vec<Contender> = self.programs().cloned().collect();
         let every = self.amounts.starts / self.amounts.starts_of_python;
         for round in 0..self.amounts.starts {
-            if let Some(floor) = &floor {
-                self.add_start(FLOOR_START, round, &start::floor(floor)?);
+            for (path, name) in floors.iter().flatten() {
+                self.add_start(name, round, &start::floor(path)?);
             }
             for contender in rotated(&programs, round) {
                 if contender.who == Who::Python && !round.is_multiple_of(every) {
@@ -331,6 +338,10 @@ impl Run {
                 delay::one_in_flight(&messages, event.records)?,
             );
             for contender in rotated(&self.contenders, round) {
+                let is_ours = matches!(contender.who, Who::Resend | Who::Batch);
+                if !is_ours && round >= self.amounts.delays_of_rivals {
+                    continue;
+                }
                 add(
                     contender.who.name(),
                     delay::wall(contender, event, authority)?,
@@ -349,8 +360,6 @@ impl Run {
             let name = who.name();
             let program = match who {
                 Who::Go => "go-allocations",
-                // The library can't be loaded into a static program, so that this is a dynamic one.
-                Who::Resend | Who::Batch => "ours-dynamic",
                 _ => who.key(),
             };
             let Some(contender) = self.options.contender(who, program) else {
@@ -486,7 +495,8 @@ impl Run {
             prices,
             self.amounts.sizes,
         );
-        fs::write(out.join("results.csv"), self.results.csv())?;
+        let csv = self.results.csv() + &reach::rows(&self.results);
+        fs::write(out.join("results.csv"), csv)?;
         fs::write(out.join("README.md"), page)?;
         fs::write(
             out.join("chart.svg"),
@@ -513,6 +523,15 @@ impl Run {
 
 /// The name under which the empty program stands.
 pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
+
+/// The same one, linked as the function is: what lies between the two is the dynamic loader's.
+pub(crate) const FLOOR_START_DYNAMIC: &str = "floor: an empty dynamic binary";
+
+/// The programs that do nothing, and how they are called.
+const FLOORS_START: [(&str, &str); 2] = [
+    ("floor-start", FLOOR_START),
+    ("floor-start-dynamic", FLOOR_START_DYNAMIC),
+];
 
 /// The name under which the slow Node's baseline stands.
 pub(crate) const ONE_IN_FLIGHT: &str = "floor: one connection, one in flight";

@@ -2,11 +2,13 @@
 
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 
 use crate::contender::Contender;
@@ -35,6 +37,12 @@ pub(crate) fn start(contender: &Contender) -> Result<Start> {
     let mut command = contender.command(&[], &variables)?;
     let began = Instant::now();
     let child = command.spawn()?;
+    // A contender that has died never connects.
+    let mut listening = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE).map_err(|error| error.to_string())?;
+    if poll(&mut listening, patience)? == 0 {
+        return Err(format!("no first /next came within {PATIENCE:?}").into());
+    }
     let (mut socket, _) = listener.accept()?;
     read_next(&mut socket)?;
     let seconds = began.elapsed().as_secs_f64();
