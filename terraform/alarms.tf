@@ -57,6 +57,13 @@ locals {
         period      = 300, periods = 2, missing = "notBreaching"
       }
     },
+    # A message that fails again and again is hidden nearly all of the time: `failed-events` misses it.
+    { for name in var.enable_redrive ? ["failed-events-in-flight"] : [] : name => {
+      description = "For half an hour the function has taken failed events again without an end: some fail each time."
+      namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", dimensions = local.queue_dimensions
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 6, missing = "notBreaching"
+    } },
     { for name in var.enable_redrive ? ["dead-events"] : [] : name => {
       description = "Events failed again and again, and wait in the queue for what is hopeless."
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.dead[0].name }

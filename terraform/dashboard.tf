@@ -53,6 +53,7 @@ locals {
       stat  = "Maximum"
       metrics = concat(
         [for queue in local.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue]],
+        [["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", aws_sqs_queue.failed.name]],
         [for queue in local.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue, { yAxis = "right" }]],
       )
     },

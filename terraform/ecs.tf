@@ -257,6 +257,17 @@ resource "aws_autoscaling_group" "node" {
     propagate_at_launch = true
   }
 
+  # The provider's default tags do not reach the group either. What it starts is tagged by the template.
+  dynamic "tag" {
+    for_each = local.tags
+
+    content {
+      key                 = tag.key
+      value               = tag.value
+      propagate_at_launch = false
+    }
+  }
+
   # ECS decides how many instances there are.
   lifecycle {
     ignore_changes = [desired_capacity]
@@ -359,6 +370,12 @@ resource "aws_ecs_task_definition" "node" {
       }
     },
   ])
+
+  # The service leaves the old revision before that is deregistered: an apply that fails halfway would
+  # leave it with an inactive one, which ECS updates no service to.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_ecs_service" "node" {
@@ -382,7 +399,8 @@ resource "aws_ecs_service" "node" {
     weight            = 1
   }
 
-  # A version or a token that does not work is taken back by itself.
+  # A version that does not work is taken back by itself. A wrong token is not: it is read from the same
+  # place by both revisions, and mended there.
   deployment_circuit_breaker {
     enable   = true
     rollback = true

@@ -2,6 +2,10 @@
 
 locals {
   failure_bucket_arn = "${local.arn_prefix}:s3:::${var.failure_bucket_name}"
+
+  # The function, and a stream, have one on-failure destination each. A bucket takes an event of any
+  # size, and the records of a stream, of which the queue gets only the place.
+  on_failure_arn = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
 }
 
 resource "aws_sqs_queue" "failed" {
@@ -25,8 +29,7 @@ resource "aws_lambda_function_event_invoke_config" "resend" {
 
   destination_config {
     on_failure {
-      # A function has one on-failure destination. A bucket takes an event of any size.
-      destination = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
+      destination = local.on_failure_arn
     }
   }
 

@@ -100,6 +100,9 @@ resource "aws_iam_role_policy" "lambda" {
 }
 
 locals {
+  # -1 is what the provider takes for no limit of its own.
+  reserved_concurrency = coalesce(var.lambda_reserved_concurrency, -1)
+
   # What is null is left to the function.
   function_settings = {
     X_NODE_FORMAT             = var.x_node_format
@@ -126,10 +129,9 @@ resource "aws_lambda_function" "resend" {
   # A missing package is refused by the input checks, in better words.
   source_code_hash = try(filebase64sha256(local.bootstrap_zip), null)
 
-  memory_size = var.lambda_memory_size
-  timeout     = var.lambda_timeout
-  # -1 is what the provider takes for no limit of its own.
-  reserved_concurrent_executions = var.lambda_reserved_concurrency == null ? -1 : var.lambda_reserved_concurrency
+  memory_size                    = var.lambda_memory_size
+  timeout                        = var.lambda_timeout
+  reserved_concurrent_executions = local.reserved_concurrency
 
   vpc_config {
     subnet_ids         = local.private_subnet_ids
@@ -153,9 +155,12 @@ resource "aws_lambda_function" "resend" {
     )
   }
 
-  # Lambda checks the role's permissions when it creates the function.
+  # Lambda checks the role's permissions when it creates the function. An address is told to it when it
+  # answers: where a live stack turns to HTTPS, the function does so last.
   depends_on = [
     aws_iam_role_policy.lambda,
+    aws_lb_listener.node,
+    aws_route53_record.node,
     aws_vpc_security_group_egress_rule.lambda_to_alb,
     aws_vpc_security_group_ingress_rule.alb_from_lambda,
   ]

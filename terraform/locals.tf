@@ -61,8 +61,9 @@ module "input_checks" {
   source = "./modules/input_checks"
 
   token = {
-    given  = nonsensitive(var.wallarm_api_token != "")
-    sound  = nonsensitive(can(regex("^[!-~]*$", var.wallarm_api_token)))
+    given = nonsensitive(var.wallarm_api_token != "")
+    # What can() gives is never sensitive, and before Terraform 1.7 nonsensitive() refuses such a value.
+    sound  = nonsensitive(sensitive(can(regex("^[!-~]*$", var.wallarm_api_token))))
     secret = var.wallarm_api_token_secret_arn != ""
   }
   dns = {
@@ -80,5 +81,9 @@ module "input_checks" {
   log_group = {
     name = var.api_gateway_log_group_name
     own  = local.api_group
+  }
+  redrive = {
+    enabled     = var.enable_redrive
+    concurrency = local.reserved_concurrency
   }
 }

@@ -1,5 +1,6 @@
 # Who may speak to whom: the function to the load balancer, the load balancer to the Node, the Nodes
-# to each other. DNS goes to the VPC's resolver, which security groups do not filter.
+# to each other. DNS goes to the VPC's resolver, which security groups do not filter; a DNS server of
+# one's own can't be reached.
 
 locals {
   listener_port = local.is_https ? 443 : 80
@@ -52,6 +53,10 @@ resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
   ip_protocol                  = "tcp"
   from_port                    = local.listener_port
   to_port                      = local.listener_port
+
+  # Where a live stack turns to HTTPS, the old port stays open until the listener can leave it: a
+  # certificate may take its time.
+  depends_on = [aws_acm_certificate_validation.node]
 }
 
 resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
@@ -61,6 +66,9 @@ resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
   ip_protocol                  = "tcp"
   from_port                    = local.listener_port
   to_port                      = local.listener_port
+
+  # As above.
+  depends_on = [aws_acm_certificate_validation.node]
 }
 
 resource "aws_vpc_security_group_egress_rule" "alb_to_node" {

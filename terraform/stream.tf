@@ -13,11 +13,20 @@ resource "aws_lambda_event_source_mapping" "stream" {
   # fills batches by size as well.
   batch_size = 100
 
-  # While the Node is away, a shard waits: nothing is given up before the stream itself forgets it. What
-  # no try can mend does not fail, so that it holds up nothing; a batch that ends the function is halved.
-  maximum_retry_attempts         = -1
-  maximum_record_age_in_seconds  = -1
+  # A shard waits for the record that fails, and so a bound is for the one that never succeeds. A corrupt
+  # one fails in milliseconds, and one that the Node breaks on in some seconds: such a record holds up its
+  # shard for about an hour at most. Where the Node is away each try takes ten seconds or more, so that an
+  # outage of nearly three hours is waited out.
+  maximum_retry_attempts        = 1000
+  maximum_record_age_in_seconds = var.lambda_maximum_event_age
+  # A failed batch is split, so that it fails alone as far as can be; that does not count as a try.
   bisect_batch_on_function_error = true
+
+  destination_config {
+    on_failure {
+      destination_arn = local.on_failure_arn
+    }
+  }
 
   depends_on = [aws_iam_role_policy.lambda]
 }

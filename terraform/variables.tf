@@ -89,8 +89,9 @@ variable "name_prefix" {
   }
 
   validation {
-    condition     = !can(regex("^(internal-|sg-|aws|ecs|fargate)", var.name_prefix))
-    error_message = "The value of name_prefix must not begin with internal- (refused for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
+    # A hyphen and the hash follow, so that `internal` and `sg` alone are refused too.
+    condition     = !can(regex("^(internal(-|$)|sg(-|$)|aws|ecs|fargate)", var.name_prefix))
+    error_message = "The value of name_prefix must not be internal or sg, nor begin with internal- (refused for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
   }
 }
 
@@ -133,7 +134,7 @@ variable "nat_gateway_per_zone" {
 }
 
 variable "vpc_id" {
-  description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on."
+  description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
   type        = string
   default     = ""
 
@@ -357,7 +358,7 @@ variable "lambda_timeout" {
 }
 
 variable "lambda_reserved_concurrency" {
-  description = "How many copies of the function may run at a time. `null` for the account's limit; events that must wait are kept for `lambda_maximum_event_age`."
+  description = "How many copies of the function may run at a time. `null` for the account's limit; events that must wait are kept for `lambda_maximum_event_age`. With `enable_redrive` at least 2."
   type        = number
   default     = null
 
@@ -368,7 +369,7 @@ variable "lambda_reserved_concurrency" {
 }
 
 variable "lambda_maximum_event_age" {
-  description = "Seconds for which Lambda keeps trying an event before it goes to the failure queue, from 60 to 21600."
+  description = "Seconds for which Lambda keeps trying an event, or a record of `kinesis_stream_arn`, before it goes to the failure queue, from 60 to 21600."
   type        = number
   default     = 21600
 
@@ -407,7 +408,7 @@ variable "enable_redrive" {
 }
 
 variable "failure_bucket_name" {
-  description = "An existing S3 bucket of this account that keeps failed events instead of the queue, whatever their size. Empty for the queue."
+  description = "An existing S3 bucket of this account that keeps failed events instead of the queue, whatever their size, and failed records of `kinesis_stream_arn`. Empty for the queue."
   type        = string
   default     = ""
 

@@ -245,6 +245,46 @@ run "wrong_values_11" {
   ]
 }
 
+run "wrong_values_12" {
+  command = plan
+
+  variables {
+    name_prefix = "internal" # A hyphen follows.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_13" {
+  command = plan
+
+  variables {
+    name_prefix = "sg" # Likewise.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "a_prefix_that_begins_alike" {
+  command = plan
+
+  variables {
+    name_prefix = "internals"
+  }
+}
+
+run "another_prefix_that_begins_alike" {
+  command = plan
+
+  variables {
+    name_prefix = "sgx"
+  }
+}
+
 ################################################################################
 # What concerns several variables
 ################################################################################
@@ -262,6 +302,7 @@ run "sound_combination" {
     network   = { vpc_id = "vpc-0", subnets = 2 }
     package   = { path = "a.zip", exists = true }
     log_group = { name = "/mine", own = "/own" }
+    redrive   = { enabled = true, concurrency = 2 }
   }
 }
 
@@ -278,6 +319,7 @@ run "wrong_combinations_1" {
     network   = { vpc_id = "vpc-0", subnets = 0 }               # A VPC without subnets.
     package   = { path = "a.zip", exists = false }              # Missing.
     log_group = { name = "/own", own = "/own" }                 # The one that is created.
+    redrive   = { enabled = true, concurrency = 1 }             # One copy for two at a time.
   }
 
   expect_failures = [
@@ -286,6 +328,7 @@ run "wrong_combinations_1" {
     var.network,
     var.package,
     var.log_group,
+    var.redrive,
   ]
 }
 
@@ -302,6 +345,7 @@ run "wrong_combinations_2" {
     network   = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
     package   = { path = "a.zip", exists = true }
     log_group = { name = "", own = "/own" }
+    redrive   = { enabled = true, concurrency = -1 }
   }
 
   expect_failures = [
@@ -324,6 +368,7 @@ run "wrong_combinations_3" {
     network   = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
     package   = { path = "a.zip", exists = true }
     log_group = { name = "", own = "/own" }
+    redrive   = { enabled = false, concurrency = 1 }
   }
 
   expect_failures = [

@@ -73,6 +73,13 @@ run "default" {
     error_message = "One replica runs, three at most."
   }
   assert {
+    condition = (
+      { for tag in aws_autoscaling_group.node.tag : tag.key => tag.propagate_at_launch } ==
+      { AmazonECSManaged = true, Application = false, Deployment = false }
+    )
+    error_message = "The group has the tags, and its instances have them from the template."
+  }
+  assert {
     condition = alltrue([
       for container in jsondecode(aws_ecs_task_definition.node.container_definitions) : try(container.entryPoint, null) == null
     ])
@@ -442,6 +449,13 @@ run "redrive" {
     ])
     error_message = "The function takes failed events again, and what is hopeless goes into a second queue."
   }
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.this["failed-events-in-flight"].metric_name == "ApproximateNumberOfMessagesNotVisible",
+      aws_cloudwatch_metric_alarm.this["failed-events-in-flight"].dimensions == tomap({ QueueName = aws_sqs_queue.failed.name }),
+    ])
+    error_message = "A message that fails each time is seen where it is hidden."
+  }
 }
 
 run "failed_events_in_a_bucket" {
@@ -458,20 +472,40 @@ run "failed_events_in_a_bucket" {
   }
 }
 
+run "failed_records_of_a_stream_in_a_bucket" {
+  variables {
+    failure_bucket_name = "failed-events"
+    kinesis_stream_arn  = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == "arn:aws:s3:::failed-events"
+    error_message = "The bucket keeps what is given up of the stream."
+  }
+}
+
 run "stream" {
   variables {
-    kinesis_stream_arn = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+    kinesis_stream_arn       = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+    lambda_maximum_event_age = 7200
   }
 
   assert {
     condition = alltrue([
       aws_lambda_event_source_mapping.stream[0].event_source_arn == "arn:aws:kinesis:us-east-1:123456789012:stream/logs",
       aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"]),
-      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == -1,
-      aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == -1,
       contains(keys(aws_cloudwatch_metric_alarm.this), "stream-behind"),
     ])
     error_message = "The function takes the stream, and answers for each record."
+  }
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 7200,
+      aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == 1000,
+      aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error,
+      aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failed.arn,
+    ])
+    error_message = "A record is waited for within bounds, and its place is kept when it is given up."
   }
 }
 

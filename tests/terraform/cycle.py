@@ -5,6 +5,7 @@
 """
 
 import argparse
+import hashlib
 import json
 import re
 import sys
@@ -59,6 +60,7 @@ class Cycle:
         self.step("terraform init", self.terraform.init)
         if self.variant == "http":
             self.step("plan for an existing VPC and secret", plan_variant, self)
+            self.step(f"{len(REFUSED)} plans with wrong input", plan_wrong_input, self)
         plan = self.step("terraform plan", self.terraform.run, "plan")
         self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
         resources = self.resources()
@@ -81,9 +83,14 @@ class Cycle:
         if self.variant == "https":
             self.step("changes all over", self.change_all_over, stack)
             self.step("plan without drift", self.no_drift)
+        if self.variant == "http":
+            zone = self.step("HTTPS switched on", self.switch_https_on, stack)
+            self.step("plan without drift", self.no_drift)
         self.step("checks of what is deployed", self.hold, stack)
         self.step("terraform destroy", self.terraform.run, "destroy", "-auto-approve")
         equal(self.terraform.addresses(), [], "what Terraform still knows")
+        if self.variant == "http":
+            self.emulator.client("route53").delete_hosted_zone(Id=zone)
         after = deployed.inventory(self.emulator)
         for what, one, other in (("left behind", after, before), ("gone that was there before", before, after)):
             difference = {kind: sorted(set(one[kind]) - set(other[kind])) for kind in one}
@@ -104,6 +111,7 @@ class Cycle:
     def change(self, stack):
         """A new version and a new token change the task, and nothing else."""
         revision = stack.task["revision"]
+        before = len(self.emulator.calls)
         self.set_variables(CHANGED)
         _, changes = self.terraform.plan()
         expected = {
@@ -119,6 +127,45 @@ class Cycle:
         assert stack.task["revision"] > revision, "the service still has the old task definition"
         old = stack.aws("ecs").describe_task_definition(taskDefinition=f"{stack.name}:{revision}")["taskDefinition"]
         equal(old["status"], "INACTIVE", "the status of the old task definition")
+        # Half of an apply must not leave the service with one that is inactive.
+        self.came_in_order(before, "RegisterTaskDefinition", "UpdateService", "DeregisterTaskDefinition")
+
+    def switch_https_on(self, stack):
+        """HTTPS in a live stack: the function is told the new address when it answers there."""
+        zone = self.emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"]
+        before = len(self.emulator.calls)
+        self.set_variables({"r53_domain_name": "example.com", "node_dns_name": "node"})
+        _, changes = self.terraform.plan()
+        created = {
+            "aws_acm_certificate.node[0]",
+            "aws_acm_certificate_validation.node[0]",
+            "aws_route53_record.node[0]",
+            "aws_route53_record.validation[0]",
+        }
+        updated = {
+            "aws_lambda_function.resend",
+            "aws_lb_listener.node",
+            "aws_vpc_security_group_egress_rule.lambda_to_alb",
+            "aws_vpc_security_group_ingress_rule.alb_from_lambda",
+        }
+        expected = {address: ["create"] for address in created} | {address: ["update"] for address in updated}
+        equal(changes, expected, "what HTTPS changes")
+        self.terraform.run("apply", "change.plan")
+        stack.scheme, stack.outputs = "https", self.terraform.outputs()
+        stack.settings["fqdn"] = "node.example.com"
+        # The port stays open until there is a certificate, and the function stays until all is there.
+        self.came_in_order(before, "DescribeCertificate", "ModifySecurityGroupRules", "UpdateFunctionConfiguration")
+        self.came_in_order(before, "ChangeResourceRecordSets", "UpdateFunctionConfiguration")
+        self.came_in_order(before, "ModifyListener", "UpdateFunctionConfiguration")
+        return zone
+
+    def came_in_order(self, since, *operations):
+        """Each of these operations was done for the last time before the next was asked for at all."""
+        calls = [call.operation for call in self.emulator.calls[since:] if not call.failed]
+        for one, next_one in zip(operations, operations[1:]):
+            assert one in calls and next_one in calls, f"{one} and {next_one} were not both asked for: {calls}"
+            last = len(calls) - 1 - calls[::-1].index(one)
+            assert last < calls.index(next_one), f"{next_one} came before {one}: {calls}"
 
     def change_all_over(self, stack):
         """Changes that reach most resources update them: what strangers rely on keeps its address."""
@@ -297,6 +344,74 @@ def plan_variant(cycle):
     containers = json.loads(after["aws_ecs_task_definition.node"]["container_definitions"])
     sources = [each["valueFrom"] for container in containers for each in container.get("secrets", [])]
     equal(sources, [secret], "where the Node's token comes from")
+
+
+# Wrong input that no variable tells by itself: variables, and how each refusal begins. An empty name of
+# a log group stands for the one that the configuration creates.
+REFUSED = [
+    (
+        {
+            "wallarm_api_token": "",
+            "r53_domain_name": "example.com",
+            "vpc_id": "vpc-0a1b2c3d4e5f67890",
+            "bootstrap_zip": "missing.zip",
+            "enable_redrive": True,
+            "lambda_reserved_concurrency": 1,
+        },
+        [
+            "The token is missing: ",
+            "Only one of r53_domain_name and node_dns_name is set: ",
+            "Only one of vpc_id and private_subnet_ids is set: ",
+            "The function's package is missing: ",
+            "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: ",
+        ],
+    ),
+    (
+        {
+            "wallarm_api_token_secret_arn": f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/token",
+            "node_dns_name": "node",
+            "private_subnet_ids": ["subnet-0a1b2c3d4e5f67890", "subnet-0a1b2c3d4e5f67891"],
+            "api_gateway_log_group_name": "",
+        },
+        [
+            "The token is given twice: ",
+            "Only one of r53_domain_name and node_dns_name is set: ",
+            "Only one of vpc_id and private_subnet_ids is set: ",
+            "The value of api_gateway_log_group_name is the log group that this configuration creates by itself: ",
+        ],
+    ),
+    (
+        {
+            "wallarm_api_token": f"{TOKEN}\n",
+            "vpc_id": "vpc-0a1b2c3d4e5f67890",
+            "private_subnet_ids": ["subnet-0a1b2c3d4e5f67890"],
+        },
+        [
+            "The value of wallarm_api_token has a space, a line break ",
+            "The list private_subnet_ids has one subnet alone: ",
+        ],
+    ),
+]
+
+
+def plan_wrong_input(cycle):
+    """Each is refused by a plan of the configuration itself, with its sentence and before anything is made."""
+    suffix = hashlib.sha1(f"{ACCOUNT}/us-east-1/api-gw-discovery".encode()).hexdigest()[:6]
+    for settings, beginnings in REFUSED:
+        if "api_gateway_log_group_name" in settings:
+            settings = settings | {"api_gateway_log_group_name": f"/aws/apigateway/wallarm-api-discovery-api-gw-discovery-{suffix}"}
+        cycle.variables.write_text(json.dumps(settings))
+        result = cycle.terraform.run("plan", "-json", "-refresh=false", expected=(1,))
+        cycle.variables.unlink()
+        messages = [json.loads(line) for line in result.stdout.splitlines()]
+        details = [each["diagnostic"]["detail"] for each in messages if each["type"] == "diagnostic"]
+        # A group that is not there can't be read either, which is another complaint.
+        refusals = [each for each in details if "modules/input_checks/" in each]
+        unexpected = [each for each in refusals if not each.startswith(tuple(beginnings))]
+        equal(unexpected, [], f"refusals of {settings}")
+        for beginning in beginnings:
+            assert any(each.startswith(beginning) for each in refusals), f"{settings} is not refused with {beginning!r}: {details}"
+        assert TOKEN not in result.stdout, "a refusal shows the token"
 
 
 def main():

@@ -74,6 +74,11 @@ class Stack:
         url = self.outputs["failure_queue_url"]
         return f"arn:aws:sqs:{self.emulator.region}:{ACCOUNT}:{url.rsplit('/', 1)[1]}"
 
+    @property
+    def failure_arn(self):
+        bucket = self.settings.get("failure_bucket_name")
+        return f"arn:aws:s3:::{bucket}" if bucket else self.queue_arn
+
     def container(self, name):
         (found,) = [each for each in self.task["containerDefinitions"] if each["name"] == name]
         return found
@@ -334,7 +339,10 @@ def service_runs_as_meant(stack):
     equal(group["managedScaling"]["status"], "ENABLED", "the scaling of instances")
     # Managed termination protection is refused without it.
     equal(scaling["NewInstancesProtectedFromScaleIn"], True, "the group's protection from scale-in")
-    assert any(tag["Key"] == "AmazonECSManaged" for tag in scaling["Tags"]), "the tag AmazonECSManaged is missing"
+    tags = {tag["Key"]: tag["Value"] for tag in scaling["Tags"]}
+    assert "AmazonECSManaged" in tags, "the tag AmazonECSManaged is missing"
+    own = {"Application": "wallarm-api-discovery", **settings.get("tags", {})}
+    assert own.items() <= tags.items(), f"the group's tags are {tags}"
     (cluster,) = stack.aws("ecs").describe_clusters(clusters=[stack.name])["clusters"]
     equal(cluster["capacityProviders"], [strategy["capacityProvider"]], "the cluster's capacity providers")
 
@@ -516,9 +524,7 @@ def failed_events_are_kept(stack):
     settings = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)
     equal(settings["MaximumRetryAttempts"], 2, "how often Lambda tries again")
     equal(settings["MaximumEventAgeInSeconds"], 21600, "how long Lambda tries")
-    bucket = stack.settings.get("failure_bucket_name")
-    expected = f"arn:aws:s3:::{bucket}" if bucket else stack.queue_arn
-    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], expected, "where failed events go")
+    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], stack.failure_arn, "where failed events go")
     url = stack.outputs["failure_queue_url"]
     attributes = stack.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     equal(attributes["MessageRetentionPeriod"], "1209600", "how long the queue keeps an event")
@@ -542,6 +548,22 @@ def stream_is_taken_where_there_is_one(stack):
         for action in ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"):
             assert function.allows(f"kinesis:{action}", expected), f"Lambda may not do {action} with the stream"
         assert not function.allows("kinesis:GetRecords", f"{expected}x"), "Lambda may read other streams"
+
+
+@check
+def stream_waits_for_a_record_within_bounds(stack):
+    """A record that never succeeds holds up its shard for a while, and is kept then."""
+    mappings = stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    for each in mappings:
+        if each["FunctionArn"] != stack.function["FunctionArn"] or ":kinesis:" not in each["EventSourceArn"]:
+            continue
+        # Minus one, which is the default of both, is no bound.
+        tries, age = each.get("MaximumRetryAttempts", -1), each.get("MaximumRecordAgeInSeconds", -1)
+        assert 100 <= tries <= 10000, f"a record of the stream is tried {tries} times more"
+        equal(age, 21600, "how old a record of the stream may be")
+        equal(each.get("BisectBatchOnFunctionError"), True, "whether a failed batch is split")
+        destination = each.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        equal(destination, stack.failure_arn, "where failed records of the stream go")
 
 
 @check
@@ -666,8 +688,12 @@ def roles_may_do_what_they_need_alone(stack):
     bucket = stack.settings.get("failure_bucket_name")
     if bucket:
         own = {"s3:ResourceAccount": "123456789012"}
-        failed = f"arn:aws:s3:::{bucket}/aws/lambda/async/{stack.function_name}/x"
+        objects = f"arn:aws:s3:::{bucket}/aws/lambda"
+        failed = f"{objects}/async/{stack.function_name}/x"
         assert function.allows("s3:PutObject", failed, own), "the function may not keep failed events in the bucket"
+        # What a stream gave up lies below the id of its mapping.
+        batch = f"{objects}/0a1b2c3d-0000-0000-0000-000000000000/shardId-000000000000/2026/11/01/x"
+        assert function.allows("s3:PutObject", batch, own), "the function may not keep a stream's records in the bucket"
         assert function.allows("s3:ListBucket", f"arn:aws:s3:::{bucket}", own), "Lambda refuses a bucket that may not be listed"
         assert not function.allows("s3:PutObject", failed, {"s3:ResourceAccount": "210987654321"}), "the bucket may be a stranger's"
     own = stack.group_arn(f"/aws/lambda/{stack.function_name}")
@@ -729,6 +755,8 @@ def alarms_watch_what_is_there(stack):
         ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
         ("AWS/ApplicationELB", "HealthyHostCount"),
     }
+    if stack.settings.get("enable_redrive"):
+        needed.add(("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"))
     assert needed <= watched, f"nothing watches {needed - watched}"
 
 
@@ -758,6 +786,7 @@ def dashboard_shows_what_is_there(stack):
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Duration"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"),
         ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
         ("AWS/ApplicationELB", "HealthyHostCount"),
         ("AWS/ECS", "CPUUtilization"),

@@ -26,6 +26,9 @@ NEWER_FUNCTIONS = {
     "templatestring": "1.9",
     "ephemeralasnull": "1.10",
 }
+# What they give is not sensitive even where their argument is, or only at times. Up to Terraform 1.6,
+# nonsensitive() is an error for a value that is not.
+FORGETFUL_FUNCTIONS = {"can", "try"}
 NEWER_BLOCKS = {
     "moved": "1.1",
     "check": "1.5",
@@ -242,6 +245,23 @@ def function_calls(tree):
                     yield name, node.meta.line
 
 
+def called(tree):
+    """The function that an expression is a call of, parentheses aside."""
+    while is_tree(tree, "expr_term"):
+        inner = [each for each in tree.children if isinstance(each, Tree)]
+        tree = inner[0] if len(inner) == 1 else None
+    return first_token(tree) if is_tree(tree, "function_call") else None
+
+
+def redundant_marks(tree):
+    """Each nonsensitive() of what may not be sensitive: the function in it, and the line."""
+    for node in tree.find_data("function_call"):
+        arguments = [argument for each in node.children if is_tree(each, "arguments") for argument in each.children]
+        name = called(arguments[0]) if arguments else None
+        if first_token(node) == "nonsensitive" and name in FORGETFUL_FUNCTIONS:
+            yield name, node.meta.line
+
+
 # Each rule is a function that takes a configuration and yields problems. Its name is the rule's.
 RULES = []
 
@@ -321,6 +341,9 @@ def terraform_1_0(configuration):
                 if version:
                     text = f"{function}() needs Terraform {version}"
                     yield Problem(name, line, terraform_1_0.__name__, text)
+            for function, line in redundant_marks(tree):
+                text = f"nonsensitive() of {function}() needs Terraform 1.7: put sensitive() between them"
+                yield Problem(name, line, terraform_1_0.__name__, text)
         for block in module.blocks:
             if block.kind in NEWER_BLOCKS:
                 text = f"a block {block.kind} needs Terraform {NEWER_BLOCKS[block.kind]}"

@@ -191,6 +191,16 @@ def stream_that_nobody_asked_for(stack):
     stack.aws("lambda").create_event_source_mapping(**mapping)
 
 
+@spoil("stream_waits_for_a_record_within_bounds")
+def record_is_waited_for_without_end(stack):
+    stream = stack.aws("kinesis")
+    stream.create_stream(StreamName="stray", ShardCount=1)
+    arn = stream.describe_stream(StreamName="stray")["StreamDescription"]["StreamARN"]
+    mapping = {"EventSourceArn": arn, "FunctionName": stack.function_name, "StartingPosition": "TRIM_HORIZON"}
+    kept = {"DestinationConfig": {"OnFailure": {"Destination": stack.queue_arn}}, "MaximumRecordAgeInSeconds": 21600}
+    stack.aws("lambda").create_event_source_mapping(**mapping, **kept, BisectBatchOnFunctionError=True, MaximumRetryAttempts=-1)
+
+
 @spoil("failed_events_are_kept")
 def events_are_kept_for_an_hour(stack):
     stack.aws("sqs").set_queue_attributes(QueueUrl=stack.outputs["failure_queue_url"], Attributes={"MessageRetentionPeriod": "3600"})

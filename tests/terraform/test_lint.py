@@ -115,6 +115,8 @@ CASES = [
     ("terraform_1_0", "main.tf", '"of ${var.region}"', "issensitive(var.region)", "issensitive() needs"),
     ("terraform_1_0", "main.tf", '"of ${var.region}"', "ephemeralasnull(var.region)", "ephemeralasnull() needs"),
     ("terraform_1_0", "main.tf", 'join(",", var.names)', 'templatestring(",", var.names)', "templatestring() needs"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', 'nonsensitive(can(regex("a", var.region)))', "nonsensitive() of can() needs Terraform 1.7"),
+    ("terraform_1_0", "main.tf", '"of ${var.region}"', '"${nonsensitive( (try(var.region, "")) )}"', "nonsensitive() of try() needs"),
     ("terraform_1_0", "variables.tf", "list(string)", "object({ a = optional(string) })", "optional() needs Terraform 1.3"),
     ("terraform_1_0", "variables.tf", "  default     = []\n", "  default     = []\n  nullable = false\n", "nullable needs"),
     ("terraform_1_0", "variables.tf", "  default     = []\n", "  default     = []\n  ephemeral = true\n", "ephemeral needs"),
@@ -188,6 +190,12 @@ class LintTest(unittest.TestCase):
         problems = self.lint(files)
         self.assertEqual([each.rule for each in problems], ["documented_variables"])
 
+    def test_what_is_marked_again_may_be_unmarked(self):
+        for sound in ("nonsensitive(sensitive(can(var.region)))", "nonsensitive(length(var.region))"):
+            main = SOUND["main.tf"].replace('"of ${var.region}"', sound)
+            with self.subTest(sound=sound):
+                self.assertEqual(self.lint({**SOUND, "main.tf": main}), [])
+
     def test_module_of_validations_uses_its_variables(self):
         sound = 'variable "a" {\n  type = string\n  description = "A."\n}\n'
         self.assertEqual(self.lint({**SOUND, "modules/checks/variables.tf": sound}), [])
@@ -199,7 +207,7 @@ class LintTest(unittest.TestCase):
     def test_each_rule_and_each_construct_has_a_case(self):
         rules = {rule.__name__ for rule in lint.RULES} | {"syntax"}
         self.assertEqual(rules, {case[0] for case in CASES})
-        constructs = {*lint.NEWER_FUNCTIONS, *lint.NEWER_BLOCKS, *lint.NEWER_TYPES}
+        constructs = {*lint.NEWER_FUNCTIONS, *lint.FORGETFUL_FUNCTIONS, *lint.NEWER_BLOCKS, *lint.NEWER_TYPES}
         for inside in lint.NEWER_INSIDE.values():
             constructs |= set(inside)
         tried = " ".join(case[3] for case in CASES)

@@ -63,3 +63,15 @@ variable "log_group" {
     error_message = "The value of api_gateway_log_group_name is the log group that this configuration creates by itself: leave it empty, or the group would be destroyed with its lines."
   }
 }
+
+variable "redrive" {
+  description = "Whether the function takes failed events again, and how many copies of it may run: -1 for no limit of its own."
+  type        = object({ enabled = bool, concurrency = number })
+
+  # Two copies are the fewest that a queue's mapping can be limited to. An event that finds none free
+  # counts as tried, and ends among the hopeless ones.
+  validation {
+    condition     = !(var.redrive.enabled && var.redrive.concurrency == 1)
+    error_message = "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: the queue of failed events alone takes two copies of the function. Set at least 2, or null."
+  }
+}
