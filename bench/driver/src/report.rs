@@ -8,19 +8,22 @@ use crate::cost::Prices;
 use crate::invoke::Scheme;
 use crate::reach;
 use crate::results::{Key, Results};
-use crate::run::{DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, ONE_IN_FLIGHT, SIZES};
+use crate::run::{
+    DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, FLOOR_START_RUST, ONE_IN_FLIGHT, SIZES,
+};
 use crate::stats::Summary;
 
 /// What is known of the machine and of the programs, by name.
 pub(crate) type Facts = Vec<(String, String)>;
 
-const STARTERS: [&str; 6] = [
+const STARTERS: [&str; 7] = [
     "ours",
     "Rust, reqwest",
     "Go",
     "Python",
     FLOOR_START,
     FLOOR_START_DYNAMIC,
+    FLOOR_START_RUST,
 ];
 
 /// The page.
@@ -423,7 +426,7 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
             .map(|&name| {
                 let kind = match name {
                     "ours" => Kind::Ours,
-                    FLOOR_START | FLOOR_START_DYNAMIC => Kind::Floor,
+                    FLOOR_START | FLOOR_START_DYNAMIC | FLOOR_START_RUST => Kind::Floor,
                     _ => Kind::Rival,
                 };
                 let label = name.strip_prefix("floor: an ").unwrap_or(name);

@@ -527,10 +527,14 @@ pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
 /// The same one, linked as the function is: what lies between the two is the dynamic loader's.
 pub(crate) const FLOOR_START_DYNAMIC: &str = "floor: an empty dynamic binary";
 
+/// One in Rust, with its standard library's own start.
+pub(crate) const FLOOR_START_RUST: &str = "floor: an empty Rust program";
+
 /// The programs that do nothing, and how they are called.
-const FLOORS_START: [(&str, &str); 2] = [
+const FLOORS_START: [(&str, &str); 3] = [
     ("floor-start", FLOOR_START),
     ("floor-start-dynamic", FLOOR_START_DYNAMIC),
+    ("floor-start-rust", FLOOR_START_RUST),
 ];
 
 /// The name under which the slow Node's baseline stands.

@@ -1,0 +1,2 @@
+// Nothing that ends sooner can be written in Rust.
+fn main() {}
