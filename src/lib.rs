@@ -28,11 +28,11 @@
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,
 //!   blanked or refused in `record` and `wire`, and none of it is ever printed.
 //! * When the result of an event is posted, nothing of it is under way any more: a sandbox may
-//!   freeze, or end, right after. Only a name that was looked up in vain may still be on its way.
+//!   freeze, or end, right after. The one exception is a DNS look-up that did not end in time.
 //!
-//! Absent on purpose: an asynchronous runtime, the AWS SDK, `unsafe` code, global state, a retry
-//! inside parsing, a proxy, a switch that skips the verification of certificates, and SnapStart and
-//! concurrent invocations in one process.
+//! Absent on purpose: an asynchronous runtime, the AWS SDK, `unsafe` code, global state, a proxy, a
+//! switch that skips the verification of certificates, and SnapStart and concurrent invocations in one
+//! process.
 
 #![forbid(unsafe_code)]
 
