@@ -21,9 +21,9 @@ use crate::wire::{self, Call, Parcel, Writer};
 /// result has to be posted before Lambda kills the function, or nobody learns the counts.
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
-/// How many records an event may have at most that passes though the Node blocked all of them. A quiet
-/// API's events are that small; of more, some are no attack, unless the Node blocks everything.
-const MOST_BLOCKED: u64 = 16;
+/// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
+/// ago, it may have begun to block everything.
+const RECENTLY: Duration = Duration::from_secs(60);
 
 /// How many events that failed are remembered. Lambda tries each twice more within minutes; the
 /// places of 10,000 records take 1.25 KB.
@@ -41,8 +41,8 @@ pub(crate) struct Forwarder {
     strip_stage: bool,
     max_inflated_bytes: u64,
     own_log_group: Option<String>,
-    /// Whether the Node has ever accepted a record of this process.
-    has_accepted: bool,
+    /// When the Node has last accepted a record of this process.
+    accepted_at: Option<Instant>,
     history: VecDeque<Past>,
 }
 
@@ -111,7 +111,7 @@ impl Forwarder {
             strip_stage: config.wire.strip_stage,
             max_inflated_bytes: config.max_inflated_bytes,
             own_log_group: config.log.log_group.clone(),
-            has_accepted: false,
+            accepted_at: None,
             history: VecDeque::new(),
         })
     }
@@ -174,12 +174,21 @@ impl Forwarder {
                     text,
                 ))
             };
-            if let Err(error) = result {
+            let category = result.as_ref().err().map(Error::category);
+            if let Err(error) = result
+                && (!is_ordered || failed.is_empty())
+            {
                 account.failures.push(error);
                 failed.push(at);
-                if is_ordered {
-                    break;
-                }
+            }
+            // A stream comes again from the first item that failed. But where that was blocked as a whole,
+            // the ones after it show whether the Node takes anything, so that the next try knows: else an
+            // attack at the front of a shard would hold up all of it.
+            let may_be_attacks = matches!(category, None | Some(Category::Refused))
+                && account.counts.refused.keys().eq([&403])
+                && !self.is_taking();
+            if is_ordered && !failed.is_empty() && !may_be_attacks {
+                break;
             }
         }
         failed
@@ -212,10 +221,12 @@ impl Forwarder {
                 Err(fault) => break Err(fault),
             }
         };
-        self.has_accepted |= own.counts.forwarded > 0;
+        if own.counts.forwarded > 0 {
+            self.accepted_at = Some(Instant::now());
+        }
         let result = result
             .map_err(|fault| Error::new(Category::InvalidEvent, fault.stage(), fault))
-            .and_then(|()| verdict(&own, self.has_accepted));
+            .and_then(|()| verdict(&own, self.is_taking()));
         account.add(own);
         if result.is_err() {
             self.remember(Past {
@@ -271,7 +282,7 @@ impl Forwarder {
         let (finish, outcome) = node.deliver(
             writer,
             deadline,
-            self.has_accepted,
+            self.accepted_at.is_some(),
             &mut settle,
             |delivery| {
                 let finish = read_document(data, gunzip, envelope, |header, event| {
@@ -288,6 +299,11 @@ impl Forwarder {
         account.counts.undelivered += settled.undelivered;
         account.outcome = outcome;
         finish
+    }
+
+    /// Whether the Node has accepted records just now.
+    fn is_taking(&self) -> bool {
+        self.accepted_at.is_some_and(|at| at.elapsed() < RECENTLY)
     }
 
     fn forwarded_earlier(&mut self, id: &str, fingerprint: Fingerprint) -> Ordinals {
@@ -360,9 +376,9 @@ pub(crate) fn read_document(
 /// Whether an event whose every record is settled has succeeded.
 ///
 /// A Node that refuses all of them is usually the wrong one. But one in blocking mode answers 403
-/// to an attack, and a quiet API's events have one record each: from a Node that has accepted
-/// records before, that status is an answer like any other, up to [`MOST_BLOCKED`] of them.
-fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
+/// to an attack, and a quiet API's events have one record each: from a Node that is taking others, that
+/// status is an answer like any other.
+fn verdict(account: &Account, is_taking: bool) -> Result<(), Error> {
     let counts = &account.counts;
     let forwarded = counts.forwarded + counts.forwarded_earlier;
     let of_all = format!(
@@ -381,9 +397,7 @@ fn verdict(account: &Account, has_accepted: bool) -> Result<(), Error> {
             text,
         ));
     }
-    let is_blocked = has_accepted
-        && counts.refused() <= MOST_BLOCKED
-        && counts.refused.keys().all(|&status| status == 403);
+    let is_blocked = is_taking && counts.refused.keys().eq([&403]);
     if forwarded == 0 && counts.refused() > 0 && !is_blocked {
         let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
         let text = format!(
@@ -545,4 +559,41 @@ fn sound_id(id: &[u8]) -> Option<&str> {
         .iter()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
     str::from_utf8(id).ok().filter(|_| is_sound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some of a document's records were refused with these statuses, and so many were forwarded.
+    fn outcome(statuses: &[u16], forwarded: u64, is_taking: bool) -> Option<Category> {
+        let mut account = Account::default();
+        for &status in statuses {
+            *account.counts.refused.entry(status).or_default() += 1;
+        }
+        account.counts.forwarded = forwarded;
+        verdict(&account, is_taking)
+            .err()
+            .map(|error| error.category())
+    }
+
+    #[test]
+    fn what_is_refused_as_a_whole_fails_unless_it_was_blocked_by_a_node_that_takes_others() {
+        let refused = Some(Category::Refused);
+        for (statuses, forwarded, is_taking, expected) in [
+            (&[][..], 0, false, None),
+            (&[403], 1, false, None),
+            (&[403], 0, false, refused),
+            (&[403; 100], 0, true, None),
+            (&[404], 0, true, refused),
+            (&[403, 404], 0, true, refused),
+            (&[404], 1, false, None),
+        ] {
+            assert_eq!(
+                outcome(statuses, forwarded, is_taking),
+                expected,
+                "{statuses:?}, {forwarded}, {is_taking}"
+            );
+        }
+    }
 }

@@ -59,7 +59,7 @@ locals {
     },
     # A message that fails again and again is hidden nearly all of the time: `failed-events` misses it.
     { for name in var.enable_redrive ? ["failed-events-in-flight"] : [] : name => {
-      description = "For half an hour the function has taken failed events again without an end: some fail each time."
+      description = "The function has been taking failed events again for half an hour: there are many, or some fail each time."
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", dimensions = local.queue_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 6, missing = "notBreaching"

@@ -13,10 +13,9 @@ resource "aws_lambda_event_source_mapping" "stream" {
   # fills batches by size as well.
   batch_size = 100
 
-  # A shard waits for the record that fails, and so a bound is for the one that never succeeds. A corrupt
-  # one fails in milliseconds, and one that the Node breaks on in some seconds: such a record holds up its
-  # shard for about an hour at most. Where the Node is away each try takes ten seconds or more, so that an
-  # outage of nearly three hours is waited out.
+  # A shard waits for the record that fails, and so the bounds are for one that never succeeds. Where the
+  # Node does not answer, a try takes ten seconds or more, so that an outage of nearly three hours is waited
+  # out. A corrupt record fails at once, and is given up after as many tries at Lambda's pace.
   maximum_retry_attempts        = 1000
   maximum_record_age_in_seconds = var.lambda_maximum_event_age
   # A failed batch is split, so that it fails alone as far as can be; that does not count as a try.

@@ -174,6 +174,8 @@ struct Session<'a, S> {
     out: Vec<u8>,
     /// Set by the first fault: from then on the client may give up at any byte.
     had_fault: bool,
+    /// The connection is reset when all that has arrived is answered.
+    resets: bool,
 }
 
 impl State {
@@ -205,6 +207,7 @@ impl State {
             reader: Reader::new(stream),
             out: Vec::new(),
             had_fault: false,
+            resets: false,
         };
         // An error of the stream means that nobody is left to be told.
         session.run().unwrap_or(After::Drop)
@@ -226,6 +229,7 @@ impl<S: Read + Write> Session<'_, S> {
                         return Ok(after);
                     }
                 },
+                Ok(None) if self.resets => return Ok(After::Reset),
                 Ok(None) => return Ok(After::Close),
                 Err(http::ReadError::Violation(violation)) => {
                     self.state.add_violation(&violation.to_string());
@@ -251,6 +255,9 @@ impl<S: Read + Write> Session<'_, S> {
             return Ok(Some(message));
         }
         self.flush().map_err(http::ReadError::Io)?;
+        if self.resets {
+            return Ok(None);
+        }
         self.reader.message()
     }
 
@@ -286,6 +293,7 @@ impl<S: Read + Write> Session<'_, S> {
             ),
         };
         self.had_fault |= fault != Fault::none();
+        self.resets |= fault.shape == Shape::Reset;
         if !fault.delay.is_zero() {
             self.flush()?;
             self.stop.sleep(fault.delay);

@@ -13,8 +13,8 @@ use crate::node::retry_after;
 /// How much is read at a time. Answers are small, and several of them come together.
 pub(crate) const INPUT_BUFFER: usize = 4 * 1024;
 
-/// How much is written at a time. A parcel of `resend` fits, so that it goes in one system call, and so does
-/// a record of TLS, which has up to 16,406 bytes.
+/// How much is written at a time. A parcel of `resend` mostly fits, so that it goes in one system call, and a
+/// record of TLS always does, which has up to 16,406 bytes.
 pub(crate) const OUTPUT_BUFFER: usize = 17 * 1024;
 
 /// How long a connection may lie idle and still be used. Load balancers close after 60 s by

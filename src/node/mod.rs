@@ -255,14 +255,14 @@ fn copy(resolver: &DefaultResolver, addresses: &ResolvedSocketAddrs) -> Resolved
 /// What is left until then, as ureq's chain takes it.
 ///
 /// ureq tells the socket of each timeout that differs from the one before, which is a system call for nearly
-/// every read and write. So a long one is cut to whole quarters of a second.
+/// every read and write. So a long one is cut to whole twentieths of a second.
 fn next_timeout(until: Instant) -> Result<NextTimeout, Failure> {
     let mut left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(Failure::Timeout);
     }
     if left > Duration::from_secs(1) {
-        left -= Duration::from_nanos(u64::from(left.subsec_nanos() % 250_000_000));
+        left -= Duration::from_nanos(u64::from(left.subsec_nanos() % 50_000_000));
     }
     Ok(NextTimeout {
         after: UreqDuration::from(left),

@@ -15,8 +15,8 @@ pub(super) struct Queue {
     change: Condvar,
 }
 
-/// How many jobs wait at most. Making one takes some 40 µs, less than delivering one over any network, so that
-/// two keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
+/// How many jobs wait at most. Making one takes less time than delivering one over any network, so that two
+/// keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
 const ROOM: usize = 2;
 
 #[derive(Default)]

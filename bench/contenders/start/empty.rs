@@ -1,2 +1,2 @@
-// Nothing that ends sooner can be written in Rust.
+// What the standard library takes to start and to end.
 fn main() {}

@@ -42,7 +42,8 @@ pub enum Shape {
     Close,
     /// As [`Shape::Plain`], yet the connection is closed after it.
     CloseSilently,
-    /// As [`Shape::Plain`], yet what comes after the message is left unread, and answered by a reset.
+    /// As [`Shape::Plain`], and so are those that came together with it; yet what comes after them is left
+    /// unread, and answered by a reset.
     Reset,
     /// Not at all: the connection is dropped, and the message is not taken.
     Drop,
@@ -188,7 +189,6 @@ pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_hea
             After::Drop
         }
         Shape::Close | Shape::CloseSilently => After::Close,
-        Shape::Reset => After::Reset,
         _ => After::GoOn,
     }
 }
@@ -249,7 +249,7 @@ mod tests {
             plain,
             After::Close,
         );
-        check(&Fault::shape(Shape::Reset), 200, false, plain, After::Reset);
+        check(&Fault::shape(Shape::Reset), 200, false, plain, After::GoOn);
         check(&Fault::shape(Shape::Drop), 200, false, "", After::Drop);
         check(
             &Fault::shape(Shape::Close),
