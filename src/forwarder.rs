@@ -15,7 +15,7 @@ use crate::gzip::{self, Gunzip, Step};
 use crate::node::{Delivery, Node, NodeHost, Outcome, Verdict};
 use crate::record::{LineReader, Skip};
 use crate::report::Counts;
-use crate::wire::{self, Call, Parcel, Writer};
+use crate::wire::{self, Call, Format, Parcel, Writer, batch, resend};
 
 /// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
 /// result has to be posted before Lambda kills the function, or nobody learns the counts.
@@ -107,7 +107,7 @@ impl Forwarder {
             gunzip: Gunzip::new(),
             envelope: Envelope::new(),
             lines: LineReader::new(),
-            writer: Writer::new(&config.wire, &config.node),
+            writer: writer(config),
             strip_stage: config.wire.strip_stage,
             max_inflated_bytes: config.max_inflated_bytes,
             own_log_group: config.log.log_group.clone(),
@@ -322,6 +322,22 @@ impl Forwarder {
             self.history.pop_front();
         }
         self.history.push_back(past);
+    }
+}
+
+fn writer(config: &Config) -> Writer {
+    let (id, headers) = (config.wire.application_id, &config.wire.headers[..]);
+    match config.wire.format {
+        Format::Resend => Writer::Resend(resend::Writer::new(id, headers)),
+        Format::Batch => {
+            let authority = config.node.authority();
+            Writer::Batch(batch::Frame::new(
+                &authority,
+                &config.node.path,
+                id,
+                headers,
+            ))
+        }
     }
 }
 

@@ -7,7 +7,6 @@
 pub(crate) mod batch;
 pub(crate) mod resend;
 
-use crate::config::{NodeConfig, WireConfig};
 use crate::envelope::Header;
 use crate::record::AccessRecord;
 
@@ -28,20 +27,6 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    /// The writer for a Node.
-    pub(crate) fn new(wire: &WireConfig, node: &NodeConfig) -> Self {
-        let (id, headers) = (wire.application_id, &wire.headers[..]);
-        match wire.format {
-            Format::Resend => Self::Resend(resend::Writer::new(id, headers)),
-            Format::Batch => Self::Batch(batch::Frame::new(
-                &node.authority(),
-                &node.path,
-                id,
-                headers,
-            )),
-        }
-    }
-
     /// Appends one record of the document with this header to a parcel.
     pub(crate) fn push(
         &self,

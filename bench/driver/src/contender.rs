@@ -5,6 +5,37 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The name under which the empty program stands.
+pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
+
+/// The same one, linked as the function is: what lies between the two is the dynamic loader's.
+pub(crate) const FLOOR_START_DYNAMIC: &str = "floor: an empty dynamic binary";
+
+/// One in Rust, with its standard library's own start.
+pub(crate) const FLOOR_START_RUST: &str = "floor: an empty Rust program";
+
+/// The programs that do nothing, and how they are called.
+pub(crate) const FLOORS_START: [(&str, &str); 3] = [
+    ("floor-start", FLOOR_START),
+    ("floor-start-dynamic", FLOOR_START_DYNAMIC),
+    ("floor-start-rust", FLOOR_START_RUST),
+];
+
+/// The name under which the slow Node's baseline stands.
+pub(crate) const ONE_IN_FLIGHT: &str = "floor: one connection, one in flight";
+
+/// The programs that compare decoders, and how the two that each holds are called.
+pub(crate) const DECODERS: [(&str, [&str; 2]); 2] = [
+    ("floor-decode", ["ours", "floor: libdeflate + sonic-rs"]),
+    (
+        "floor-decode-native",
+        [
+            "ours, for this processor",
+            "floor: libdeflate + sonic-rs, for this processor",
+        ],
+    ),
+];
+
 /// Whoever forwards the records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Who {

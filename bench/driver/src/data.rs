@@ -5,6 +5,9 @@ use std::io;
 use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
 use cw_resend_lambda::local::sample::Random;
 
+/// The sizes of events, in records. The last is about what an asynchronous invocation takes.
+pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];
+
 const SEED: u64 = 0x5eed_0f10_95a1_1e75;
 /// The time of the first line, in Unix milliseconds.
 const START: u64 = 1_795_341_600_000;

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::contender::Who;
+use crate::contender::{DECODERS, FLOOR_START, ONE_IN_FLIGHT, Who};
 use crate::results::{Key, Results, row, short};
-use crate::run::{DECODERS, FLOOR_START, ONE_IN_FLIGHT};
 use crate::stats::Summary;
 
 /// How many connections the function has by default.

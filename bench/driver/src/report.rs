@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::chart::{Bar, Kind, Panel, draw};
-use crate::contender::Who;
+use crate::contender::{
+    DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, FLOOR_START_RUST, ONE_IN_FLIGHT, Who,
+};
 use crate::cost::Prices;
+use crate::data::SIZES;
 use crate::invoke::Scheme;
 use crate::reach;
 use crate::results::{Key, Results};
-use crate::run::{
-    DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, FLOOR_START_RUST, ONE_IN_FLIGHT, SIZES,
-};
 use crate::stats::Summary;
 
 /// What is known of the machine and of the programs, by name.

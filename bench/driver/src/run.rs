@@ -5,17 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::contender::{Contender, Who};
+use crate::contender::{Contender, DECODERS, FLOORS_START, ONE_IN_FLIGHT, Who};
 use crate::cost::{self, Prices};
-use crate::data::Event;
+use crate::data::{Event, SIZES};
 use crate::invoke::{self, Effort, Scheme};
 use crate::report::{self, Facts};
 use crate::results::{Key, Results};
 use crate::tls::Authority;
 use crate::{Error, Result, check, decode, delay, reach, start, tools};
-
-/// The sizes of events, in records. The last is about what an asynchronous invocation takes.
-pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];
 
 /// What the command line says.
 struct Options {
@@ -520,37 +517,6 @@ impl Run {
         Ok(())
     }
 }
-
-/// The name under which the empty program stands.
-pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
-
-/// The same one, linked as the function is: what lies between the two is the dynamic loader's.
-pub(crate) const FLOOR_START_DYNAMIC: &str = "floor: an empty dynamic binary";
-
-/// One in Rust, with its standard library's own start.
-pub(crate) const FLOOR_START_RUST: &str = "floor: an empty Rust program";
-
-/// The programs that do nothing, and how they are called.
-const FLOORS_START: [(&str, &str); 3] = [
-    ("floor-start", FLOOR_START),
-    ("floor-start-dynamic", FLOOR_START_DYNAMIC),
-    ("floor-start-rust", FLOOR_START_RUST),
-];
-
-/// The name under which the slow Node's baseline stands.
-pub(crate) const ONE_IN_FLIGHT: &str = "floor: one connection, one in flight";
-
-/// The programs that compare decoders, and how the two that each holds are called.
-pub(crate) const DECODERS: [(&str, [&str; 2]); 2] = [
-    ("floor-decode", ["ours", "floor: libdeflate + sonic-rs"]),
-    (
-        "floor-decode-native",
-        [
-            "ours, for this processor",
-            "floor: libdeflate + sonic-rs, for this processor",
-        ],
-    ),
-];
 
 /// All of them, beginning with another one each time.
 fn rotated<T>(all: &[T], by: usize) -> impl Iterator<Item = &T> {
