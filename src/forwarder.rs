@@ -181,14 +181,16 @@ impl Forwarder {
                 account.failures.push(error);
                 failed.push(at);
             }
-            // A stream comes again from the first item that failed. But where that was blocked as a whole,
-            // the ones after it show whether the Node takes anything, so that the next try knows: else an
-            // attack at the front of a shard would hold up all of it.
-            let may_be_attacks = matches!(category, None | Some(Category::Refused))
-                && account.counts.refused.keys().eq([&403])
-                && !self.is_taking();
-            if is_ordered && !failed.is_empty() && !may_be_attacks {
-                break;
+            if is_ordered && !failed.is_empty() {
+                // A stream comes again from the first item that failed. But where that was blocked as a
+                // whole, the ones after it show whether the Node takes anything, so that the next try knows:
+                // else an attack at the front of a shard would hold up all of it.
+                let may_be_attacks = matches!(category, None | Some(Category::Refused))
+                    && account.counts.is_blocked()
+                    && !self.is_taking();
+                if !may_be_attacks {
+                    break;
+                }
             }
         }
         failed
@@ -413,8 +415,7 @@ fn verdict(account: &Account, is_taking: bool) -> Result<(), Error> {
             text,
         ));
     }
-    let is_blocked = is_taking && counts.refused.keys().eq([&403]);
-    if forwarded == 0 && counts.refused() > 0 && !is_blocked {
+    if forwarded == 0 && counts.refused() > 0 && !(is_taking && counts.is_blocked()) {
         let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
         let text = format!(
             "the Node refused {} {of_all}; it answered with status {}: check X_NODE_URL, \

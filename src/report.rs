@@ -65,6 +65,11 @@ impl Counts {
         self.undelivered += other.undelivered;
     }
 
+    /// Whether records were refused, and all of them with what a Node in blocking mode answers to an attack.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.refused.keys().eq([&403])
+    }
+
     pub(crate) fn refused(&self) -> u64 {
         self.refused.values().sum()
     }

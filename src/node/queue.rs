@@ -6,18 +6,18 @@ use std::thread;
 
 use super::worker::Job;
 
+/// How many jobs wait at most. Making one takes less time than delivering one over any network, so that two
+/// keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
+const ROOM: usize = 2;
+
 /// A bounded queue of jobs, and a heap of those that are done.
 pub(super) struct Queue {
     state: Mutex<QueueState>,
     /// A job waits, or none will any more.
     work: Condvar,
-    /// A job was taken, or is done.
+    /// A job was taken; or, when no more come, one is done.
     change: Condvar,
 }
-
-/// How many jobs wait at most. Making one takes less time than delivering one over any network, so that two
-/// keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
-const ROOM: usize = 2;
 
 #[derive(Default)]
 struct QueueState {

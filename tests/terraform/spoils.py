@@ -182,23 +182,24 @@ def another_application(stack):
     stack.aws("lambda").update_function_configuration(FunctionName=stack.function_name, Environment={"Variables": variables})
 
 
-@spoil("stream_is_taken_where_there_is_one")
-def stream_that_nobody_asked_for(stack):
+def take_a_stray_stream(stack, **settings):
+    """Has the function take a stream that it was not given."""
     stream = stack.aws("kinesis")
     stream.create_stream(StreamName="stray", ShardCount=1)
     arn = stream.describe_stream(StreamName="stray")["StreamDescription"]["StreamARN"]
     mapping = {"EventSourceArn": arn, "FunctionName": stack.function_name, "StartingPosition": "LATEST"}
-    stack.aws("lambda").create_event_source_mapping(**mapping)
+    stack.aws("lambda").create_event_source_mapping(**mapping, **settings)
+
+
+@spoil("stream_is_taken_where_there_is_one")
+def stream_that_nobody_asked_for(stack):
+    take_a_stray_stream(stack)
 
 
 @spoil("stream_waits_for_a_record_within_bounds")
 def record_is_waited_for_without_end(stack):
-    stream = stack.aws("kinesis")
-    stream.create_stream(StreamName="stray", ShardCount=1)
-    arn = stream.describe_stream(StreamName="stray")["StreamDescription"]["StreamARN"]
-    mapping = {"EventSourceArn": arn, "FunctionName": stack.function_name, "StartingPosition": "TRIM_HORIZON"}
     kept = {"DestinationConfig": {"OnFailure": {"Destination": stack.queue_arn}}, "MaximumRecordAgeInSeconds": 21600}
-    stack.aws("lambda").create_event_source_mapping(**mapping, **kept, BisectBatchOnFunctionError=True, MaximumRetryAttempts=-1)
+    take_a_stray_stream(stack, **kept, BisectBatchOnFunctionError=True, MaximumRetryAttempts=-1)
 
 
 @spoil("failed_events_are_kept")
