@@ -45,76 +45,72 @@ pub const VARIABLES: [(&str, &str); 13] = [
 
 /// What a function's environment says.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct Config {
+pub(crate) struct Config {
     /// Where the Runtime API is: host and port.
-    pub runtime_api: String,
+    pub(crate) runtime_api: String,
     /// How to reach the Node.
-    pub node: NodeConfig,
+    pub(crate) node: NodeConfig,
     /// What is sent to the Node.
-    pub wire: WireConfig,
+    pub(crate) wire: WireConfig,
     /// The most bytes that one event may inflate to.
-    pub max_inflated_bytes: u64,
+    pub(crate) max_inflated_bytes: u64,
     /// What is printed.
-    pub log: LogConfig,
+    pub(crate) log: LogConfig,
 }
 
 /// How to reach the Node.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct NodeConfig {
+pub(crate) struct NodeConfig {
     /// Whether to speak TLS.
-    pub https: bool,
+    pub(crate) https: bool,
     /// The host, without the port.
-    pub host: String,
+    pub(crate) host: String,
     /// The port, where it is not the scheme's own.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// The path that a batch is posted to.
-    pub path: String,
+    pub(crate) path: String,
     /// How many connections are open at a time, at most.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// How long it may take to connect, TLS included.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// How long an answer may take.
-    pub answer_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
     /// For how long no exchange may succeed until the Node counts as down.
-    pub down_after: Duration,
+    pub(crate) down_after: Duration,
     /// Certificates to trust beside the built-in ones.
-    pub ca_certificates: Vec<Certificate<'static>>,
+    pub(crate) ca_certificates: Vec<Certificate<'static>>,
 }
 
 /// What is sent to the Node.
 #[derive(Debug)]
-#[non_exhaustive]
-pub struct WireConfig {
+pub(crate) struct WireConfig {
     /// Which of the two formats.
-    pub format: Format,
+    pub(crate) format: Format,
     /// The application id of Wallarm, -1 for the default one.
-    pub application_id: i64,
+    pub(crate) application_id: i64,
     /// Headers to add to every message: sound names and values.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// Whether to take the stage off the path.
-    pub strip_stage: bool,
+    pub(crate) strip_stage: bool,
 }
 
 /// What is printed.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct LogConfig {
+pub(crate) struct LogConfig {
     /// Lines below it are not printed.
-    pub level: Level,
+    pub(crate) level: Level,
     /// Whether Lambda was told to keep logs as JSON (`AWS_LAMBDA_LOG_FORMAT`).
-    pub json: bool,
+    pub(crate) json: bool,
     /// The function's name, the dimension of its metrics.
-    pub function_name: String,
+    pub(crate) function_name: String,
     /// The log group that this function writes to.
-    pub log_group: Option<String>,
+    pub(crate) log_group: Option<String>,
 }
 
 /// How grave a line is, as Lambda names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are Lambda's own")]
-pub enum Level {
+pub(crate) enum Level {
     Trace,
     Debug,
     Info,
@@ -134,7 +130,7 @@ impl Level {
     ];
 
     /// The name, in the case that Lambda filters by.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Trace => "TRACE",
             Self::Debug => "DEBUG",
@@ -189,7 +185,7 @@ pub(crate) fn lookup(vars: &[(String, String)], name: &str) -> Option<String> {
 impl LogConfig {
     /// What can be known even where the rest of the configuration is wrong, so that an error in it
     /// can be printed in the right form.
-    pub fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn from_vars(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let level = |name| lookup(name).and_then(|text: String| Level::parse(&text));
         Self {
             level: level("X_LOG_LEVEL")
@@ -211,7 +207,7 @@ impl Config {
     ///
     /// Where one of ours is wrong, missing, or nearly one of ours but not quite. The text names
     /// the variable, what is wrong with it, and an example.
-    pub fn from_vars(vars: &[(String, String)]) -> Result<Self, Error> {
+    pub(crate) fn from_vars(vars: &[(String, String)]) -> Result<Self, Error> {
         let result = check_names(vars).and_then(|()| Self::parse(vars));
         result.map_err(|fault| Error::new(Category::Config, "read the configuration", fault))
     }

@@ -12,7 +12,7 @@ use std::fmt;
 /// ends in the function's log and in the answer to whoever invoked it: a fault names the stage and
 /// the offset instead.
 #[expect(clippy::error_impl_error, reason = "a crate's one error is called so")]
-pub struct Error(Box<Inner>);
+pub(crate) struct Error(Box<Inner>);
 
 struct Inner {
     category: Category,
@@ -22,8 +22,7 @@ struct Inner {
 
 /// What a caller, or an alarm, can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Category {
+pub(crate) enum Category {
     /// An environment variable is wrong: an operator has to change it.
     Config,
     /// The event can't be decoded: it stays wrong however often it is tried again.
@@ -55,7 +54,7 @@ impl Error {
     }
 
     /// What kind of failure this is.
-    pub fn category(&self) -> Category {
+    pub(crate) fn category(&self) -> Category {
         self.0.category
     }
 
@@ -63,7 +62,7 @@ impl Error {
     ///
     /// The platform keeps the value of `Lambda-Runtime-Function-Error-Type` only in the form
     /// `(Runtime|Function)\.[A-Z][a-zA-Z]+` (Runtime Interface Emulator, `fatalerror.go`).
-    pub fn error_type(&self) -> &'static str {
+    pub(crate) fn error_type(&self) -> &'static str {
         match self.0.category {
             Category::Config => "Runtime.ConfigInvalid",
             Category::InvalidEvent => "Function.EventInvalid",

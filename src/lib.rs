@@ -18,7 +18,7 @@
 //! # Architecture invariants
 //!
 //! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
-//!   and `node` touch sockets, only [`config`] reads the environment and a file that it names, only
+//!   and `node` touch sockets, only `config` reads the environment and a file that it names, only
 //!   `report` prints, and only the binaries end the process. `local`, the operator's tool, does all of
 //!   it; the Lambda build leaves it out.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
@@ -36,10 +36,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod config;
+mod config;
 mod crc32;
 mod envelope;
-pub mod error;
+mod error;
 mod event;
 mod forwarder;
 mod function;
@@ -48,11 +48,18 @@ mod http1;
 mod json;
 #[cfg(feature = "cli")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod measure;
 mod node;
+#[cfg(feature = "cli")]
+pub mod properties;
 mod record;
 mod report;
 mod runtime;
+#[cfg(feature = "cli")]
+pub mod standin;
 mod time;
-pub mod wire;
+mod wire;
 
+pub use config::VARIABLES;
 pub use function::bootstrap;

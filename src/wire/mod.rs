@@ -12,7 +12,7 @@ use crate::record::AccessRecord;
 
 /// The two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// The call itself, then what it was answered: two exchanges for a record.
     Resend,
     /// One POST of JSON for many records.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cw_resend_lambda::local::event::{Line, document, event_id, gzip, wrap};
-use cw_resend_lambda::local::node::{Fault, StandInNode};
+use cw_resend_lambda::standin::cloudwatch::{Line, document, event_id, gzip, wrap};
+use cw_resend_lambda::standin::node::{Fault, StandInNode};
 use serde_json::{Value, json};
 
 use crate::harness::{Function, assert_adds_up, faulty_node, line, node};

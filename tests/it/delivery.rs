@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
+use cw_resend_lambda::standin::node::{Fault, Kind, Message, Shape, StandInNode};
 
 use crate::harness::{
     Function, PATIENCE, assert_adds_up, assert_got_all, event_of, event_of_calls, faulty_node,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
+use cw_resend_lambda::standin::cloudwatch::{Line, document, gzip, wrap};
 use serde_json::{Value, json};
 
 use crate::harness::{

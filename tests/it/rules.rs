@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use cw_resend_lambda::config::VARIABLES;
+use cw_resend_lambda::VARIABLES;
 use serde_json::Value;
 
 fn read(path: &str) -> String {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::wrap;
-use cw_resend_lambda::local::runtime_api::{Framing, InvokeOptions, NextFault, Outcome, PostFault};
+use cw_resend_lambda::standin::cloudwatch::wrap;
+use cw_resend_lambda::standin::runtime_api::{
+    Framing, InvokeOptions, NextFault, Outcome, PostFault,
+};
 use serde_json::Value;
 
 use crate::harness::{Function, PATIENCE, assert_got_all, event_of_calls, node};

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
-use cw_resend_lambda::local::sample::Random;
+use cw_resend_lambda::standin::cloudwatch::{Line, document, gzip, wrap};
+use cw_resend_lambda::standin::sample::Random;
 
 /// The sizes of events, in records. The last is about what an asynchronous invocation takes.
 pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];

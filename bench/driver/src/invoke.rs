@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::local::runtime_api::{FakeRuntimeApi, Outcome};
+use cw_resend_lambda::standin::runtime_api::{FakeRuntimeApi, Outcome};
 
 use crate::contender::Contender;
 use crate::data::Event;

@@ -350,7 +350,7 @@ impl<'a> Head<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cw_resend_lambda::local::event::event_id;
+    use cw_resend_lambda::standin::cloudwatch::event_id;
 
     fn exchange(socket: &mut TcpStream, messages: &str, answers: usize) {
         socket.write_all(messages.as_bytes()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cw_resend_lambda::local::decode::Sums;
+use cw_resend_lambda::measure::Sums;
 use libdeflater::Decompressor;
 use serde::Deserialize;
 

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use cw_resend_lambda::local::decode::{Decoder, Sums};
+use cw_resend_lambda::measure::{Decoder, Sums};
 use nix::time::{ClockId, clock_gettime};
 
 use crate::floor::Floor;

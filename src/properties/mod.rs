@@ -11,7 +11,7 @@ mod wire;
 
 use std::borrow::Cow;
 
-use crate::local::sample::Random;
+use crate::standin::sample::Random;
 
 pub use self::{answer::answer, event::event, gzip::gzip, line::line, wire::wire};
 

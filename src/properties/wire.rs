@@ -2,8 +2,8 @@ use serde_json::{Map, Value, json};
 
 use super::line::lines;
 use crate::envelope::Header;
-use crate::local::http::{Message, Parser, Step};
 use crate::record::{AccessRecord, LineReader};
+use crate::standin::http::{Message, Parser, Step};
 use crate::wire::{Call, Parcel, batch, is_too_long, resend};
 
 const ID: &str = "37891234000000000000000000000000000000000000000000000000";

@@ -1,10 +1,11 @@
-//! Reading an event without sending it anywhere, so that its cost can be measured on its own.
+//! What the benchmark measures of the function alone: an event is read, and nothing is sent.
+
+use std::fmt;
 
 use crate::envelope::{Envelope, Finish, Header, LogEvent, Message};
 use crate::event::{self, Document, Event};
 use crate::forwarder::read_document;
 use crate::gzip::Gunzip;
-use crate::local::error::CommandError;
 use crate::record::LineReader;
 
 /// What came out of an event. Another decoder that has read the same has the same sums.
@@ -43,12 +44,11 @@ impl Decoder {
     ///
     /// # Errors
     ///
-    /// Returns an error where the event is not sound.
-    pub fn read(&mut self, payload: &[u8]) -> Result<Sums, CommandError> {
-        let failed = |cause| CommandError::with_cause("failed to read the event", cause);
-        let event = event::read(payload).map_err(|fault| failed(fault.to_string()))?;
+    /// Where the event is not valid, or is a batch: a sentence for a person.
+    pub fn read(&mut self, payload: &[u8]) -> Result<Sums, String> {
+        let event = event::read(payload).map_err(failed)?;
         let Event::Single(Document { data, .. }) = event else {
-            return Err(failed("it is a batch".to_string()));
+            return Err(failed("it is a batch"));
         };
         let mut header = Header::default();
         loop {
@@ -59,12 +59,16 @@ impl Decoder {
             let finish = read_document(&data, gunzip, envelope, |_, event| {
                 add(&mut sums, &mut self.lines, &event);
             });
-            match finish.map_err(|fault| failed(fault.to_string()))? {
+            match finish.map_err(failed)? {
                 Finish::Done => return Ok(sums),
                 Finish::SecondPass(known) => header = known,
             }
         }
     }
+}
+
+fn failed(cause: impl fmt::Display) -> String {
+    format!("failed to read the event: {cause}")
 }
 
 fn add(sums: &mut Sums, lines: &mut LineReader, event: &LogEvent<'_>) {
@@ -109,7 +113,7 @@ fn add(sums: &mut Sums, lines: &mut LineReader, event: &LogEvent<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::event::{Line, events};
+    use crate::standin::cloudwatch::{Line, events};
 
     #[test]
     fn sums_of_an_event() {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use super::wire::{Call, Content, Metadata};
-use crate::local::{
-    error::printable,
+use crate::standin::{
+    http::printable,
     inventory::{self, Inventory},
 };
 

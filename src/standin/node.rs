@@ -28,7 +28,7 @@ pub use self::{
     fault::{Fault, FaultHook, Kind, Message, Shape},
     ledger::Snapshot,
 };
-use crate::local::{
+use crate::standin::{
     http::{self, Reader},
     inventory::Inventory,
     server::{Server, Stop, close_politely, lock, reset},

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::fault::Kind;
-use crate::local::http::{self, excerpt, is_token};
+use crate::standin::http::{self, excerpt, is_token};
 
 /// What a well-formed message tells.
 #[derive(Debug)]

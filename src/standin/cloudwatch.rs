@@ -197,7 +197,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::local::sample::{Random, sample_lines};
+    use crate::standin::sample::{Random, sample_lines};
 
     fn unwrap(event: &Event) -> Value {
         let outer: Value = serde_json::from_slice(&event.payload).unwrap();

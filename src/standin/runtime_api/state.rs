@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::json;
 
-use crate::local::http::Message;
+use crate::standin::http::Message;
 
 /// The largest response which Lambda takes, in bytes: 6 MiB and 100.
 const MAX_RESPONSE_BYTES: usize = 6_291_556;

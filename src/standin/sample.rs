@@ -1,6 +1,6 @@
 //! The bundled access log, and as many lines like it as are asked for.
 
-use crate::local::inventory::is_identifier;
+use crate::standin::inventory::is_identifier;
 
 /// Access-log lines of two APIs in the format which Wallarm documents, and a few which are something
 /// else. All addresses and domains are those reserved for documentation.
@@ -112,7 +112,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::local::inventory::template;
+    use crate::standin::inventory::template;
 
     #[test]
     fn lines_are_the_same_each_time_and_no_two_alike() {

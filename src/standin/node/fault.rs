@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::local::http;
+use crate::standin::http;
 
 /// Which of the three messages of the wire a request is, by its `X-Wallarm-Message`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

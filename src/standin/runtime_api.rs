@@ -15,7 +15,7 @@ use std::{
 
 use self::state::{Answer, Delivery, State};
 pub use self::state::{Framing, InvokeOptions, NextFault, Outcome, Post, PostFault};
-use crate::local::{
+use crate::standin::{
     http::{self, Message, Reader, write_chunks},
     server::{Server, Stop, close_politely, lock},
 };
