@@ -22,7 +22,7 @@
 //!   `report` prints, and only the binaries end the process. `local`, the operator's tool, does all of
 //!   it; the Lambda build leaves it out.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
-//!   window, one line, and a few parcels for each connection.
+//!   window, one line, and a few chunks for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,
@@ -36,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod config;
 mod crc32;
 mod envelope;

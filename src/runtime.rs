@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Category, Error};
-use crate::http1::{self, Answer, AnswerReader, Step};
+use crate::http1::{HttpError, Response, ResponseReader, Step};
 
 /// The version of the API, at the front of each path.
 const VERSION: &str = "2018-06-01";
@@ -64,14 +64,14 @@ pub(crate) enum Post {
 
 /// Why the Runtime API can't be used.
 #[derive(Debug)]
-enum Fault {
+enum RuntimeApiError {
     Io(io::Error),
-    Http(http1::Fault),
+    Http(HttpError),
     Status(u16),
     MissingHeader(&'static str),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RuntimeApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
@@ -82,7 +82,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {
+impl std::error::Error for RuntimeApiError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -114,7 +114,9 @@ impl RuntimeApi {
             attempt += 1;
             match self.try_next(invocation) {
                 Ok(()) => return Ok(()),
-                Err(Fault::Io(_) | Fault::Http(_)) if attempt < NEXT_ATTEMPTS => {
+                Err(RuntimeApiError::Io(_) | RuntimeApiError::Http(_))
+                    if attempt < NEXT_ATTEMPTS =>
+                {
                     std::thread::sleep(Duration::from_millis(50) * attempt);
                 }
                 Err(fault) => {
@@ -128,7 +130,7 @@ impl RuntimeApi {
         }
     }
 
-    fn try_next(&mut self, invocation: &mut Invocation) -> Result<(), Fault> {
+    fn try_next(&mut self, invocation: &mut Invocation) -> Result<(), RuntimeApiError> {
         invocation.body.clear();
         invocation.body.shrink_to(MAX_KEPT_BODY);
         self.begin("GET", "invocation/next");
@@ -150,11 +152,14 @@ impl RuntimeApi {
             &mut invocation.body,
         )?;
         if answer.status != 200 {
-            return Err(Fault::Status(answer.status));
+            return Err(RuntimeApiError::Status(answer.status));
         }
-        invocation.request_id = request_id
-            .filter(|id| !id.is_empty())
-            .ok_or(Fault::MissingHeader("Lambda-Runtime-Aws-Request-Id"))?;
+        invocation.request_id =
+            request_id
+                .filter(|id| !id.is_empty())
+                .ok_or(RuntimeApiError::MissingHeader(
+                    "Lambda-Runtime-Aws-Request-Id",
+                ))?;
         invocation.invocation_id = invocation_id.filter(|id| !id.is_empty());
         invocation.deadline = Some(deadline(deadline_ms));
         Ok(())
@@ -206,7 +211,7 @@ impl RuntimeApi {
                         500..600 => Err(Error::new(
                             Category::RuntimeApi,
                             "post a result to the Runtime API",
-                            Fault::Status(answer.status),
+                            RuntimeApiError::Status(answer.status),
                         )),
                         status => Ok(Post::Rejected(status)),
                     };
@@ -256,25 +261,30 @@ impl RuntimeApi {
         &mut self,
         mut header: impl FnMut(&str, &[u8]),
         body: &mut Vec<u8>,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Response, RuntimeApiError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().map_err(Fault::Io)?,
+            None => self.connect().map_err(RuntimeApiError::Io)?,
         };
-        connection.write_all(&self.request).map_err(Fault::Io)?;
-        let mut reader = AnswerReader::new(false);
+        connection
+            .write_all(&self.request)
+            .map_err(RuntimeApiError::Io)?;
+        let mut reader = ResponseReader::new(false);
         loop {
             let length = match connection.read(&mut self.input) {
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Fault::Io(error)),
+                Err(error) => return Err(RuntimeApiError::Io(error)),
             };
             if length == 0 {
-                return reader.finish().map_err(Fault::Http);
+                return reader.finish().map_err(RuntimeApiError::Http);
             }
             let mut input = &self.input[..length];
             loop {
-                match reader.step(&mut input, &mut header).map_err(Fault::Http)? {
+                match reader
+                    .step(&mut input, &mut header)
+                    .map_err(RuntimeApiError::Http)?
+                {
                     Step::NeedInput => break,
                     Step::Body(piece) => body.extend_from_slice(piece),
                     Step::Done(answer) => {

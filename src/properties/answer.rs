@@ -1,13 +1,13 @@
 use super::cuts;
-use crate::http1::{Answer, AnswerReader, Fault, Step};
+use crate::http1::{HttpError, Response, ResponseReader, Step};
 
 /// What one stream of answers is read as: headers and body of each, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Read {
-    answers: Vec<Answer>,
+    answers: Vec<Response>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
-    end: Result<Option<Answer>, Fault>,
+    end: Result<Option<Response>, HttpError>,
 }
 
 /// Answers to pipelined requests are read alike however they were cut into pieces, and no byte of a
@@ -39,7 +39,7 @@ pub fn answer(bytes: &[u8]) {
 
 fn read(pieces: &[&[u8]], head_first: bool) -> Read {
     let mut is_head = head_first;
-    let mut reader = AnswerReader::new(is_head);
+    let mut reader = ResponseReader::new(is_head);
     let mut read = Read {
         answers: Vec::new(),
         headers: Vec::new(),

@@ -7,12 +7,11 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::json;
 
 use super::cuts;
-use crate::envelope::{Envelope, Fault, Finish, Header, MAX_MESSAGE, Message, MessageType};
-use crate::event::{self, Document, Event, Source};
-use crate::report::{batch_item_failures, transformation};
+use crate::envelope::{Envelope, EnvelopeError, Finish, Header, MAX_MESSAGE, Message, MessageType};
+use crate::event::{self, Document, Event, EventError, Source};
 
 /// An invocation's event is taken apart without a panic, its base64 is what another decoder makes of
-/// it, and the answer for a batch names its items. And the document inside, which is JSON as well, is
+/// it, and the response to a batch names its items. And the document inside, which is JSON as well, is
 /// read alike however it was cut, and as a reader says that has all of it at once.
 ///
 /// # Panics
@@ -36,17 +35,18 @@ pub fn event(bytes: &[u8]) {
                     failed.push(at);
                 }
             }
+            let response = batch.response(&failed);
             if batch.source == Source::Firehose {
-                let answer = transformation(&batch.transformed(&failed));
-                check_transformation(&answer, &names, &data);
+                check_transformation(&response, &names, &data);
                 // What Firehose sends has a time in each record, which is longer than the result is.
                 let longest = r#""result":"ProcessingFailed","#.len() * names.len();
-                assert!(answer.len() <= bytes.len() + longest);
+                assert!(response.len() <= bytes.len() + longest);
             } else {
-                check_answer(&names);
+                let failed = failed.iter().map(|&at| &*names[at]);
+                check_failures(&response, failed);
             }
         }
-        Err(fault) => assert!(!fault.to_string().is_empty()),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 
     let [whole, others @ ..] = cuts(bytes);
@@ -63,7 +63,7 @@ fn check_base64(document: &Document<'_>) {
     let mut pieces = Vec::new();
     let result = document.data.decode(|piece| {
         pieces.extend_from_slice(piece);
-        Ok::<(), event::Fault>(())
+        Ok::<(), EventError>(())
     });
     let theirs = STANDARD.decode(document.data.text());
     assert_eq!(result.is_ok(), theirs.is_ok());
@@ -72,16 +72,15 @@ fn check_base64(document: &Document<'_>) {
     }
 }
 
-fn check_answer(names: &[Cow<'_, str>]) {
-    let answer: serde_json::Value =
-        serde_json::from_slice(&batch_item_failures(names)).expect("it is JSON");
-    let failures = answer["batchItemFailures"].as_array().expect("an array");
-    let failures = failures.iter().map(|item| item["itemIdentifier"].as_str());
-    assert!(failures.eq(names.iter().map(|name| Some(&**name))));
+fn check_failures<'a>(response: &[u8], failed: impl Iterator<Item = &'a str>) {
+    let response: serde_json::Value = serde_json::from_slice(response).expect("it is JSON");
+    let expected = failed.map(|name| json!({ "itemIdentifier": name }));
+    let expected = json!({ "batchItemFailures": expected.collect::<Vec<_>>() });
+    assert_eq!(response, expected);
 }
 
-fn check_transformation(answer: &[u8], names: &[Cow<'_, str>], data: &[String]) {
-    let answer: serde_json::Value = serde_json::from_slice(answer).expect("it is JSON");
+fn check_transformation(response: &[u8], names: &[Cow<'_, str>], data: &[String]) {
+    let response: serde_json::Value = serde_json::from_slice(response).expect("it is JSON");
     let expected = names
         .iter()
         .zip(data)
@@ -90,7 +89,7 @@ fn check_transformation(answer: &[u8], names: &[Cow<'_, str>], data: &[String]) 
             let result = ["Ok", "ProcessingFailed"][at % 2];
             json!({ "recordId": name, "result": result, "data": data })
         });
-    assert_eq!(answer, json!({ "records": expected.collect::<Vec<_>>() }));
+    assert_eq!(response, json!({ "records": expected.collect::<Vec<_>>() }));
     assert_eq!(names.len(), data.len());
 }
 
@@ -104,7 +103,7 @@ enum Text {
     Absent,
 }
 
-fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), Fault> {
+fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), EnvelopeError> {
     let mut envelope = Envelope::new();
     let mut known = Header::default();
     // A document whose log events come first is read twice, and never a third time.
@@ -139,7 +138,11 @@ fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), Fault> {
 
 /// Holds what was read against the whole document: of a key that stands twice the first counts, of
 /// `logEvents` each does. A key with escapes, which AWS does not write, is another key.
-fn check_document(json: &Json, read: &Result<(Header, Vec<LogEvent>), Fault>, whole_length: usize) {
+fn check_document(
+    json: &Json,
+    read: &Result<(Header, Vec<LogEvent>), EnvelopeError>,
+    whole_length: usize,
+) {
     let Ok((header, events)) = read else {
         return;
     };

@@ -5,7 +5,7 @@ use flate2::write::{DeflateEncoder, ZlibEncoder};
 use flate2::{Compression, Crc};
 
 use super::cuts;
-use crate::gzip::{Fault, Gunzip, Step};
+use crate::gzip::{Gunzip, GzipError, Step};
 
 /// The most that an input may inflate to here.
 const LIMIT: u64 = 1024 * 1024;
@@ -32,7 +32,7 @@ pub fn gzip(bytes: &[u8]) {
 
 /// What a stream holds; each way to cut it, with an inflater of its own and with a used one, has the
 /// same result.
-fn read(used: &mut Gunzip, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+fn read(used: &mut Gunzip, bytes: &[u8]) -> Result<Vec<u8>, GzipError> {
     let [whole, others @ ..] = cuts(bytes);
     let expected = gunzip(&mut Gunzip::new(), &whole);
     assert_eq!(gunzip(used, &whole), expected, "with a used inflater");
@@ -43,7 +43,7 @@ fn read(used: &mut Gunzip, bytes: &[u8]) -> Result<Vec<u8>, Fault> {
     expected
 }
 
-fn gunzip(gunzip: &mut Gunzip, pieces: &[&[u8]]) -> Result<Vec<u8>, Fault> {
+fn gunzip(gunzip: &mut Gunzip, pieces: &[&[u8]]) -> Result<Vec<u8>, GzipError> {
     gunzip.reset(LIMIT);
     let mut content = Vec::new();
     for mut input in pieces.iter().copied() {

@@ -4,7 +4,7 @@ use super::line::lines;
 use crate::envelope::Header;
 use crate::record::{AccessRecord, LineReader};
 use crate::standin::http::{Message, Parser, Step};
-use crate::wire::{Call, Parcel, batch, is_too_long, resend};
+use crate::wire::{Call, Chunk, batch, is_too_long, resend};
 
 const ID: &str = "37891234000000000000000000000000000000000000000000000000";
 const TIMESTAMP: i64 = 1_795_341_600_123;
@@ -27,7 +27,7 @@ pub fn wire(bytes: &[u8]) {
         ..Header::default()
     };
     let mut reader = LineReader::new();
-    let mut batch = Parcel::default();
+    let mut batch = Chunk::default();
     let mut expected = Vec::new();
     for escaped in lines(bytes) {
         let Ok(record) = reader.read(&escaped) else {
@@ -42,9 +42,9 @@ pub fn wire(bytes: &[u8]) {
             record: &record,
             path: record.path,
         };
-        let mut parcel = Parcel::default();
-        resend.push(&mut parcel, 0, &call);
-        check_resend(&parcel, &record);
+        let mut chunk = Chunk::default();
+        resend.push(&mut chunk, 0, &call);
+        check_resend(&chunk, &record);
         frame.push(&mut batch, &header, expected.len(), &call);
         expected.push(batch_record(&record));
     }
@@ -64,14 +64,14 @@ fn parse(bytes: &[u8]) -> Vec<Message> {
     messages
 }
 
-fn check_resend(parcel: &Parcel, record: &AccessRecord<'_>) {
-    let messages = parse(&parcel.bytes);
+fn check_resend(chunk: &Chunk, record: &AccessRecord<'_>) {
+    let messages = parse(&chunk.bytes);
     let [request, response] = &messages[..] else {
         panic!("{} messages", messages.len());
     };
-    let part = parcel.parts[0];
-    assert_eq!((part.from, part.to), (0, parcel.bytes.len()));
-    assert_eq!(parse(&parcel.bytes[..part.middle]).len(), 1);
+    let part = chunk.parts[0];
+    assert_eq!((part.from, part.to), (0, chunk.bytes.len()));
+    assert_eq!(parse(&chunk.bytes[..part.middle]).len(), 1);
 
     let target = encoded(record.path);
     assert_eq!(
@@ -114,7 +114,7 @@ fn check_resend(parcel: &Parcel, record: &AccessRecord<'_>) {
     assert_eq!(object(&response.body), Value::Object(metadata(record)));
 }
 
-fn check_batch(frame: &batch::Frame, parcel: &Parcel, header: &Header, expected: &[Value]) {
+fn check_batch(frame: &batch::Frame, chunk: &Chunk, header: &Header, expected: &[Value]) {
     // Whole, and as it is halved where a batch is refused.
     let half = expected.len() / 2;
     for parts in [0..expected.len(), 0..half, half..expected.len()] {
@@ -122,7 +122,7 @@ fn check_batch(frame: &batch::Frame, parcel: &Parcel, header: &Header, expected:
             continue;
         }
         let mut head = Vec::new();
-        let bytes = frame.message(&mut head, parcel, parts.clone()).concat();
+        let bytes = frame.message(&mut head, chunk, parts.clone()).concat();
         let messages = parse(&bytes);
         let [message] = &messages[..] else {
             panic!("{} messages", messages.len());

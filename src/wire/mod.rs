@@ -19,7 +19,7 @@ pub(crate) enum Format {
     Batch,
 }
 
-/// Writes records into parcels, in the configured format.
+/// Writes records into chunks, in the configured format.
 #[derive(Debug)]
 pub(crate) enum Writer {
     Resend(resend::Writer),
@@ -27,28 +27,22 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    /// Appends one record of the document with this header to a parcel.
-    pub(crate) fn push(
-        &self,
-        parcel: &mut Parcel,
-        header: &Header,
-        ordinal: usize,
-        call: &Call<'_>,
-    ) {
+    /// Appends one record of the document with this header to a chunk.
+    pub(crate) fn push(&self, chunk: &mut Chunk, header: &Header, ordinal: usize, call: &Call<'_>) {
         match self {
-            Self::Resend(writer) => writer.push(parcel, ordinal, call),
-            Self::Batch(frame) => frame.push(parcel, header, ordinal, call),
+            Self::Resend(writer) => writer.push(chunk, ordinal, call),
+            Self::Batch(frame) => frame.push(chunk, header, ordinal, call),
         }
     }
 
-    /// Whether a parcel has as much as one should have. Smaller ones share the work of a small
+    /// Whether a chunk has as much as one should have. Smaller ones share the work of a small
     /// event among more connections, larger ones cost less for each record.
-    pub(crate) fn is_full(&self, parcel: &Parcel) -> bool {
+    pub(crate) fn is_full(&self, chunk: &Chunk) -> bool {
         let (records, bytes) = match self {
             Self::Resend(_) => (16, 24 * 1024),
             Self::Batch(_) => (200, 64 * 1024),
         };
-        parcel.parts.len() >= records || parcel.bytes.len() >= bytes
+        chunk.parts.len() >= records || chunk.bytes.len() >= bytes
     }
 }
 
@@ -57,19 +51,19 @@ impl Writer {
 /// In `resend` each part is a request message and a response message; in `batch` it is the JSON of
 /// one record, and the message around the parts is made when it is sent.
 #[derive(Debug, Default)]
-pub(crate) struct Parcel {
+pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
     pub(crate) parts: Vec<Part>,
     /// A body whose length has to be known before its head is written.
     scratch: Vec<u8>,
 }
 
-/// One record's share of a parcel.
+/// One record's share of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     /// Which log event of the document it is, counting from zero.
     pub(crate) ordinal: usize,
-    /// Where it begins in the parcel's bytes.
+    /// Where it begins in the chunk's bytes.
     pub(crate) from: usize,
     /// Where its response message begins (`resend`).
     pub(crate) middle: usize,
@@ -78,7 +72,7 @@ pub(crate) struct Part {
     pub(crate) is_head: bool,
 }
 
-impl Parcel {
+impl Chunk {
     /// Empties it, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

@@ -409,7 +409,7 @@ fn a_method_that_the_node_does_not_know_is_refused() {
 }
 
 /// A record on which the Node drops the connection, or wants it much later, keeps no other record
-/// from getting through: neither those of its parcel nor those after it.
+/// from getting through: neither those of its chunk nor those after it.
 #[test]
 fn one_record_does_not_hold_up_the_others() {
     let drop = || Fault::shape(Shape::Drop);

@@ -151,7 +151,10 @@ fn no_proxy_is_ever_used() {
 fn an_init_error_is_posted_and_ends_the_process() {
     for (vars, what) in [
         (vec![], "X_NODE_URL is not set"),
-        (vec![("X_NODE_URL", "a b")], "X_NODE_URL is no host name"),
+        (
+            vec![("X_NODE_URL", "a b")],
+            "X_NODE_URL must be a host name",
+        ),
         (
             vec![("X_NODE_URL", "n"), ("X_NODE_CONECTIONS", "2")],
             "did you mean X_NODE_CONNECTIONS?",
