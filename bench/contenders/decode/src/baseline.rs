@@ -1,4 +1,4 @@
-//! The fastest libraries there are, over whole buffers that are kept from event to event.
+//! The fastest available libraries, over whole buffers that are kept from event to event.
 
 use std::borrow::Cow;
 
@@ -70,13 +70,13 @@ struct Line<'a> {
     user_agent: Cow<'a, str>,
 }
 
-pub(crate) struct Floor {
+pub(crate) struct Baseline {
     inflater: Decompressor,
     compressed: Vec<u8>,
     document: Vec<u8>,
 }
 
-impl Default for Floor {
+impl Default for Baseline {
     fn default() -> Self {
         Self {
             inflater: Decompressor::new(),
@@ -86,12 +86,12 @@ impl Default for Floor {
     }
 }
 
-impl Floor {
+impl Baseline {
     pub(crate) fn read(&mut self, payload: &[u8]) -> crate::Result<Sums> {
         let event: Event<'_> = sonic_rs::from_slice(payload)?;
         self.compressed.clear();
         base64_simd::STANDARD.decode_append(event.awslogs.data.as_bytes(), &mut self.compressed)?;
-        // Gzip ends with the length of its content, which a caller has to know before inflating at once.
+        // Gzip ends with the length of its content. To inflate in one call, the caller must know this length.
         let length = self.compressed.last_chunk().ok_or("too short for gzip")?;
         self.document
             .resize(u32::from_le_bytes(*length) as usize, 0);
@@ -135,7 +135,7 @@ impl Floor {
     }
 }
 
-/// The gateway writes `-` where it has no value.
+/// The gateway writes `-` for an absent value.
 fn present(text: &str) -> Option<&str> {
     (text != "-").then_some(text)
 }

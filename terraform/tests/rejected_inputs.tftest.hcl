@@ -1,5 +1,5 @@
-# Wrong input is refused at plan. A variable is judged by itself, so that a run has a wrong value for
-# each variable that has one left; every one of them has to be refused.
+# Wrong input is rejected at plan. Each variable is checked by itself, so a run has a wrong value for each
+# variable that has one left; every one of them must be rejected.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -7,7 +7,7 @@ mock_provider "aws" {
 
 variables {
   wallarm_api_token = "token"
-  # Any file will do where nothing is deployed.
+  # Any file will do if nothing is deployed.
   bootstrap_zip = "versions.tf"
 }
 
@@ -35,7 +35,7 @@ run "wrong_values_1" {
     node_memory                    = 512                                                            # Too little.
     node_log_level                 = "trace"                                                        # Unknown to the Node.
     ecs_ami_ssm_parameter          = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended" # More than an id.
-    r53_domain_name                = "example.com."                                                 # A dot last.
+    r53_domain_name                = "example.com."                                                 # A dot at the end.
     node_dns_name                  = "my_node"                                                      # An underscore.
     lambda_architecture            = "arm"                                                          # Unknown.
     lambda_memory_size             = 64                                                             # Too little.
@@ -114,9 +114,9 @@ run "wrong_values_2" {
 
   variables {
     wallarm_api_host           = "https://api.wallarm.com"                           # With a scheme.
-    x_wallarm_application_id   = "default"                                           # No number.
-    name_prefix                = "discovery-"                                        # A hyphen last.
-    vpc_cidr                   = "10.0.0/16"                                         # No range.
+    x_wallarm_application_id   = "default"                                           # Not a number.
+    name_prefix                = "discovery-"                                        # A hyphen at the end.
+    vpc_cidr                   = "10.0.0/16"                                         # Not a range.
     availability_zones         = ["us-east-1a", "us-east-1a"]                        # One zone twice.
     node_replicas              = 1.5                                                 # A fraction.
     api_gateway_log_group_name = "/aws/lambda/wallarm-cw-resend-other-123456"        # A function's own.
@@ -153,7 +153,7 @@ run "wrong_values_4" {
   command = plan
 
   variables {
-    name_prefix = "1discovery" # A digit first.
+    name_prefix = "1discovery" # A digit at the start.
   }
 
   expect_failures = [
@@ -189,7 +189,7 @@ run "wrong_values_7" {
   command = plan
 
   variables {
-    name_prefix = "internal-a" # Refused for load balancers.
+    name_prefix = "internal-a" # AWS rejects it for load balancers.
   }
 
   expect_failures = [
@@ -201,7 +201,7 @@ run "wrong_values_8" {
   command = plan
 
   variables {
-    name_prefix = "sg-a" # Refused for security groups.
+    name_prefix = "sg-a" # AWS rejects it for security groups.
   }
 
   expect_failures = [
@@ -213,7 +213,7 @@ run "wrong_values_9" {
   command = plan
 
   variables {
-    name_prefix = "aws-a" # Refused for capacity providers.
+    name_prefix = "aws-a" # AWS rejects it for capacity providers.
   }
 
   expect_failures = [
@@ -269,7 +269,7 @@ run "wrong_values_13" {
   ]
 }
 
-run "a_prefix_that_begins_alike" {
+run "a_prefix_with_a_similar_beginning" {
   command = plan
 
   variables {
@@ -277,7 +277,7 @@ run "a_prefix_that_begins_alike" {
   }
 }
 
-run "another_prefix_that_begins_alike" {
+run "another_prefix_with_a_similar_beginning" {
   command = plan
 
   variables {
@@ -286,10 +286,10 @@ run "another_prefix_that_begins_alike" {
 }
 
 ################################################################################
-# What concerns several variables
+# Combinations of several variables
 ################################################################################
 
-run "sound_combination" {
+run "valid_combination" {
   command = plan
 
   module {
@@ -297,7 +297,7 @@ run "sound_combination" {
   }
 
   variables {
-    token     = { given = false, sound = true, secret = true }
+    token     = { given = false, valid = true, secret = true }
     dns       = { domain = "example.com", name = "node" }
     network   = { vpc_id = "vpc-0", subnets = 2 }
     package   = { path = "a.zip", exists = true }
@@ -314,12 +314,12 @@ run "wrong_combinations_1" {
   }
 
   variables {
-    token     = { given = false, sound = true, secret = false } # None.
+    token     = { given = false, valid = true, secret = false } # None.
     dns       = { domain = "example.com", name = "" }           # Half a pair.
     network   = { vpc_id = "vpc-0", subnets = 0 }               # A VPC without subnets.
     package   = { path = "a.zip", exists = false }              # Missing.
     log_group = { name = "/own", own = "/own" }                 # The one that is created.
-    redrive   = { enabled = true, concurrency = 1 }             # One copy for two at a time.
+    redrive   = { enabled = true, concurrency = 1 }             # One instance for two at a time.
   }
 
   expect_failures = [
@@ -340,7 +340,7 @@ run "wrong_combinations_2" {
   }
 
   variables {
-    token     = { given = true, sound = true, secret = true } # Two.
+    token     = { given = true, valid = true, secret = true } # Two.
     dns       = { domain = "", name = "node" }                # The other half.
     network   = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
     package   = { path = "a.zip", exists = true }
@@ -363,7 +363,7 @@ run "wrong_combinations_3" {
   }
 
   variables {
-    token     = { given = true, sound = false, secret = false } # A line break.
+    token     = { given = true, valid = false, secret = false } # A line break.
     dns       = { domain = "", name = "" }
     network   = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
     package   = { path = "a.zip", exists = true }

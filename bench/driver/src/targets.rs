@@ -1,14 +1,14 @@
-//! What is to be reached, and what was.
+//! The targets, and the results that they are compared with.
 
 use std::fmt::Write as _;
 
-use crate::contender::{DECODERS, FLOOR_START, ONE_IN_FLIGHT, Who};
+use crate::contender::{DECODERS, EMPTY_STATIC, ONE_IN_FLIGHT, Who};
 use crate::results::{Key, Results, row, short};
 use crate::stats::Summary;
 
-/// How many connections the function has by default.
+/// The function's default number of connections.
 pub(crate) const CONNECTIONS: f64 = 8.0;
-/// The sizes of events that are compared.
+/// The sizes of the compared events.
 const LARGE: usize = 7_000;
 const SMALL: usize = 100;
 
@@ -18,12 +18,12 @@ enum Limit {
 }
 
 /// A line of the table.
-struct Goal {
+struct Target {
     what: &'static str,
     against: String,
     limit: Limit,
     found: Option<Summary>,
-    /// How the found value is written.
+    /// How the result is written.
     unit: Unit,
 }
 
@@ -33,13 +33,13 @@ enum Unit {
     Megabytes,
 }
 
-fn goals(results: &Results) -> Vec<Goal> {
+fn targets(results: &Results) -> Vec<Target> {
     let ours = Who::Resend.name();
     let start = |name| Key::of("start", name);
     let at = |figure, name, records| Key::with(figure, name, "http", records);
     let cpu = |name, records| at("cpu_per_record", name, records);
     let peak = |name, records| at("peak_memory", name, records);
-    let times = |what, against: &str, limit, of: &Key, to: &Key| Goal {
+    let times = |what, against: &str, limit, of: &Key, to: &Key| Target {
         what,
         against: against.to_string(),
         limit,
@@ -47,28 +47,28 @@ fn goals(results: &Results) -> Vec<Goal> {
         unit: Unit::Times,
     };
     use Limit::{AtLeast, AtMost};
-    let mut goals = vec![times(
+    let mut targets = vec![times(
         "cold start",
-        FLOOR_START,
+        EMPTY_STATIC,
         AtMost(1.3),
         &start("ours"),
-        &start(FLOOR_START),
+        &start(EMPTY_STATIC),
     )];
     for (who, limit) in [(Who::Rust, 0.5), (Who::Go, 0.5), (Who::Python, 0.01)] {
         let (of, to) = (start("ours"), start(who.name()));
-        goals.push(times("cold start", who.name(), AtMost(limit), &of, &to));
+        targets.push(times("cold start", who.name(), AtMost(limit), &of, &to));
     }
     let decode = |name| Key::with("decode_cpu_per_record", name, "", LARGE);
-    let [mine, floor] = DECODERS[0].1;
-    goals.push(times(
+    let [ours_decode, baseline] = DECODERS[0].1;
+    targets.push(times(
         "decode and parse 7,000 records, CPU",
-        floor,
+        baseline,
         AtMost(0.9),
-        &decode(mine),
-        &decode(floor),
+        &decode(ours_decode),
+        &decode(baseline),
     ));
     for (who, limit) in [(Who::Python, 30.0), (Who::Rust, 8.0), (Who::Go, 5.0)] {
-        goals.push(times(
+        targets.push(times(
             "resend, CPU per record, http",
             who.name(),
             AtMost(1.0 / limit),
@@ -77,35 +77,35 @@ fn goals(results: &Results) -> Vec<Goal> {
         ));
     }
     let delayed = |name| at("delayed_wall", name, LARGE);
-    goals.push(times(
+    targets.push(times(
         "resend, times faster with a Node that takes 1 ms, 7,000 records, 8 connections",
         ONE_IN_FLIGHT,
         AtLeast(0.9 * CONNECTIONS),
         &delayed(ONE_IN_FLIGHT),
         &delayed(ours),
     ));
-    goals.push(times(
+    targets.push(times(
         "batch, CPU per record, http",
         ours,
         AtMost(0.2),
         &cpu(Who::Batch.name(), LARGE),
         &cpu(ours, LARGE),
     ));
-    goals.push(times(
+    targets.push(times(
         "peak memory, 7,000 records",
         Who::Python.name(),
         AtMost(0.2),
         &peak(ours, LARGE),
         &peak(Who::Python.name(), LARGE),
     ));
-    goals.push(times(
+    targets.push(times(
         "peak memory, 7,000 records",
         "ours at 1 record",
         AtMost(1.3),
         &peak(ours, LARGE),
         &peak(ours, 1),
     ));
-    goals.push(Goal {
+    targets.push(Target {
         what: "bootstrap.zip for arm64",
         against: "-".into(),
         limit: AtMost(1.0),
@@ -114,67 +114,67 @@ fn goals(results: &Results) -> Vec<Goal> {
             .and_then(|bytes| Summary::of(&[bytes / 1e6])),
         unit: Unit::Megabytes,
     });
-    goals.push(times(
+    targets.push(times(
         "resend, CPU per record, 7,000 records",
         "ours at 100 records",
         AtMost(1.0),
         &cpu(ours, LARGE),
         &cpu(ours, SMALL),
     ));
-    goals
+    targets
 }
 
-/// The name of the package that is deployed.
+/// The name of the deployed package.
 pub(crate) const ZIP_ARM64: &str = "ours, arm64";
 
-/// The same as rows of a file of results: ratios tell more of two machines than what they are made of.
+/// The ratios as rows of a file of results: between two machines, ratios compare better than the figures.
 pub(crate) fn rows(results: &Results) -> String {
-    let goals = goals(results).into_iter();
-    let lines = goals.filter_map(|goal| {
-        let names = format!("{}, against {}", goal.what, goal.against);
-        let (figure, unit) = match goal.unit {
+    let targets = targets(results).into_iter();
+    let lines = targets.filter_map(|target| {
+        let names = format!("{}, against {}", target.what, target.against);
+        let (figure, unit) = match target.unit {
             Unit::Times => ("ratio", "×"),
             Unit::Megabytes => return None,
         };
-        Some(row([figure, &names, "", "0"], unit, &goal.found?))
+        Some(row([figure, &names, "", "0"], unit, &target.found?))
     });
     lines.collect()
 }
 
-/// The table, as Markdown. Says how many lines are not reached, too.
+/// The table, as Markdown, and the number of missed targets.
 pub(crate) fn table(results: &Results) -> (String, usize) {
     let mut out = String::from(
-        "| what | against | to reach | reached: median (quartiles) | |\n\
+        "| figure | compared with | target | result: median (quartiles) | |\n\
          | --- | --- | --- | --- | --- |\n",
     );
-    let mut short_of = 0;
-    for goal in goals(results) {
-        let (sign, limit, is_reached): (_, _, fn(f64, f64) -> bool) = match goal.limit {
+    let mut missed = 0;
+    for target in targets(results) {
+        let (sign, limit, is_met): (_, _, fn(f64, f64) -> bool) = match target.limit {
             Limit::AtMost(limit) => ("≤", limit, |found, limit| found <= limit),
             Limit::AtLeast(limit) => ("≥", limit, |found, limit| found >= limit),
         };
-        let (found, verdict) = match goal.found {
+        let (found, verdict) = match target.found {
             None => ("-".to_string(), "not measured"),
             Some(found) => {
-                let reached = is_reached(found.median, limit);
-                short_of += usize::from(!reached);
-                let mut text = goal.unit.write(found.median);
+                let met = is_met(found.median, limit);
+                missed += usize::from(!met);
+                let mut text = target.unit.write(found.median);
                 if found.count > 1 {
-                    let (low, high) = (goal.unit.write(found.low), goal.unit.write(found.high));
+                    let (low, high) = (target.unit.write(found.low), target.unit.write(found.high));
                     let _ = write!(text, " ({low} to {high})");
                 }
-                (text, if reached { "pass" } else { "**short**" })
+                (text, if met { "met" } else { "**missed**" })
             }
         };
         let _ = writeln!(
             out,
             "| {} | {} | {sign} {} | {found} | {verdict} |",
-            goal.what,
-            goal.against,
-            goal.unit.write(limit),
+            target.what,
+            target.against,
+            target.unit.write(limit),
         );
     }
-    (out, short_of)
+    (out, missed)
 }
 
 impl Unit {
@@ -222,28 +222,28 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_is_reached_or_not_or_not_measured() {
+    fn a_target_is_met_or_missed_or_not_measured() {
         let mut results = Results::default();
         results.add(Key::of("start", "ours"), "µs", 0, 130.0);
-        results.add(Key::of("start", FLOOR_START), "µs", 0, 100.0);
+        results.add(Key::of("start", EMPTY_STATIC), "µs", 0, 100.0);
         results.add(Key::of("start", "Go"), "µs", 0, 200.0);
-        let (table, short_of) = table(&results);
-        assert!(table.contains("| ≤ 1.30 × | 1.30 × | pass |"), "{table}");
+        let (table, missed) = table(&results);
+        assert!(table.contains("| ≤ 1.30 × | 1.30 × | met |"), "{table}");
         assert!(
-            table.contains("| Go | ≤ 1/2 | 0.65 × | **short** |"),
+            table.contains("| Go | ≤ 1/2 | 0.65 × | **missed** |"),
             "{table}"
         );
         assert!(
             table.contains("| Python | ≤ 1/100 | - | not measured |"),
             "{table}"
         );
-        assert_eq!(short_of, 1);
+        assert_eq!(missed, 1);
         let rows = rows(&results);
         let first = rows.lines().next();
         assert_eq!(
             first,
             Some(
-                "ratio,\"cold start, against floor: an empty static binary\",,0,×,1.3,1.3,1.3,1.3,1.3,1"
+                "ratio,\"cold start, against lower bound: an empty static binary\",,0,×,1.3,1.3,1.3,1.3,1.3,1"
             )
         );
         assert_eq!(rows.lines().count(), 2);
