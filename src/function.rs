@@ -53,7 +53,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
         has_given_hint: false,
     };
     // A success whose post failed half-way: the platform may ask for the same event again. A failure
-    // is not kept, since Lambda's next try has the same id.
+    // is not kept, since Lambda's next attempt has the same id.
     let mut unposted: Option<(String, Vec<u8>)> = None;
     loop {
         api.next(&mut invocation)?;
@@ -80,7 +80,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
                 let error = Error::new(
                     Category::RuntimeApi,
                     "post the result of an event",
-                    format!("the Runtime API answered with status {status}"),
+                    format!("the Runtime API responded with status {status}"),
                 );
                 log.error(Level::Warn, Some(&invocation.request_id), &error);
             }

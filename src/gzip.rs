@@ -1,7 +1,7 @@
 //! Gzip (RFC 1952) and zlib (RFC 1950) framing around raw DEFLATE, in pieces of any size.
 //!
 //! CloudWatch Logs compresses with gzip; zlib is taken too, since tools of the field write it
-//! (`aws-wire.md` §2.1). Several gzip members may follow each other, and zero bytes may pad the
+//! (DESIGN.md, "Subscription event"). Several gzip members may follow each other, and zero bytes may pad the
 //! end, as gzip(1) allows; anything else after a member is a fault.
 //!
 //! BE ADVISED: the inflater writes into a window that wraps, and in that mode it does not check a
@@ -57,7 +57,7 @@ pub(crate) enum Step<'w> {
     Output(&'w [u8]),
 }
 
-/// Why a stream is not sound.
+/// Why a stream is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GzipError {
     Empty,
@@ -234,11 +234,11 @@ impl Gunzip {
             State::Signature { first: Some(first) } => {
                 // RFC 1950 §2.2: method 8, a window of at most 32 KiB, no preset dictionary, and
                 // the two bytes as a number are a multiple of 31.
-                let sound = first & 0x0f == 8
+                let valid = first & 0x0f == 8
                     && first >> 4 <= 7
                     && byte & 0x20 == 0
                     && (u16::from(first) << 8 | u16::from(byte)) % 31 == 0;
-                if self.inflated > 0 || self.offset > 1 || !sound {
+                if self.inflated > 0 || self.offset > 1 || !valid {
                     return Err(GzipError::UnknownFormat);
                 }
                 self.begin_member();

@@ -1,8 +1,8 @@
-//! Reads HTTP/1.1 answers (RFC 9112) from bytes that come in pieces.
+//! Reads HTTP/1.1 responses (RFC 9112) from bytes that come in pieces.
 //!
 //! Both of our peers are read by it: the Runtime API, which frames an event by its length up to
-//! 2,048 bytes and in chunks above (`aws-wire.md` §1.4), and the Node. It does no IO: bytes go in,
-//! and what stands after the answer is left for the next one, so that answers to pipelined
+//! 2,048 bytes and in chunks above (DESIGN.md, "Framing of the event"), and the Node. It does no IO: bytes go in,
+//! and what stands after the response is left for the next one, so that responses to pipelined
 //! requests can follow each other in one piece.
 
 use std::fmt;
@@ -13,11 +13,11 @@ const MAX_HEAD: usize = 64 * 1024;
 /// The longest line of a chunk's size with its extensions, and the longest trailer section.
 const MAX_CHUNK_LINE: usize = 8 * 1024;
 
-/// Reads one answer. Make a new one for the next, or [`ResponseReader::reset`] it.
+/// Reads one response. Make a new one for the next, or [`ResponseReader::reset`] it.
 #[derive(Debug)]
 pub(crate) struct ResponseReader {
     state: State,
-    /// The request was a HEAD: its answer has no body, whatever its head says.
+    /// The request was a HEAD: its response has no body, whatever its head says.
     is_head: bool,
     /// A head, or a chunk's line, that began in an earlier piece.
     partial: Vec<u8>,
@@ -33,11 +33,11 @@ pub(crate) enum Step<'i> {
     NeedInput,
     /// A piece of the body.
     Body(&'i [u8]),
-    /// The answer is whole.
+    /// The response is whole.
     Done(Response),
 }
 
-/// An answer that was read to its end.
+/// A response that was read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -45,7 +45,7 @@ pub(crate) struct Response {
     pub(crate) keep_alive: bool,
 }
 
-/// Why bytes are not an answer.
+/// Why bytes are not a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HttpError {
     StatusLine,
@@ -61,14 +61,16 @@ pub(crate) enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::StatusLine => "the answer does not begin with an HTTP/1.x status line",
-            Self::HeaderLine => "a header line of the answer is malformed",
-            Self::LongHead => "the head of the answer is longer than 65536 bytes",
-            Self::SwitchingProtocols => "the answer asks for another protocol",
-            Self::ContentLength => "the Content-Length of the answer is malformed or contradictory",
-            Self::TransferEncoding => "the Transfer-Encoding of the answer is not supported",
-            Self::Chunk => "a chunk of the answer is malformed",
-            Self::Truncated => "the connection closed inside the answer",
+            Self::StatusLine => "the response does not begin with an HTTP/1.x status line",
+            Self::HeaderLine => "a header line of the response is malformed",
+            Self::LongHead => "the head of the response is longer than 65536 bytes",
+            Self::SwitchingProtocols => "the response asks for another protocol",
+            Self::ContentLength => {
+                "the Content-Length of the response is malformed or contradictory"
+            }
+            Self::TransferEncoding => "the Transfer-Encoding of the response is not supported",
+            Self::Chunk => "a chunk of the response is malformed",
+            Self::Truncated => "the connection closed inside the response",
         })
     }
 }
@@ -109,7 +111,7 @@ impl ResponseReader {
         }
     }
 
-    /// Begins the next answer.
+    /// Begins the next response.
     pub(crate) fn reset(&mut self, is_head: bool) {
         self.state = State::Head;
         self.is_head = is_head;
@@ -117,7 +119,7 @@ impl ResponseReader {
     }
 
     /// Consumes bytes off the front of `input`. `header` is called with the name, in the case that
-    /// it came in, and the value of each header as soon as the head of the answer is whole.
+    /// it came in, and the value of each header as soon as the head of the response is whole.
     pub(crate) fn step<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -224,7 +226,7 @@ impl ResponseReader {
         }
     }
 
-    /// Whether nothing of the answer has come yet.
+    /// Whether nothing of the response has come yet.
     pub(crate) fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty()
     }
@@ -249,7 +251,7 @@ impl ResponseReader {
         let (status, is_1_1) = status_line(lines.next().unwrap_or(Err(HttpError::StatusLine))?)?;
         match status {
             101 => return Err(HttpError::SwitchingProtocols),
-            // Interim answers have a head only, and the real one follows.
+            // Interim responses have a head only, and the real one follows.
             100..200 => return Ok(State::Head),
             _ => self.status = status,
         }
@@ -278,7 +280,7 @@ impl ResponseReader {
             header(name, value);
         }
         if framing.chunked && framing.length.is_some() {
-            // RFC 9112 §6.1: it may be an attempt to smuggle an answer.
+            // RFC 9112 §6.1: it may be an attempt to smuggle a response.
             return Err(HttpError::ContentLength);
         }
         Ok(if self.is_head || matches!(status, 204 | 304) {
@@ -394,8 +396,8 @@ pub(crate) fn is_token(byte: u8) -> bool {
 fn content_length(value: &[u8]) -> Result<u64, HttpError> {
     let mut lengths = value.split(|&byte| byte == b',').map(|text| {
         let text = text.trim_ascii();
-        let sound = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-        sound
+        let valid = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+        valid
             .then(|| str::from_utf8(text).ok()?.parse::<u64>().ok())
             .flatten()
             .ok_or(HttpError::ContentLength)
@@ -424,7 +426,7 @@ fn chunk_size(line: &[u8]) -> Result<u64, HttpError> {
 mod tests {
     use super::*;
 
-    /// The answer, its body, and its headers as one line each.
+    /// The response, its body, and its headers as one line each.
     type Read = (Response, Vec<u8>, Vec<String>);
 
     fn read(pieces: &[&[u8]], is_head: bool) -> Result<Read, HttpError> {
@@ -440,22 +442,22 @@ mod tests {
                 })? {
                     Step::NeedInput => break,
                     Step::Body(piece) => body.extend_from_slice(piece),
-                    Step::Done(answer) => {
+                    Step::Done(response) => {
                         left.extend_from_slice(input);
                         if left == b"NEXT"
                             || left.is_empty()
                                 && piece.as_ptr_range().end
                                     == pieces.last().unwrap().as_ptr_range().end
                         {
-                            return Ok((answer, body, headers));
+                            return Ok((response, body, headers));
                         }
                         break;
                     }
                 }
             }
         }
-        let answer = reader.finish()?;
-        Ok((answer, body, headers))
+        let response = reader.finish()?;
+        Ok((response, body, headers))
     }
 
     /// Every case runs whole, byte by byte, and cut in two at every place.
@@ -463,10 +465,10 @@ mod tests {
     fn check(text: &str, is_head: bool, expected: Result<(u16, bool, &str), HttpError>) {
         let bytes = text.as_bytes();
         let run = |pieces: &[&[u8]]| {
-            read(pieces, is_head).map(|(answer, body, _)| {
+            read(pieces, is_head).map(|(response, body, _)| {
                 (
-                    answer.status,
-                    answer.keep_alive,
+                    response.status,
+                    response.keep_alive,
                     String::from_utf8(body).unwrap(),
                 )
             })

@@ -5,7 +5,7 @@
 //! of being held, so that memory does not grow with the document.
 //!
 //! BE ADVISED: strings are handed out as they stand between their quotes, still escaped. The lexer
-//! only finds where they end: whether an escape or the UTF-8 inside is sound is left to whoever
+//! only finds where they end: whether an escape or the UTF-8 inside is valid is left to whoever
 //! reads the string, since one bad log line must not fail the document that it came in.
 
 use std::fmt;
@@ -174,11 +174,11 @@ impl Lexer {
     }
 
     fn begin<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Token<'i, '_>>, JsonError> {
-        let blank = input
+        let whitespace = input
             .iter()
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
             .count();
-        self.take(input, blank);
+        self.take(input, whitespace);
         let Some(&first) = input.first() else {
             return Ok(None);
         };
@@ -284,7 +284,7 @@ impl Lexer {
         Ok(Some(Token::Scalar(Text::Borrowed(text))))
     }
 
-    /// Whether the next byte begins a token, or is blank.
+    /// Whether the next byte begins a token, or is whitespace.
     pub(crate) fn is_between_tokens(&self) -> bool {
         matches!(self.state, LexerState::Between | LexerState::HandedOut)
     }

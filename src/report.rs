@@ -1,7 +1,7 @@
 //! What the function says of itself: one line for an invocation, and a line for what goes wrong
 //! outside of one. The only module that prints.
 //!
-//! The invocation's line is a document of CloudWatch's Embedded Metric Format (`aws-wire.md` §5)
+//! The invocation's line is a document of CloudWatch's Embedded Metric Format (DESIGN.md, "Embedded Metric Format")
 //! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
 //! that a stranger wrote, is ever printed.
 
@@ -169,7 +169,7 @@ impl Log {
         let stats = &report.account.outcome.stats;
         let error = report.first_error();
         let items_failed = report.account.failures.len();
-        // No exchange has no latency: a zero would spoil the metric's average.
+        // No exchange has no latency: a zero would distort the metric's average.
         let has_latency = stats.exchanges > 0;
         // So many exchanges that a float would miscount them don't fit into an event.
         #[allow(clippy::cast_precision_loss)]

@@ -1,7 +1,7 @@
-//! The client of the Lambda Runtime API (`aws-wire.md` §1): plain HTTP/1.1 on one connection that
+//! The client of the Lambda Runtime API (DESIGN.md, "Runtime API"): plain HTTP/1.1 on one connection that
 //! is kept alive.
 //!
-//! There is no read timeout, since `/next` answers when an event comes, and no proxy: the API is on
+//! There is no read timeout, since `/next` responds when an event comes, and no proxy: the API is on
 //! this machine.
 
 use std::fmt;
@@ -19,7 +19,7 @@ const VERSION: &str = "2018-06-01";
 const USER_AGENT: &str = concat!("cw-resend-lambda/", env!("CARGO_PKG_VERSION"));
 
 /// How often `/next` is asked for again after a connection failed. Asking again is safe: the same
-/// event comes again as long as it is not answered (`aws-wire.md` §1.5).
+/// event comes again as long as it has no result (DESIGN.md, "Polling again").
 const NEXT_ATTEMPTS: u32 = 3;
 
 /// How long an event may take whose deadline is not said, or says nothing; Lambda always says it.
@@ -41,9 +41,9 @@ pub(crate) struct RuntimeApi {
 /// One event, and what the Runtime API says of it.
 #[derive(Debug, Default)]
 pub(crate) struct Invocation {
-    /// The same in each of Lambda's tries with an asynchronous event.
+    /// The same in each of Lambda's attempts with an asynchronous event.
     pub(crate) request_id: String,
-    /// To be echoed where it came (`aws-wire.md` §1.3).
+    /// To be echoed where it came (DESIGN.md, "Invocation id").
     invocation_id: Option<String>,
     /// When the function times out.
     deadline: Option<Instant>,
@@ -76,7 +76,7 @@ impl fmt::Display for RuntimeApiError {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Http(fault) => fault.fmt(f),
-            Self::Status(status) => write!(f, "it answered with status {status}"),
+            Self::Status(status) => write!(f, "it responded with status {status}"),
             Self::MissingHeader(name) => write!(f, "the header {name} is missing"),
         }
     }
@@ -107,7 +107,7 @@ impl RuntimeApi {
     ///
     /// # Errors
     ///
-    /// Where the API can't be reached or does not answer as documented: the process has to end.
+    /// Where the API can't be reached or does not respond as documented: the process has to end.
     pub(crate) fn next(&mut self, invocation: &mut Invocation) -> Result<(), Error> {
         let mut attempt = 0;
         loop {
@@ -138,7 +138,7 @@ impl RuntimeApi {
         let mut request_id = None;
         let mut invocation_id = None;
         let mut deadline_ms = None;
-        let answer = self.exchange(
+        let response = self.exchange(
             |name, value| {
                 let text = || str::from_utf8(value).ok().map(str::to_string);
                 if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
@@ -151,8 +151,8 @@ impl RuntimeApi {
             },
             &mut invocation.body,
         )?;
-        if answer.status != 200 {
-            return Err(RuntimeApiError::Status(answer.status));
+        if response.status != 200 {
+            return Err(RuntimeApiError::Status(response.status));
         }
         invocation.request_id =
             request_id
@@ -202,16 +202,16 @@ impl RuntimeApi {
         loop {
             self.begin_post(&path, invocation.invocation_id.as_deref(), error_type, body);
             match self.exchange(|_, _| (), &mut Vec::new()) {
-                Ok(answer) => {
-                    return match answer.status {
+                Ok(response) => {
+                    return match response.status {
                         200..300 => Ok(Post::Accepted),
-                        // The first try has arrived after all: its event is not the current one
+                        // The first attempt has arrived after all: its event is not the current one
                         // any more.
                         400 | 403 if is_repeated => Ok(Post::Accepted),
                         500..600 => Err(Error::new(
                             Category::RuntimeApi,
                             "post a result to the Runtime API",
-                            RuntimeApiError::Status(answer.status),
+                            RuntimeApiError::Status(response.status),
                         )),
                         status => Ok(Post::Rejected(status)),
                     };
@@ -224,7 +224,7 @@ impl RuntimeApi {
 
     fn begin(&mut self, method: &str, path: &str) {
         self.request.clear();
-        // A missing Host is answered with 400.
+        // The API responds to a missing Host with 400.
         let head = format!(
             "{method} /{VERSION}/runtime/{path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {USER_AGENT}\r\n",
             self.address
@@ -256,7 +256,7 @@ impl RuntimeApi {
         self.request.extend_from_slice(body);
     }
 
-    /// Sends the request, and reads the answer. The connection is dropped where either fails.
+    /// Sends the request, and reads the response. The connection is dropped where either fails.
     fn exchange(
         &mut self,
         mut header: impl FnMut(&str, &[u8]),
@@ -287,12 +287,12 @@ impl RuntimeApi {
                 {
                     Step::NeedInput => break,
                     Step::Body(piece) => body.extend_from_slice(piece),
-                    Step::Done(answer) => {
-                        // Bytes that nobody asked for: the next answer would not be ours.
-                        if answer.keep_alive && input.is_empty() {
+                    Step::Done(response) => {
+                        // Bytes that nobody asked for: the next response would not be ours.
+                        if response.keep_alive && input.is_empty() {
                             self.connection = Some(connection);
                         }
-                        return Ok(answer);
+                        return Ok(response);
                     }
                 }
             }

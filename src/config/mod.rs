@@ -52,7 +52,7 @@ pub(crate) struct NodeConfig {
     pub(crate) connections: usize,
     /// How long it may take to connect, TLS included.
     pub(crate) connect_timeout: Duration,
-    /// How long an answer may take.
+    /// How long a response may take.
     pub(crate) response_timeout: Duration,
     /// For how long no exchange may succeed until the Node counts as down.
     pub(crate) down_after: Duration,
@@ -67,7 +67,7 @@ pub(crate) struct WireConfig {
     pub(crate) format: Format,
     /// The application id of Wallarm, -1 for the default one.
     pub(crate) application_id: i64,
-    /// Headers to add to every message: sound names and values.
+    /// Headers to add to every message: valid names and values.
     pub(crate) headers: Vec<(String, String)>,
     /// Whether to take the stage off the path.
     pub(crate) strip_stage: bool,

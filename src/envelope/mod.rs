@@ -1,6 +1,6 @@
 //! The document that a subscription filter sends: which log group it is from, and its log events.
 //!
-//! It is read as it comes out of the inflater, and no log event is kept (`aws-wire.md` §2.2). The
+//! It is read as it comes out of the inflater, and no log event is kept (DESIGN.md, "Subscription document"). The
 //! order of keys is free and unknown keys are passed over. Of a key that stands twice the first
 //! counts; of `logEvents` each does, so that no line is lost.
 
@@ -40,7 +40,7 @@ impl Header {
     }
 }
 
-/// Why a document is not sound.
+/// Why a document is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EnvelopeError {
     Json(JsonError),

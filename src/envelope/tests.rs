@@ -94,7 +94,7 @@ fn log_events_as_cloudwatch_writes_them_equal_what_the_lexer_reads() {
     let (_, length) = plain_log_event(first.as_bytes()).unwrap();
     assert_eq!(length, first.len());
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut sound = 0;
+    let mut valid = 0;
     for _ in 0..30_000 {
         random ^= random << 13;
         random ^= random >> 7;
@@ -113,9 +113,9 @@ fn log_events_as_cloudwatch_writes_them_equal_what_the_lexer_reads() {
         let by_byte = read_pieces(&bytes.chunks(1).collect::<Vec<_>>());
         let text = String::from_utf8_lossy(&bytes);
         assert_eq!(read_pieces(&[&bytes]), by_byte, "{text}");
-        sound += usize::from(by_byte.is_ok());
+        valid += usize::from(by_byte.is_ok());
     }
-    assert!(sound > 10_000, "{sound}");
+    assert!(valid > 10_000, "{valid}");
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn control_message() {
     let text = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1600110003794,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}"#;
     let (header, _) = read_pieces(&[text.as_bytes()]).unwrap();
     assert_eq!(header.message_type, Some(MessageType::Control));
-    // One without log events is sound too.
+    // One without log events is valid too.
     let text = r#"{"messageType":"CONTROL_MESSAGE"}"#;
     assert!(read_pieces(&[text.as_bytes()]).is_ok());
 }

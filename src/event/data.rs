@@ -44,7 +44,7 @@ impl Data<'_> {
                 .map_err(|error| EventError::Base64 {
                     offset: start + fault_offset(&error, piece.len()),
                 })?;
-            // Padding is sound at the end of a piece, but only the last one may have it.
+            // Padding is valid at the end of a piece, but only the last one may have it.
             if pieces.peek().is_some() && length < decoded.len() {
                 return Err(E::from(EventError::Base64 {
                     offset: start + length / 3 * 4,

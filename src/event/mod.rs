@@ -8,7 +8,7 @@
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
 //! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
 //!
-//! The shapes are those of `aws-wire.md` §2.1 and §4. One pass tells them apart.
+//! The shapes are those of DESIGN.md, "Subscription event" and "Event sources and destinations". One pass tells them apart.
 
 mod batch_failures;
 mod data;
@@ -32,14 +32,14 @@ pub(crate) use subscription::summary;
 pub(crate) enum Event<'a> {
     /// One document: the invocation succeeds or fails with it.
     Single(Document<'a>),
-    /// Several of them: the answer names those that failed.
+    /// Several of them: the response names those that failed.
     Batch(Batch<'a>),
 }
 
 /// One document, and by which id it comes again if it fails.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
-    /// The id of the invocation that got it first, where the event tells; it is the same in each try.
+    /// The id of the invocation that got it first, where the event tells; it is the same in each attempt.
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) data: Data<'a>,
 }
@@ -54,13 +54,13 @@ pub(crate) struct Batch<'a> {
 /// Where the items of a batch are from, which says what becomes of those that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// SQS: each that the answer names comes again by itself.
+    /// SQS: each that the response names comes again by itself.
     Queue,
-    /// Kinesis: they come again from the first one that the answer names, so that going on after it
+    /// Kinesis: they come again from the first one that the response names, so that going on after it
     /// would only send the others twice. When to give one up, and where to keep it, is the event source
     /// mapping's to know.
     Stream,
-    /// Firehose: none comes again. The answer has each of them, and says which ones failed.
+    /// Firehose: none comes again. The response has each of them, and says which ones failed.
     Firehose,
 }
 
@@ -92,7 +92,7 @@ impl Batch<'_> {
 /// One item of a batch.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
-    /// By which the answer names it: an SQS message's id, a Kinesis record's sequence number, or a
+    /// By which the response names it: an SQS message's id, a Kinesis record's sequence number, or a
     /// Firehose record's id.
     pub(crate) identifier: Cow<'a, str>,
     content: Content<'a>,
@@ -128,7 +128,7 @@ impl Item<'_> {
 pub(crate) enum EventError {
     /// It is not JSON, or not of a documented shape. Line and column count from one.
     Json { line: usize, column: usize },
-    /// It is sound, but carries no document of a CloudWatch Logs subscription.
+    /// It is valid, but carries no document of a CloudWatch Logs subscription.
     Unsupported(&'static str),
     /// The base64 is broken at this character, counting from zero.
     Base64 { offset: usize },
@@ -255,7 +255,7 @@ impl<'a> Shape<'a> {
         } else if is_destination {
             "the record of another function's failure"
         } else {
-            "no event that is known"
+            "an event of an unknown kind"
         }))
     }
 }
@@ -264,7 +264,7 @@ impl<'a> Shape<'a> {
 ///
 /// # Errors
 ///
-/// Where the event as a whole is not sound, or of another kind. What is wrong with one item of a
+/// Where the event as a whole is not valid, or of another kind. What is wrong with one item of a
 /// batch is that item's own [`Item::document`].
 pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     let mut shape: Shape<'_> = serde_json::from_slice(event)?;
@@ -403,8 +403,8 @@ mod tests {
                 r#"{"version":"1.0","requestPayload":{}}"#,
                 "another function",
             ),
-            (r#"{"awslogs":null}"#, "no event that is known"),
-            ("{}", "no event that is known"),
+            (r#"{"awslogs":null}"#, "an event of an unknown kind"),
+            ("{}", "an event of an unknown kind"),
         ] {
             let error = documents(text).unwrap_err();
             assert!(matches!(error, EventError::Unsupported(_)));

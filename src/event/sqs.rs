@@ -1,5 +1,5 @@
 //! Messages of a queue that keeps what has failed: an on-failure destination writes a record around
-//! the event, a dead-letter queue gets the event as it was (`aws-wire.md` §4).
+//! the event, a dead-letter queue gets the event as it was (DESIGN.md, "On-failure destinations and dead-letter queues").
 
 use std::borrow::Cow;
 

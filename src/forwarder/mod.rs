@@ -74,7 +74,7 @@ impl Forwarder {
     ///
     /// # Errors
     ///
-    /// Where the event is not sound, where records are left undelivered, and where the Node refused
+    /// Where the event is not valid, where records are left undelivered, and where the Node refused
     /// all of them. What of that goes for an item of a batch fails that item alone. `account` is
     /// right in each case.
     pub(crate) fn handle(
@@ -132,7 +132,7 @@ impl Forwarder {
             }
             if is_ordered && !failed.is_empty() {
                 // A stream comes again from the first item that failed. But where that was blocked as a
-                // whole, the ones after it show whether the Node takes anything, so that the next try knows:
+                // whole, the ones after it show whether the Node takes anything, so that the next attempt knows:
                 // else an attack at the front of a shard would hold up all of it.
                 let may_be_attacks = matches!(category, None | Some(Category::Refused))
                     && account.counts.is_blocked()

@@ -12,7 +12,7 @@ use crate::http1::{HttpError, ResponseReader, Step};
 // A connection has both buffers to itself, and ureq touches all of them, twice with TLS. So they are as
 // small as they can be: with 8 and 32 KiB eight connections took 152 KiB more, 304 with TLS.
 
-/// How much is read at a time. Answers are small, and several of them come together.
+/// How much is read at a time. Responses are small, and several of them come together.
 pub(super) const INPUT_BUFFER: usize = 4 * 1024;
 
 /// How much is written at a time. A chunk of `resend` mostly fits, so that it goes in one system call, and a
@@ -20,7 +20,7 @@ pub(super) const INPUT_BUFFER: usize = 4 * 1024;
 pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
 
 /// How long a connection may lie idle and still be used. Load balancers close after 60 s by
-/// default; a sandbox that was frozen for longer has missed that they did.
+/// default; an execution environment that was frozen for longer has missed that they did.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
@@ -30,11 +30,12 @@ pub(super) struct Connection {
     pub(super) number: usize,
     /// How many responses came on it.
     pub(super) responses: u64,
-    /// How many messages may be written before the first one is answered. It begins with one and
+    /// How many messages may be written before the first response came. It begins with one and
     /// doubles with each clean round, so that a server that responses only one at a time is never
     /// sent what it would not read.
     pub(super) window: usize,
-    /// By both clocks: a sandbox's monotonic clock may stand still while it is frozen.
+    /// By both clocks: an execution environment's monotonic clock may stand still while it is
+    /// frozen (DESIGN.md, "Freeze and thaw").
     last_used: (Instant, SystemTime),
 }
 
@@ -81,6 +82,10 @@ impl From<ureq::Error> for Failure {
                 Self::Tls(error.to_string())
             }
             ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => Self::Timeout,
+            // Its own words would be "connection refused", and a refusal is the Node's response to a record.
+            ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
+                Self::Io("nothing listens at the Node's address and port".to_string())
+            }
             ureq::Error::Io(io)
                 if matches!(
                     io.kind(),

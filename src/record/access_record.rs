@@ -33,7 +33,7 @@ impl<'a> AccessRecord<'a> {
     /// The path without its stage.
     ///
     /// `$context.path` begins with the stage only on the gateway's own domain, and never where the
-    /// stage is `$default` (`aws-wire.md` §3.3).
+    /// stage is `$default` (DESIGN.md, "Path and stage").
     pub(crate) fn path_without_stage(&self) -> &'a [u8] {
         let is_default_domain = self
             .host

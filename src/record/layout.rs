@@ -58,7 +58,7 @@ impl Layout {
         self.text.extend_from_slice(&escaped[at..]);
     }
 
-    /// Reads a line that has the same layout. `None`: it has another one, and `fields` are spoilt.
+    /// Reads a line that has the same layout. `None`: it has another one, and `fields` can't be used.
     pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
         let mut at = 0;
         let mut end_of_text = 0;

@@ -1,7 +1,7 @@
 //! One access-log line: what API Gateway says of one call.
 //!
 //! The line is the stage's log format with each `$context` variable replaced as plain text
-//! (`aws-wire.md` §3.3), so that it is JSON only as long as no value breaks it. It is read as JSON
+//! (DESIGN.md, "Values and escaping"), so that it is JSON only as long as no value breaks it. It is read as JSON
 //! first, in `layout` where it looks like the line before. Where that fails, `tolerant` scans it.
 //!
 //! Every value was written by a stranger, and one that came unescaped can bring names and values of

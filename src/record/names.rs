@@ -2,7 +2,7 @@
 //!
 //! To know another name, add a line to [`find`], and one to the table in `record/tests.rs`.
 
-/// The longest name of a field; the longest that is known has 22 bytes.
+/// The longest name of a field; the longest that is known has 29 bytes.
 pub(super) const MAX_NAME: usize = 64;
 
 /// The names around the value that is being read, outermost first, run together and without case
@@ -16,7 +16,7 @@ pub(super) struct Names {
     /// Where in `path` the innermost name begins.
     leaf: usize,
     /// How many of the innermost open containers lie in one whose fields mean something else.
-    foreign: usize,
+    unrelated: usize,
 }
 
 impl Names {
@@ -24,7 +24,7 @@ impl Names {
         self.path.clear();
         self.open.clear();
         self.leaf = 0;
-        self.foreign = 0;
+        self.unrelated = 0;
     }
 
     /// Names the next value.
@@ -42,24 +42,24 @@ impl Names {
     /// The next values lie in an object, or in an array, of the last name. An array has several of
     /// what a call has one of.
     pub(super) fn open(&mut self, is_array: bool) {
-        let is_foreign =
-            is_array || is_foreign(&self.path[self.leaf..]) || self.path.len() > 4 * MAX_NAME;
-        if is_foreign || self.foreign > 0 {
-            self.foreign += 1;
+        let is_unrelated =
+            is_array || is_unrelated(&self.path[self.leaf..]) || self.path.len() > 4 * MAX_NAME;
+        if is_unrelated || self.unrelated > 0 {
+            self.unrelated += 1;
         }
         self.open.push(self.leaf);
         self.leaf = self.path.len();
     }
 
     pub(super) fn close(&mut self) {
-        self.foreign = self.foreign.saturating_sub(1);
+        self.unrelated = self.unrelated.saturating_sub(1);
         self.leaf = self.open.pop().unwrap_or(0);
         self.path.truncate(self.leaf);
     }
 
     /// The field that the last name stands for: by all names, or by the innermost alone.
     pub(super) fn find(&self) -> Option<Name> {
-        if self.foreign > 0 {
+        if self.unrelated > 0 {
             return None;
         }
         find(&self.path).or_else(|| {
@@ -75,7 +75,7 @@ impl Names {
 }
 
 /// Objects whose members have the names of ours and mean something else.
-fn is_foreign(container: &[u8]) -> bool {
+fn is_unrelated(container: &[u8]) -> bool {
     matches!(
         container,
         b"authorizer"
@@ -149,7 +149,7 @@ pub(super) fn find_documented(name: &[u8]) -> Option<Option<Name>> {
     Some(Some(Name(field, 1)))
 }
 
-/// The documented names (`aws-wire.md` §3.1) and the usual others.
+/// The documented names (DESIGN.md, "Access-log formats") and the usual others.
 pub(super) fn find(name: &[u8]) -> Option<Name> {
     use Field as F;
     let (field, rank) = match name {

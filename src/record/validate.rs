@@ -34,10 +34,10 @@ pub(super) fn milliseconds(epoch: u64) -> u64 {
 /// A method that can stand in a request line. CONNECT can't: it would ask for a tunnel.
 pub(super) fn valid_method(method: &[u8]) -> Option<&str> {
     const MAX: usize = 32;
-    let sound = method.len() <= MAX
+    let valid = method.len() <= MAX
         && method.iter().all(|&byte| is_token(byte))
         && !method.eq_ignore_ascii_case(b"CONNECT");
-    sound.then(|| str::from_utf8(method).ok())?
+    valid.then(|| str::from_utf8(method).ok())?
 }
 
 /// A host name that can stand in a `Host` header: labels of letters, digits, `-` and `_`, and

@@ -26,7 +26,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// `authority` is the Node's host and port, `path` a sound target, and `headers` are sound
+    /// `authority` is the Node's host and port, `path` a valid target, and `headers` are valid
     /// names and values.
     pub(crate) fn new(
         authority: &str,

@@ -13,7 +13,7 @@ use crate::record::AccessRecord;
 /// The two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// The call itself, then what it was answered: two exchanges for a record.
+    /// The request of the call, then what is known of its response: two exchanges for a record.
     Resend,
     /// One POST of JSON for many records.
     Batch,
@@ -68,7 +68,7 @@ pub(crate) struct Part {
     /// Where its response message begins (`resend`).
     pub(crate) middle: usize,
     pub(crate) to: usize,
-    /// Its request is a HEAD, whose answer has no body whatever it says.
+    /// Its request is a HEAD, whose response has no body whatever it says.
     pub(crate) is_head: bool,
 }
 
@@ -103,7 +103,7 @@ impl Call<'_> {
 
 /// Appends a path as it can stand in a request line.
 ///
-/// What RFC 3986 allows in a path stays, as does a sound `%XX`. Every other byte is
+/// What RFC 3986 allows in a path stays, as does a valid `%XX`. Every other byte is
 /// percent-encoded, so that nothing in a path can end the line, the target or the message. That
 /// goes for `?` too: the gateway logs no query, so that one belongs to the path.
 pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
@@ -138,7 +138,7 @@ pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
 /// at most 16 KB.
 const MAX_TARGET: usize = 15_000;
 
-/// Whether [`push_target`] would make a path too long. A sound `%XX` counts as if it were encoded.
+/// Whether [`push_target`] would make a path too long. A valid `%XX` counts as if it were encoded.
 pub(crate) fn is_too_long(path: &[u8]) -> bool {
     let length = |path: &[u8]| -> usize {
         path.iter()

@@ -1,4 +1,4 @@
-//! `resend`: the call itself, then what it was answered.
+//! `resend`: the request of the call, then what is known of its response.
 //!
 //! The first message is the original request without its body, the second a POST to the same path
 //! with what the gateway logged of the response. The Node pairs the two by `X-Request-Id`,
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// `headers` are sound names and values.
+    /// `headers` are valid names and values.
     pub(crate) fn new(application_id: i64, headers: &[(String, String)]) -> Self {
         let mut constant = Vec::new();
         push_header(

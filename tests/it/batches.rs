@@ -23,7 +23,7 @@ fn compressed(log_group: &str, n: u64) -> Vec<u8> {
     gzip(&plain(log_group, n)).unwrap()
 }
 
-/// What an on-failure destination writes (`aws-wire.md` §4).
+/// What an on-failure destination writes (DESIGN.md, "On-failure destinations and dead-letter queues").
 fn failure(request_id: &str, payload: &Value) -> String {
     json!({
         "version": "1.0",

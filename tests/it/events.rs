@@ -212,7 +212,7 @@ fn events_of_other_kinds_are_named() {
             r#"{"version":"1.0","requestPayload":{"key1":"value1"}}"#,
             "another function's failure",
         ),
-        (r#"{"key1":"value1"}"#, "no event that is known"),
+        (r#"{"key1":"value1"}"#, "an event of an unknown kind"),
     ] {
         let failed = function.invoke(event.as_bytes(), TIME).unwrap_err();
         assert_eq!(failed.error_type, "Function.EventUnsupported");
