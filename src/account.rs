@@ -197,11 +197,7 @@ impl Account {
                 counts.refused(),
                 statuses.join(", "),
             );
-            return Err(Error::new(
-                Category::Refused,
-                "deliver a single record",
-                text,
-            ));
+            return Err(Error::new(Category::Refused, "deliver any record", text));
         }
         Ok(())
     }

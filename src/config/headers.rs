@@ -40,7 +40,7 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
             .iter()
             .any(|framing| is(framing))
         {
-            let what = format!("sets {name}, which is this function's own business");
+            let what = format!("sets {name}, which this function sets itself");
             return Err(VariableError::new(NAME, what, EXAMPLE));
         }
     }
