@@ -107,10 +107,13 @@ fn invalid_certificates_are_an_init_error() {
     for (ca, what) in [
         (
             [ours.pem(), key].concat(),
-            "no certificate, such as a private key",
+            "holds something other than a certificate, such as a private key",
         ),
         ([ours.pem(), broken].concat(), "broken"),
-        ("/no/such/file".to_string(), "no file that can be read"),
+        (
+            "/no/such/file".to_string(),
+            "must be PEM text, or a file that can be read",
+        ),
     ] {
         let function = Function::start_with(&[("X_NODE_URL", "node"), ("X_NODE_CA_CERT", &ca)]);
         let post = function
