@@ -97,7 +97,7 @@ fn failures(identifiers: &[&str]) -> Value {
 }
 
 #[test]
-fn a_queue_gives_back_what_both_kinds_of_it_have_kept() {
+fn both_kinds_of_failure_queue_are_redriven() {
     let node = node();
     let function = Function::start(&node, &[]);
     let attributes = json!({"RequestID": {"stringValue": "r2", "dataType": "String"}});

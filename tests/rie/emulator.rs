@@ -121,7 +121,7 @@ impl Emulator {
         }
     }
 
-    /// Invokes the function with an event, and waits for what comes of it.
+    /// Invokes the function with an event, and waits for the response.
     #[track_caller]
     pub(crate) fn invoke(&self, event: &[u8]) -> Response {
         let url = format!(
