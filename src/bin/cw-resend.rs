@@ -1,4 +1,4 @@
-//! The operator's local tool: shows what the function makes of a log, without AWS and without a Node.
+//! The operator's local tool: shows what the function does with a log, without AWS and without a Node.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ use cw_resend_lambda::local::{
     watch,
 };
 
-/// Tries the forwarding of API Gateway access logs to a Wallarm Native Node on this machine.
+/// Demonstrates the forwarding of API Gateway access logs to a Wallarm Native Node on this machine.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -73,10 +73,10 @@ fn main() -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        // Whoever reads our output has seen enough, as `head` does.
+        // The reader of our output has closed the pipe, as `head` does.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nobody to tell when this fails.
+            // A failure of this can not be reported anywhere.
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }

@@ -20,7 +20,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts `program bootstrap` with these variables, and with none of our own which could set it.
+    /// Starts `program bootstrap` with these variables, and without inherited ones which could configure it.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl Child {
         self.process.try_wait().ok().flatten()
     }
 
-    /// What the process has used so far; `None` where the system does not tell.
+    /// What the process has used so far; `None` if the system does not report it.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         let read = |file| fs::read_to_string(format!("/proc/{}/{file}", self.process.id())).ok();
@@ -81,7 +81,7 @@ impl Child {
         })
     }
 
-    /// Kills the process without a warning, as Lambda does without extensions, and gives its reports.
+    /// Kills the process without a warning, as Lambda does without extensions, and returns its reports.
     #[must_use]
     pub fn stop(mut self) -> Reports {
         self.kill();
@@ -102,7 +102,7 @@ impl Drop for Child {
     }
 }
 
-/// Whether a variable would set the pipeline or tell it of a Lambda which is not there.
+/// Whether a variable would configure the pipeline, or describe a Lambda function which does not exist.
 fn is_setting(name: &[u8]) -> bool {
     [b"X_".as_slice(), b"AWS_LAMBDA_"].iter().any(|prefix| {
         let start = name.get(..prefix.len());
@@ -114,7 +114,7 @@ fn is_setting(name: &[u8]) -> bool {
 fn cpu_time(stat: &str) -> Option<Duration> {
     /// The kernel reports to user space in this unit on every architecture Lambda has.
     const TICKS_PER_SECOND: u64 = 100;
-    // The name of the program is in parentheses and may hold spaces: count from behind it.
+    // The name of the program is in parentheses and may hold spaces: count after it.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;

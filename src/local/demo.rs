@@ -26,9 +26,9 @@ use crate::standin::{
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the pipeline may take to ask for its first event; Lambda gives it as much.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often is looked whether the pipeline is still there.
+/// How often to check whether the pipeline still runs.
 const POLL: Duration = Duration::from_millis(100);
-/// How many endpoints the inventory tells apart.
+/// How many endpoints the inventory distinguishes.
 const MAX_ENDPOINTS: usize = 1_000;
 /// How much of an error's document is shown, in bytes.
 const MAX_ERROR_BYTES: usize = 300;
@@ -63,7 +63,7 @@ pub struct Options {
 }
 
 /// Runs the demonstration with `program bootstrap` as the pipeline, and writes its summary to `out`.
-/// Gives whether everything adds up.
+/// Returns whether everything adds up.
 ///
 /// # Errors
 ///
@@ -78,7 +78,7 @@ pub fn run(options: &Options, program: &Path, out: &mut dyn Write) -> Result<boo
     let failed = sent.err();
     let summary = demo.finish();
     if let Some(error) = failed {
-        // What the pipeline said last is the best explanation there is.
+        // The last output of the pipeline is the best explanation there is.
         for line in &summary.reports.others {
             writeln!(out, "{line}").map_err(printing)?;
         }
@@ -178,7 +178,7 @@ impl Demo {
         self.invoke_all(events)
     }
 
-    /// Invokes the function once for each event, one after another as one environment is invoked.
+    /// Invokes the function once for each event, one after another, as one execution environment is invoked.
     fn invoke_all(&mut self, events: Vec<Event>) -> Result<(), CommandError> {
         for event in events {
             let start = Instant::now();
@@ -190,7 +190,7 @@ impl Demo {
                 self.check_alive()?;
                 if start.elapsed() > TIMEOUT {
                     return Err(CommandError::new(format!(
-                        "failed to run the pipeline: expected an answer within {} s, found none",
+                        "failed to run the pipeline: expected a result within {} s, found none",
                         TIMEOUT.as_secs()
                     )));
                 }
@@ -217,9 +217,9 @@ impl Demo {
         Ok(())
     }
 
-    /// Stops everything and gives what is known.
+    /// Stops everything and returns the summary.
     fn finish(mut self) -> Summary {
-        // The pipeline may print its report after its answer: the next poll comes after both.
+        // The pipeline may print its report after its response: the next poll comes after both.
         let _ = self.api.wait_idle(POLL * 10);
         self.summary.usage = self.child.usage();
         self.summary.reports = self.child.stop();
@@ -231,7 +231,7 @@ impl Demo {
     }
 }
 
-/// The environment of the pipeline: what Lambda would set and what the operator would.
+/// The environment of the pipeline: the variables that Lambda sets and those that the operator sets.
 fn variables(
     options: &Options,
     api: &FakeRuntimeApi,
@@ -257,7 +257,7 @@ fn variables(
     ]
 }
 
-/// A bar for a known number of lines, else a counter; neither is drawn when no terminal is there.
+/// A bar for a known number of lines, otherwise a counter. Without a terminal, neither is drawn.
 fn progress(source: &Source) -> ProgressBar {
     let (bar, template) = match source {
         Source::Sample(count) => (
@@ -269,7 +269,7 @@ fn progress(source: &Source) -> ProgressBar {
             "{spinner} {human_pos} lines, {per_sec}",
         ),
     };
-    // The templates are ours and well-formed; a default bar would do as well.
+    // The templates are constants and well-formed; a default bar would also do.
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -19,7 +19,7 @@ impl CommandError {
         }
     }
 
-    /// An error with a cause, which [`error::Error::source`] gives.
+    /// An error with a cause, which [`error::Error::source`] returns.
     #[cold]
     pub fn with_cause(
         text: impl Into<String>,
@@ -31,7 +31,7 @@ impl CommandError {
         }
     }
 
-    /// Whether the reader of our output has gone away, which is no failure of ours.
+    /// Whether the reader of our output has closed it, which is not a failure of the tool.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
         self.cause

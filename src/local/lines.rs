@@ -1,6 +1,6 @@
-//! Reads log lines from a file as operators have them: plain, compressed, or as the AWS CLI prints.
+//! Reads log lines from an operator's file: plain, compressed, or as the AWS CLI prints them.
 //!
-//! Nothing is kept but the line at hand, so that a file may be of any size.
+//! Only the current line is kept, so that a file may have any size.
 
 use std::{
     fmt,
@@ -18,9 +18,9 @@ use serde::{
 use super::error::CommandError;
 use crate::standin::sample::FIRST_TIMESTAMP;
 
-/// The longest line in bytes: CloudWatch Logs takes no longer event.
+/// The longest line in bytes: CloudWatch Logs does not accept a longer event.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
-/// How much of a file is looked at to tell what it is, in bytes.
+/// How much of a file is read to detect its format, in bytes.
 const PEEK_BYTES: usize = 512;
 
 /// Takes a line: its time in Unix milliseconds and its text.
@@ -30,7 +30,7 @@ pub type Sink<'a> = dyn FnMut(i64, String) -> Result<(), CommandError> + 'a;
 ///
 /// # Errors
 ///
-/// Returns an error when the file can not be read or is not what it seems, and any error of `sink`.
+/// Returns an error when the file can not be read or is malformed, and any error of `sink`.
 pub fn read_file(path: &Path, sink: &mut Sink<'_>) -> Result<(), CommandError> {
     let name = path.display();
     let file = File::open(path)
@@ -41,7 +41,7 @@ pub fn read_file(path: &Path, sink: &mut Sink<'_>) -> Result<(), CommandError> {
     })
 }
 
-/// Whose fault it was.
+/// What has failed.
 enum Failure {
     Sink(CommandError),
     Input(io::Error),
@@ -72,7 +72,7 @@ fn read_text(start: &[u8], input: impl Read, sink: &mut Sink<'_>) -> Result<(), 
     }
 }
 
-/// Looks at the start of a stream and puts it back.
+/// Reads the start of a stream and puts it back.
 fn peek<R: Read>(mut input: R) -> io::Result<(Vec<u8>, impl Read)> {
     let mut start = Vec::new();
     input
@@ -138,7 +138,7 @@ fn read_documents(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Failure> 
     let mut failed = None;
     let mut reader = serde_json::Deserializer::from_reader(input);
     loop {
-        // `end` skips white space and fails when there is more: the next document.
+        // `end` skips whitespace and fails when there is more: the next document.
         if reader.end().is_ok() {
             return Ok(());
         }

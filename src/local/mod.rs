@@ -1,7 +1,7 @@
-//! The operator's tool, `cw-resend`: shows on one's own machine what the function makes of a log.
+//! The operator's tool, `cw-resend`: shows what the function does with a log, on the operator's machine.
 //!
-//! Nothing in here is part of the Lambda build, and nothing in here talks to anything but loopback
-//! unless the operator gives another address to listen on.
+//! Nothing in here is part of the Lambda build. Everything in here uses only loopback, unless the operator
+//! gives another address to listen on.
 //!
 //! ```text
 //! lines ──> demo ──> the function (child process) between the stand-ins ──> summary

@@ -22,12 +22,12 @@ pub struct Usage {
 
 /// How many endpoints are shown.
 const MAX_ROWS: usize = 25;
-/// How many violations, failures and lines of no report are shown of each.
+/// How many violations are shown, and how many failures and lines that are not reports.
 const MAX_SHOWN: usize = 10;
 /// The longest path or host which is shown whole, in characters.
 const MAX_NAME_CHARS: usize = 60;
 
-/// The report lines of all invocations, summed up.
+/// The sum of the report lines of all invocations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reports {
     /// How many reports there were.
@@ -40,12 +40,12 @@ pub struct Reports {
     pub skipped: BTreeMap<String, u64>,
     /// What the reports advise.
     pub hints: BTreeSet<String>,
-    /// The first lines which are no report.
+    /// The first lines which are not reports.
     pub others: Vec<String>,
 }
 
 impl Reports {
-    /// Adds a line of output; one without `recordsReceived` is no report.
+    /// Adds a line of output. One without `recordsReceived` is not a report.
     pub fn add_line(&mut self, line: &str) {
         let report = match serde_json::from_str(line) {
             Ok(Value::Object(report)) if report.contains_key("recordsReceived") => report,
@@ -85,7 +85,7 @@ fn add_counts(counts: &mut BTreeMap<String, u64>, value: Option<&Value>) {
 pub struct Summary {
     /// Lines which were sent in events.
     pub sent: u64,
-    /// Invocations which were answered.
+    /// Invocations which have a result.
     pub invocations: u64,
     /// What went wrong with invocations.
     pub failures: Vec<String>,
@@ -93,7 +93,7 @@ pub struct Summary {
     pub reports: Reports,
     /// What the Node has counted.
     pub node: Snapshot,
-    /// What the Node has learned.
+    /// What the Node has recorded of the APIs.
     pub inventory: Inventory,
     /// Time spent in invocations.
     pub wall: Duration,
@@ -290,7 +290,7 @@ mod tests {
     fn good() -> Summary {
         let mut reports = Reports::default();
         for line in [
-            r#"{"_aws":{"Timestamp":1},"recordsReceived":6,"recordsForwarded":3,"recordsRefused":1,"recordsSkipped":2,"recordsUndelivered":0,"retries":1,"durationMs":12,"refused":{"403":1},"skipped":{"websocket":2},"hint":"try \u001b[2J"}"#,
+            r#"{"_aws":{"Timestamp":1},"recordsReceived":6,"recordsForwarded":3,"recordsRefused":1,"recordsSkipped":2,"recordsUndelivered":0,"retries":1,"durationMs":12,"refused":{"403":1},"skipped":{"websocket":2},"hint":"set \u001b[2J"}"#,
             r#"{"recordsReceived":4,"recordsForwarded":3,"recordsSkipped":1,"skipped":{"websocket":1},"durationMs":"odd"}"#,
             "{\"level\":\"INFO\"}",
             "",
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(reports.skipped, BTreeMap::from([("websocket".into(), 3)]));
         assert_eq!(reports.refused, BTreeMap::from([("403".into(), 1)]));
         assert_eq!(reports.others, ["{\"level\":\"INFO\"}", "plain \\u{1b}"]);
-        assert_eq!(reports.hints, BTreeSet::from(["try \\u{1b}[2J".into()]));
+        assert_eq!(reports.hints, BTreeSet::from(["set \\u{1b}[2J".into()]));
     }
 
     #[test]
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn problems_are_found() {
         assert_eq!(good().problems(), [""; 0]);
-        let spoil: [fn(&mut Summary); 7] = [
+        let mutations: [fn(&mut Summary); 7] = [
             |summary| summary.sent += 1,
             |summary| _ = summary.reports.skipped.insert("other".into(), 1),
             |summary| summary.node.distinct -= 1,
@@ -368,9 +368,9 @@ mod tests {
             |summary| summary.invocations += 1,
             |summary| summary.failures.push("failed".into()),
         ];
-        for (i, spoil) in spoil.into_iter().enumerate() {
+        for (i, mutate) in mutations.into_iter().enumerate() {
             let mut summary = good();
-            spoil(&mut summary);
+            mutate(&mut summary);
             assert_eq!(summary.problems().len(), 1, "{i}");
         }
     }

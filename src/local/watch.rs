@@ -1,4 +1,4 @@
-//! The stand-in Node alone, telling once a second what arrived.
+//! The stand-in Node alone. It reports once a second what has arrived.
 
 use std::{io::Write, thread, time::Duration};
 
@@ -24,7 +24,7 @@ pub fn run(address: &str, out: &mut dyn Write) -> Result<(), CommandError> {
     }
 }
 
-/// Writes what is new since `last`, and nothing when nothing is.
+/// Writes what is new since `last`, if anything is.
 fn report(last: &Snapshot, now: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
     if now.arrived() == last.arrived() && now.connections == last.connections {
         return Ok(());

@@ -10,13 +10,13 @@ use super::cuts;
 use crate::envelope::{Envelope, EnvelopeError, Finish, Header, MAX_MESSAGE, Message, MessageType};
 use crate::event::{self, Document, Event, EventError, Source};
 
-/// An invocation's event is taken apart without a panic, its base64 is what another decoder makes of
-/// it, and the response to a batch names its items. And the document inside, which is JSON as well, is
-/// read alike however it was cut, and as a reader says that has all of it at once.
+/// An invocation's event is parsed without a panic. Its base64 decodes to what another decoder finds, and the
+/// response to a batch names its items. The document inside, which is JSON too, is read the same however it
+/// is cut, and has what another reader finds in the whole document.
 ///
 /// # Panics
 ///
-/// Where that does not hold.
+/// If that does not hold.
 pub fn event(bytes: &[u8]) {
     match event::read(bytes) {
         Ok(Event::Single(document)) => check_base64(&document),
@@ -106,7 +106,7 @@ enum Text {
 fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), EnvelopeError> {
     let mut envelope = Envelope::new();
     let mut known = Header::default();
-    // A document whose log events come first is read twice, and never a third time.
+    // A document whose log events come first is read twice, but never a third time.
     for _ in 0..2 {
         envelope.reset(known.clone());
         let mut header = known.clone();
@@ -136,8 +136,8 @@ fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), EnvelopeEr
     panic!("the second pass was not the last one");
 }
 
-/// Holds what was read against the whole document: of a key that stands twice the first counts, of
-/// `logEvents` each does. A key with escapes, which AWS does not write, is another key.
+/// Compares what was read with the whole document. If a key occurs twice, the first one counts, but each
+/// `logEvents` does. A key with escapes, which AWS does not write, is another key.
 fn check_document(
     json: &Json,
     read: &Result<(Header, Vec<LogEvent>), EnvelopeError>,
@@ -147,19 +147,19 @@ fn check_document(
         return;
     };
     let Json::Object(members) = json else {
-        panic!("a document that is no object was read");
+        panic!("a document that is not an object was read");
     };
     let all = |key: &'static str| members.iter().filter(move |(name, _)| name == key);
     let expected = all("logEvents")
         .flat_map(|(_, value)| match value {
             Json::Array(events) => events.iter(),
-            _ => panic!("logEvents is no array"),
+            _ => panic!("logEvents is not an array"),
         })
         .collect::<Vec<_>>();
     assert_eq!(events.len(), expected.len());
     for ((id, timestamp, text), expected) in events.iter().zip(expected) {
         let Json::Object(members) = expected else {
-            panic!("a log event is no object");
+            panic!("a log event is not an object");
         };
         let first = |key: &str| {
             let mut members = members.iter();
@@ -188,7 +188,7 @@ fn check_document(
             }
             (Text::Absent, Some(Json::String(text))) => panic!("{text} was not read"),
             (Text::Absent, _) => {}
-            (text, expected) => panic!("{text:?} was read, {expected:?} stands there"),
+            (text, expected) => panic!("{text:?} was read, {expected:?} is in the document"),
         }
     }
     if !events.is_empty() {
@@ -206,7 +206,7 @@ fn check_document(
         let kind = match all("messageType").next() {
             Some((_, Json::String(kind))) if kind == "DATA_MESSAGE" => MessageType::Data,
             Some((_, Json::String(kind))) if kind == "CONTROL_MESSAGE" => MessageType::Control,
-            other => panic!("{other:?} was taken for a message type"),
+            other => panic!("{other:?} was read as a message type"),
         };
         assert_eq!(header.message_type, Some(kind));
     }

@@ -10,12 +10,12 @@ use crate::gzip::{Gunzip, GzipError, Step};
 /// The most that an input may inflate to here.
 const LIMIT: u64 = 1024 * 1024;
 
-/// A stream is read alike however it was cut and whatever the inflater read before; what is sound is
-/// what another reader makes of it; and any bytes come back that were compressed, whatever the header.
+/// A stream is read the same, however it is cut and whatever the inflater read before. A valid stream has the
+/// content that another reader finds. Any bytes that were compressed come back, whatever the header.
 ///
 /// # Panics
 ///
-/// Where that does not hold.
+/// If that does not hold.
 pub fn gzip(bytes: &[u8]) {
     let mut used = Gunzip::new();
     let result = read(&mut used, bytes);
@@ -23,15 +23,14 @@ pub fn gzip(bytes: &[u8]) {
         && bytes.starts_with(&[0x1f, 0x8b])
     {
         let mut theirs = Vec::new();
-        // It knows no padding: what it has before it comes upon that is the content.
+        // It does not support padding: the content is what it has read before the padding.
         let _ = MultiGzDecoder::new(bytes).read_to_end(&mut theirs);
         assert_eq!(content, &theirs);
     }
     round_trip(&mut used, bytes);
 }
 
-/// What a stream holds; each way to cut it, with an inflater of its own and with a used one, has the
-/// same result.
+/// The content of a stream. Each way to cut it has the same result, with a new inflater and with a used one.
 fn read(used: &mut Gunzip, bytes: &[u8]) -> Result<Vec<u8>, GzipError> {
     let [whole, others @ ..] = cuts(bytes);
     let expected = gunzip(&mut Gunzip::new(), &whole);
@@ -70,8 +69,8 @@ fn round_trip(used: &mut Gunzip, bytes: &[u8]) {
     for piece in content.chunks(content.len().div_ceil(members).max(1)) {
         push_header(&mut stream, flags, piece);
         let mut encoder = DeflateEncoder::new(&mut stream, level);
-        encoder.write_all(piece).expect("memory takes it");
-        encoder.finish().expect("memory takes it");
+        encoder.write_all(piece).expect("memory accepts every byte");
+        encoder.finish().expect("memory accepts every byte");
         let mut crc = Crc::new();
         crc.update(piece);
         stream.extend_from_slice(&crc.sum().to_le_bytes());
@@ -84,12 +83,14 @@ fn round_trip(used: &mut Gunzip, bytes: &[u8]) {
     assert_eq!(read(used, &stream).as_deref(), Ok(content));
 
     let mut encoder = ZlibEncoder::new(Vec::new(), level);
-    encoder.write_all(content).expect("memory takes it");
-    let stream = encoder.finish().expect("memory takes it");
+    encoder
+        .write_all(content)
+        .expect("memory accepts every byte");
+    let stream = encoder.finish().expect("memory accepts every byte");
     assert_eq!(read(used, &stream).as_deref(), Ok(content));
 }
 
-/// RFC 1952 §2.3: extra field, name and comment take what the content begins with.
+/// RFC 1952 §2.3: extra field, name and comment hold the start of the content.
 fn push_header(stream: &mut Vec<u8>, flags: u8, content: &[u8]) {
     let from = stream.len();
     let text = &content[..content.len().min(40)];

@@ -1,13 +1,13 @@
 use crate::json;
 use crate::record::{AccessRecord, LineReader};
 
-/// Lines are read alike by the fast paths, which go by the lines before, and by the reader for all of
-/// them; and nothing comes out of a line that was not in it. The bytes are lines as they stand in a
-/// document, still escaped, and lines as they were logged.
+/// The fast paths, which use the layout of earlier lines, read a line like the general path, and every value
+/// comes from the line itself. The bytes are tested as lines of a document, still escaped, and as lines that
+/// were logged.
 ///
 /// # Panics
 ///
-/// Where that does not hold.
+/// If that does not hold.
 pub fn line(bytes: &[u8]) {
     let mut reader = LineReader::new();
     for escaped in lines(bytes) {
@@ -20,20 +20,20 @@ pub fn line(bytes: &[u8]) {
     }
 }
 
-/// The lines in some bytes, escaped: once taken for escaped already, once taken as they were logged.
+/// The lines in some bytes, escaped: once as if they were escaped already, and once as they were logged.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     bytes.split(|byte| *byte == b'\n').flat_map(|line| {
         // The document's own reader would have ended the line elsewhere.
         let as_escaped = is_string_content(line).then(|| line.to_vec());
         let as_logged = str::from_utf8(line).ok().map(|line| {
-            let quoted = serde_json::to_string(line).expect("text into memory always goes");
+            let quoted = serde_json::to_string(line).expect("text can always be written to memory");
             quoted.as_bytes()[1..quoted.len() - 1].to_vec()
         });
         [as_escaped, as_logged].into_iter().flatten()
     })
 }
 
-/// Whether bytes can be what stands between the quotes of a JSON string.
+/// Whether bytes can be the content between the quotes of a JSON string.
 fn is_string_content(bytes: &[u8]) -> bool {
     let mut escape = false;
     for &byte in bytes {
@@ -53,7 +53,7 @@ fn check(escaped: &[u8], record: &AccessRecord<'_>) {
     let mut twice = Vec::new();
     json::unescape(&text, &mut twice);
     let is_in = |value: &[u8]| {
-        // A backslash that ends a value begins an escape where the line goes on behind it.
+        // A backslash that ends a value begins an escape if the line continues after it.
         let value = value.strip_suffix(b"\\").unwrap_or(value);
         [&text, &twice]
             .iter()
@@ -91,7 +91,7 @@ mod tests {
         r#""httpMethod":"GET","path":"/a\u002fb","domainName":"h","userAgent":"\"x\"""#,
     ];
 
-    /// Each mutated line follows the sound one, so that the layout that was learned is nearly its own.
+    /// Each mutated line follows the valid one, so that the layout that was learned nearly fits it.
     #[test]
     fn mutated_lines_never_yield_what_was_not_in_them() {
         let mut random = 0x2545_f491_4f6c_dd1d_u64;
@@ -128,7 +128,7 @@ mod tests {
         }
         assert!(
             records > 5_000,
-            "only {records} records: the test has lost its force"
+            "only {records} records: the test checks too little"
         );
     }
 }

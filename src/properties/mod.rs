@@ -1,41 +1,41 @@
-//! What holds whatever the bytes are: each function takes any bytes, as a stranger would write them,
-//! and panics where its property does not hold of them.
+//! Properties that hold for any bytes. Each function takes untrusted bytes, and panics if its property does
+//! not hold for them.
 //!
 //! `tests/fuzz` looks for such bytes, guided by coverage, and `cargo test` goes through its corpus.
 
-mod answer;
 mod event;
 mod gzip;
 mod line;
+mod response;
 mod wire;
 
 use std::borrow::Cow;
 
 use crate::standin::sample::Random;
 
-pub use self::{answer::answer, event::event, gzip::gzip, line::line, wire::wire};
+pub use self::{event::event, gzip::gzip, line::line, response::response, wire::wire};
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
-/// Each property by its name, which is that of its fuzz target and of its corpus.
+/// Each property with its name, which its fuzz target and its corpus have too.
 pub const PROPERTIES: [(&str, Property); 5] = [
-    ("answer", answer),
     ("event", event),
     ("gzip", gzip),
     ("line", line),
+    ("response", response),
     ("wire", wire),
 ];
 
-/// What an input begins with that stands for more bytes than it has, and what a run of them begins with:
-/// it is followed by the run's length, in units of 512 bytes, and by the byte that is repeated.
+/// The byte that begins a run. The run's length follows, in units of 512 bytes, and then the byte that is
+/// repeated. Two of them begin an input that has runs.
 const RUN: u8 = 0xfe;
 
-/// What an input may stand for at most.
+/// The most bytes that an input expands to.
 const MAX_EXPANDED: usize = 256 * 1024;
 
-/// The bytes that an input stands for: itself, unless it begins with two bytes `0xfe`. The limits of
-/// what is read lie beyond what a fuzzer comes to, since it only ever changes a few bytes.
+/// Expands the runs of an input that begins with two bytes `0xfe`; any other input stays as it is. Without
+/// runs a fuzzer would not get to the readers' limits, since it only ever changes a few bytes.
 pub fn expand(input: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut rest) = input.strip_prefix(&[RUN, RUN]) else {
         return Cow::Borrowed(input);
@@ -57,8 +57,8 @@ pub fn expand(input: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Ways to cut bytes into pieces: whole, byte by byte, and at places which follow from the bytes, so
-/// that an input fails again in the same way.
+/// Ways to cut bytes into pieces: whole, byte by byte, and at random places. The bytes seed these, so that
+/// an input fails again in the same way.
 fn cuts(bytes: &[u8]) -> [Vec<&[u8]>; 3] {
     let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

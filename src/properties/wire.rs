@@ -9,17 +9,17 @@ use crate::wire::{Call, Chunk, batch, is_too_long, resend};
 const ID: &str = "37891234000000000000000000000000000000000000000000000000";
 const TIMESTAMP: i64 = 1_795_341_600_123;
 
-/// Both writers write, for whatever a line held, messages that a strict reader takes, and that have
-/// exactly the lines, headers and members which the record accounts for.
+/// Whatever a line has, both writers write messages that a strict reader accepts. These have exactly the
+/// lines, headers and members that belong to the record.
 ///
 /// # Panics
 ///
-/// Where that does not hold.
+/// If that does not hold.
 pub fn wire(bytes: &[u8]) {
     let headers = [("X-Team".to_string(), "payments".to_string())];
     let resend = resend::Writer::new(-1, &headers);
     let frame = batch::Frame::new("node.example:5050", "/in", -1, &headers);
-    // The header of a document is text of AWS's own, but nothing is lost in not relying on that.
+    // AWS writes the header of a document, but the property does not rely on that.
     let header = Header {
         owner: Some("123456789012".into()),
         log_group: Some(String::from_utf8_lossy(&bytes[..bytes.len().min(64)]).into_owned()),
@@ -57,7 +57,7 @@ fn parse(bytes: &[u8]) -> Vec<Message> {
     let mut parser = Parser::default();
     parser.push(bytes);
     let mut messages = Vec::new();
-    while let Step::Message(message) = parser.step().expect("the strict reader takes it") {
+    while let Step::Message(message) = parser.step().expect("the strict reader accepts it") {
         messages.push(message);
     }
     parser.finish().expect("nothing is left over");
@@ -82,7 +82,7 @@ fn check_resend(chunk: &Chunk, record: &AccessRecord<'_>) {
     let host = record.host.as_bytes().to_vec();
     let mut expected = vec![("Host", host.clone())];
     if let Some(user_agent) = record.user_agent {
-        expected.push(("User-Agent", blanked(user_agent)));
+        expected.push(("User-Agent", sanitized(user_agent)));
     }
     if let Some(ip) = record.source_ip {
         expected.push(("X-Forwarded-For", ip.into()));
@@ -115,7 +115,7 @@ fn check_resend(chunk: &Chunk, record: &AccessRecord<'_>) {
 }
 
 fn check_batch(frame: &batch::Frame, chunk: &Chunk, header: &Header, expected: &[Value]) {
-    // Whole, and as it is halved where a batch is refused.
+    // Whole, and in halves as after a refused batch.
     let half = expected.len() / 2;
     for parts in [0..expected.len(), 0..half, half..expected.len()] {
         if parts.is_empty() {
@@ -148,15 +148,15 @@ fn headers(message: &Message) -> Vec<(&str, Vec<u8>)> {
         .collect()
 }
 
-/// A JSON object of which no member stands twice: a second one could say something else.
+/// A JSON object in which no member occurs twice: a second one could contradict the first.
 fn object(body: &[u8]) -> Value {
     let value: Value = serde_json::from_slice(body).expect("it is JSON");
-    let again = serde_json::to_vec(&value).expect("text into memory always goes");
-    assert_eq!(again.len(), body.len(), "a member stands twice");
+    let again = serde_json::to_vec(&value).expect("text can always be written to memory");
+    assert_eq!(again.len(), body.len(), "a member occurs twice");
     value
 }
 
-/// What is known of a call beside what names it.
+/// What is known of a call besides the members that identify it.
 fn metadata(record: &AccessRecord<'_>) -> Map<String, Value> {
     let texts = [
         ("requestId", record.request_id),
@@ -210,7 +210,7 @@ fn lossy(text: &[u8]) -> Value {
     String::from_utf8_lossy(text).into()
 }
 
-/// RFC 3986 §3.3: what a path has no right to is percent-encoded, and so is a `%` that begins nothing.
+/// RFC 3986 §3.3: bytes that a path must not have are percent-encoded, and so is a `%` that begins no escape.
 fn encoded(path: &[u8]) -> String {
     let mut out = String::new();
     for (at, &byte) in path.iter().enumerate() {
@@ -230,7 +230,7 @@ fn encoded(path: &[u8]) -> String {
 }
 
 /// A header's value: control characters are spaces.
-fn blanked(value: &[u8]) -> Vec<u8> {
+fn sanitized(value: &[u8]) -> Vec<u8> {
     let value = value.iter().copied();
     let value: Vec<u8> = value
         .map(|byte| {

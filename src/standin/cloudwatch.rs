@@ -93,7 +93,7 @@ pub fn wrap(compressed: &[u8]) -> Vec<u8> {
     event.into_bytes()
 }
 
-/// An event whose size is within what Lambda takes.
+/// An event within the size that Lambda accepts.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// The payload of the invocation.
@@ -102,7 +102,7 @@ pub struct Event {
     pub lines: usize,
 }
 
-/// Collects lines and gives events as soon as they are full.
+/// Collects lines and returns events as soon as they are full.
 #[derive(Debug)]
 pub struct Batcher {
     log_group: String,
@@ -123,7 +123,7 @@ impl Batcher {
         }
     }
 
-    /// Adds a line. The events which are full by now are given back, mostly none.
+    /// Adds a line. Returns the events that are full now, which mostly are none.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Builds events and gives the lines back out of them.
+    /// Builds events, reads their lines back, and returns how many lines each event has.
     fn round_trip(lines: &[Line]) -> Vec<usize> {
         let events = events("/aws/apigateway/x", "a5d7", lines.to_vec()).unwrap();
         let mut rest = lines.iter();

@@ -1,8 +1,8 @@
 //! A strict reader of HTTP/1.1 requests: what a lenient server would forgive is an error here.
 //!
 //! [`Parser`] is the core without IO: bytes are pushed in, whole messages come out, and bytes of the
-//! next pipelined message stay. [`Reader`] joins it to a stream. Each line is judged as soon as it is
-//! whole and no byte is looked at twice, so the cost is linear however the bytes arrive.
+//! next pipelined message stay. [`Reader`] joins it to a stream. Each line is checked as soon as it is
+//! complete, and no byte is looked at twice. So the cost is linear, however the bytes arrive.
 //!
 //! The reader exists to find request smuggling in our own writer: everything two parsers may read
 //! differently (bare line feeds, folded headers, doubled lengths) is refused rather than repaired.
@@ -15,7 +15,8 @@ pub use self::reader::{ReadError, Reader};
 
 /// The most a request line and its headers may take together, in bytes.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The most a body may take, in bytes; above what the Runtime API takes, so that it can answer 413.
+/// The most a body may take, in bytes. It is more than the Runtime API accepts, so that the stand-in can
+/// respond with 413.
 pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// One whole request.
@@ -25,7 +26,7 @@ pub struct Message {
     pub method: String,
     /// The request target; it starts with `/` and is visible ASCII.
     pub target: String,
-    /// The headers in their order, values without the white space around them.
+    /// The headers in their order, values without the whitespace around them.
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body, as long as `Content-Length` says.
     pub body: Vec<u8>,
@@ -42,7 +43,7 @@ impl Message {
         Some(value)
     }
 
-    /// As [`Message::header`], for a value which has to be text.
+    /// As [`Message::header`], for a value which must be text.
     #[must_use]
     pub fn text_header(&self, name: &str) -> Option<&str> {
         str::from_utf8(self.header(name)?).ok()
@@ -56,7 +57,7 @@ impl Message {
     }
 }
 
-/// What a peer did against HTTP/1.1 as the strict reader understands it.
+/// How a peer violated HTTP/1.1, as the strict reader understands it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation(String);
 
@@ -75,7 +76,7 @@ impl fmt::Display for Violation {
 
 impl error::Error for Violation {}
 
-/// What has to happen next.
+/// What must happen next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Push more bytes.
@@ -90,17 +91,17 @@ enum State {
     RequestLine,
     Headers,
     Body(usize),
-    /// A violation was met: where the next message would start is unknown.
+    /// A violation was found, so the start of the next message is unknown.
     Broken,
 }
 
-/// The push parser; see the module's text.
+/// The push parser; see the module's documentation.
 #[derive(Debug, Default)]
 pub struct Parser {
     buffer: Vec<u8>,
-    /// Start of the bytes not yet taken; those before it are dropped at the next push.
+    /// Start of the bytes that are not yet consumed. Those before it are dropped at the next push.
     start: usize,
-    /// How far behind `start` no line feed was found.
+    /// How many bytes after `start` are known to have no line feed.
     scanned: usize,
     head_bytes: usize,
     state: State,
@@ -185,7 +186,7 @@ impl Parser {
         }
     }
 
-    /// Takes one line and gives where it lies in the buffer, without its CR LF.
+    /// Consumes one line and returns its range in the buffer, without its CR LF.
     fn line(&mut self) -> Result<Option<(usize, usize)>, Violation> {
         let rest = &self.buffer[self.start..];
         let found = rest[self.scanned..].iter().position(|&byte| byte == b'\n');
@@ -251,7 +252,7 @@ fn header_line(line: &[u8]) -> Result<(String, Vec<u8>), Violation> {
     if !is_token(name) {
         return Err(unexpected("a header name right before the colon", name));
     }
-    // RFC 9110 section 5.5 lets a tab stand in a value, and no other control character.
+    // RFC 9110 section 5.5 allows a tab in a value, and no other control character.
     if value
         .iter()
         .any(|&byte| byte.is_ascii_control() && byte != b'\t')
@@ -261,7 +262,7 @@ fn header_line(line: &[u8]) -> Result<(String, Vec<u8>), Violation> {
     Ok((ascii(name), value.to_vec()))
 }
 
-/// Checks what concerns the headers as a whole, and gives the length of the body.
+/// Checks the headers as a whole, and returns the length of the body.
 fn body_length(message: &Message) -> Result<usize, Violation> {
     for name in ["Content-Length", "X-Request-Id", "X-Wallarm-Message"] {
         if message.count(name) > 1 {
@@ -322,7 +323,7 @@ fn unexpected(expected: &str, found: &[u8]) -> Violation {
     Violation::new(format!("expected {expected}, found `{}`", excerpt(found)))
 }
 
-/// The start of some bytes with everything escaped which is not visible ASCII.
+/// The start of some bytes. Everything but visible ASCII is escaped.
 #[must_use]
 pub(crate) fn excerpt(bytes: &[u8]) -> String {
     const MAX_EXCERPT_BYTES: usize = 80;
@@ -331,12 +332,12 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     format!("{}{dots}", cut.escape_ascii())
 }
 
-/// Text of bytes which were checked to be ASCII; anything else would show as a replacement mark.
+/// The text of bytes which were checked to be ASCII. Anything else becomes a replacement character.
 fn ascii(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Text that a stranger wrote, with its control characters escaped, so that it can not act on a terminal.
+/// Untrusted text with its control characters escaped, so that it can not act on a terminal.
 #[must_use]
 pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

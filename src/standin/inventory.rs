@@ -1,4 +1,4 @@
-//! The API inventory: which endpoints were called, how they answered and how long they took.
+//! The API inventory: the endpoints that were called, with their statuses and latencies.
 
 use std::collections::HashMap;
 
@@ -76,7 +76,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// An empty inventory which tells at most `max_endpoints` apart.
+    /// An empty inventory which distinguishes at most `max_endpoints`.
     #[must_use]
     pub fn new(max_endpoints: usize) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Inventory {
         }
     }
 
-    /// The endpoints, the most called first; equals by name.
+    /// The endpoints, sorted by calls, the most called first, and then by name.
     #[must_use]
     pub fn endpoints(&self) -> Vec<(&Endpoint, &Stats)> {
         let mut endpoints: Vec<_> = self.endpoints.iter().collect();
@@ -138,7 +138,7 @@ pub fn template(path: &str) -> String {
 /// Whether a segment names a thing rather than a kind of things.
 #[must_use]
 pub fn is_identifier(segment: &str) -> bool {
-    /// The shortest token of mixed letters and digits which is taken for random: 120 bits in base64.
+    /// The shortest token of mixed letters and digits which counts as random: 120 bits in base64.
     const MIN_TOKEN_BYTES: usize = 20;
     let bytes = segment.as_bytes();
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();

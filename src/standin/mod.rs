@@ -1,8 +1,8 @@
 //! Stand-ins for what is around the function: API Gateway's log, CloudWatch Logs, the Runtime API, and the
 //! Native Node.
 //!
-//! Nothing in here uses anything of the function. A stand-in that shared its code would share its mistakes,
-//! and could not find one: so each format is written and read here once more, from its specification.
+//! Nothing in here uses the function's code. A stand-in that shared that code would share its mistakes, and
+//! could not find them. So each format is written and read here once more, from its specification.
 //! `tests/it/rules.rs` holds this folder to that. The tests, the benchmark and the operator's tool use it; the
 //! Lambda build leaves it out.
 //!

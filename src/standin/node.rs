@@ -1,9 +1,9 @@
-//! A stand-in for the Wallarm Native Node: it holds a client to the wire's rules, remembers what it
-//! was told, and fails in whatever way a test asks for.
+//! A stand-in for the Wallarm Native Node. It checks that a client keeps the rules of the wire, records what
+//! it receives, and fails in whatever way a test asks for.
 //!
-//! Requests and responses are paired by `X-Request-Id`; the request has to come first, and its
-//! response may come on another connection. A message which is repeated unchanged is a repetition,
-//! for delivery is at least once; one which contradicts an earlier one is a violation.
+//! Requests and responses are paired by `X-Request-Id`; the request must come first, and its
+//! response may come on another connection. A message which is repeated unchanged is a repetition, since
+//! delivery is at least once. One which contradicts an earlier one is a violation.
 
 mod fault;
 mod ledger;
@@ -21,7 +21,7 @@ use std::{
 };
 
 use self::{
-    fault::{After, write_answer},
+    fault::{After, write_response},
     ledger::Ledger,
 };
 pub use self::{
@@ -31,7 +31,7 @@ pub use self::{
 use crate::standin::{
     http::{self, Reader},
     inventory::Inventory,
-    server::{Server, Stop, close_politely, lock, reset},
+    server::{Server, Stop, close_gracefully, lock, reset},
 };
 
 /// A stream in both directions.
@@ -45,14 +45,14 @@ pub type WrapHook = Arc<dyn Fn(TcpStream) -> io::Result<Box<dyn ReadWrite>> + Se
 /// How a stand-in Node differs from a well-behaved one on plain TCP.
 #[derive(Clone, Default)]
 pub struct Options {
-    /// Decides how each message is answered.
+    /// Decides the response to each message.
     pub fault: Option<FaultHook>,
     /// Puts something around each accepted socket.
     pub wrap: Option<WrapHook>,
 }
 
 impl Options {
-    /// Options with a hook which decides how each message is answered.
+    /// Options with a hook which decides the response to each message.
     pub fn with_fault(hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static) -> Self {
         Self {
             fault: Some(Arc::new(hook)),
@@ -105,7 +105,7 @@ impl StandInNode {
         self.server.address()
     }
 
-    /// The counters as they are now. It can be asked of a stopped Node too.
+    /// The current counters. A stopped Node has them too.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         lock(&self.state.ledger).snapshot(self.earlier_connections + self.server.accepted())
@@ -117,7 +117,7 @@ impl StandInNode {
         lock(&self.state.ledger).deliveries()
     }
 
-    /// What the Node has learned about the APIs, each record counted once.
+    /// What the Node has recorded about the APIs, with each record counted once.
     #[must_use]
     pub fn inventory(&self, max_endpoints: usize) -> Inventory {
         lock(&self.state.ledger).inventory(max_endpoints)
@@ -128,8 +128,8 @@ impl StandInNode {
         self.server.stop();
     }
 
-    /// Stops, and starts again at the same address with all that was learned before, as a Node whose
-    /// process was replaced behind a load balancer.
+    /// Stops, and starts again at the same address with everything that was recorded before, as a Node
+    /// whose process was replaced behind a load balancer.
     ///
     /// # Errors
     ///
@@ -170,17 +170,17 @@ struct Session<'a, S> {
     state: &'a State,
     stop: &'a Stop,
     reader: Reader<S>,
-    /// Answers which are not written yet: all messages which arrived together are answered together.
+    /// Responses which are not written yet. Messages which arrived together get their responses together.
     out: Vec<u8>,
     /// Set by the first fault: from then on the client may give up at any byte.
     had_fault: bool,
-    /// The connection is reset when all that has arrived is answered.
+    /// The connection is reset after the responses to everything that has arrived.
     resets: bool,
 }
 
 impl State {
     fn serve(&self, mut socket: TcpStream, stop: &Stop) {
-        // Without a second handle there can be no polite close, and nothing else fails.
+        // Without a second handle there can be no graceful close, and nothing else fails.
         let Ok(inner) = socket.try_clone() else {
             return;
         };
@@ -188,18 +188,18 @@ impl State {
             None => self.serve_stream(inner, stop),
             Some(wrap) => match wrap(inner) {
                 Ok(stream) => self.serve_stream(stream, stop),
-                // A failed handshake is the business of the test which caused it.
+                // A failed handshake is checked by the test which caused it.
                 Err(_) => return,
             },
         };
         match after {
-            After::Close => close_politely(&mut socket),
+            After::Close => close_gracefully(&mut socket),
             After::Reset => reset(&socket),
-            After::GoOn | After::Drop => {}
+            After::KeepAlive | After::Drop => {}
         }
     }
 
-    /// Serves any stream until its end, and says how to close it.
+    /// Serves any stream until its end, and returns how to close it.
     fn serve_stream<S: Read + Write>(&self, stream: S, stop: &Stop) -> After {
         let mut session = Session {
             state: self,
@@ -209,7 +209,7 @@ impl State {
             had_fault: false,
             resets: false,
         };
-        // An error of the stream means that nobody is left to be told.
+        // An error of the stream means that no peer is left to respond to.
         session.run().unwrap_or(After::Drop)
     }
 
@@ -222,8 +222,8 @@ impl<S: Read + Write> Session<'_, S> {
     fn run(&mut self) -> io::Result<After> {
         loop {
             match self.next() {
-                Ok(Some(message)) => match self.answer(message)? {
-                    After::GoOn => {}
+                Ok(Some(message)) => match self.respond(message)? {
+                    After::KeepAlive => {}
                     after => {
                         self.flush()?;
                         return Ok(after);
@@ -234,7 +234,7 @@ impl<S: Read + Write> Session<'_, S> {
                 Err(http::ReadError::Violation(violation)) => {
                     self.state.add_violation(&violation.to_string());
                     let refusal = Fault::shape(Shape::Close);
-                    let after = write_answer(&mut self.out, &refusal, 400, false);
+                    let after = write_response(&mut self.out, &refusal, 400, false);
                     self.flush()?;
                     return Ok(after);
                 }
@@ -249,7 +249,7 @@ impl<S: Read + Write> Session<'_, S> {
         }
     }
 
-    /// The next message. What is owed is written before waiting for more.
+    /// The next message. Pending responses are written before it waits for more.
     fn next(&mut self) -> Result<Option<http::Message>, http::ReadError> {
         if let Some(message) = self.reader.buffered()? {
             return Ok(Some(message));
@@ -271,7 +271,7 @@ impl<S: Read + Write> Session<'_, S> {
         stream.flush()
     }
 
-    fn answer(&mut self, message: http::Message) -> io::Result<After> {
+    fn respond(&mut self, message: http::Message) -> io::Result<After> {
         let nth = self.state.messages.fetch_add(1, Ordering::SeqCst) + 1;
         let is_head = message.method == "HEAD";
         let is_last = message.text_header("Connection") == Some("close");
@@ -279,7 +279,7 @@ impl<S: Read + Write> Session<'_, S> {
             Ok(read) => read,
             Err(text) => {
                 self.state.add_violation(&text);
-                return Ok(write_answer(&mut self.out, &Fault::none(), 400, is_head));
+                return Ok(write_response(&mut self.out, &Fault::none(), 400, is_head));
             }
         };
         let mut fault = match &self.state.options.fault {
@@ -304,8 +304,8 @@ impl<S: Read + Write> Session<'_, S> {
         if is_last && fault.shape == Shape::Plain {
             fault.shape = Shape::Close;
         }
-        let status = lock(&self.state.ledger).take(content, fault.status);
-        Ok(write_answer(&mut self.out, &fault, status, is_head))
+        let status = lock(&self.state.ledger).accept(content, fault.status);
+        Ok(write_response(&mut self.out, &fault, status, is_head))
     }
 }
 

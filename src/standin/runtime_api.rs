@@ -1,8 +1,8 @@
 //! A stand-in for the Lambda Runtime API, version 2018-06-01, as AWS's own emulator speaks it.
 //!
-//! `/next` polls until an event is queued and gives the same event again for as long as it is not
-//! answered. Bodies of up to 2048 bytes have a length and longer ones are chunked, since the Go
-//! server below the real service does so.
+//! `/next` waits until an event is queued. It returns the same event again for as long as that has no
+//! result. Bodies of up to 2048 bytes have a length and longer ones are chunked, like those of the Go
+//! server below the real service.
 
 mod state;
 
@@ -13,18 +13,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::state::{Answer, Delivery, State};
+use self::state::{Delivery, Response, State};
 pub use self::state::{Framing, InvokeOptions, NextFault, Outcome, Post, PostFault};
 use crate::standin::{
     http::{self, Message, Reader, write_chunks},
-    server::{Server, Stop, close_politely, lock},
+    server::{Server, Stop, close_gracefully, lock},
 };
 
 /// The largest body which is sent with a length, in bytes: the sniff buffer of Go's `net/http`.
 const MAX_SIZED_BYTES: usize = 2048;
 /// The largest chunk, in bytes.
 const MAX_CHUNK_BYTES: usize = 32 * 1024;
-/// How often a waiting `/next` looks whether the server stops or its client has gone.
+/// How often a waiting `/next` checks whether the server stops or its client has gone.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A running stand-in. Dropping it stops it.
@@ -82,13 +82,13 @@ impl FakeRuntimeApi {
         }
     }
 
-    /// Spoils the answer of the next `/next`; several faults are played one after another.
-    pub fn spoil_next(&self, fault: NextFault) {
+    /// Injects a fault into the response to the next `/next`. Several faults apply one after another.
+    pub fn inject_next_fault(&self, fault: NextFault) {
         lock(&self.shared.state).next_faults.push_back(fault);
     }
 
-    /// Spoils the answer of the next post of a result; several are played one after another.
-    pub fn spoil_post(&self, fault: PostFault) {
+    /// Injects a fault into the response to the next post of a result. Several faults apply one after another.
+    pub fn inject_post_fault(&self, fault: PostFault) {
         lock(&self.shared.state).post_faults.push_back(fault);
     }
 
@@ -98,13 +98,13 @@ impl FakeRuntimeApi {
         self.shared.wait(timeout, |state| state.init_error.clone())
     }
 
-    /// Waits for the first `/next`, and gives when it arrived.
+    /// Waits for the first `/next`, and returns when it arrived.
     #[must_use]
     pub fn wait_first_next(&self, timeout: Duration) -> Option<Instant> {
         self.shared.wait(timeout, |state| state.first_next)
     }
 
-    /// Waits until every event is answered and the runtime asks for another.
+    /// Waits until every event has a result and the runtime asks for another.
     #[must_use]
     pub fn wait_idle(&self, timeout: Duration) -> bool {
         self.shared
@@ -112,13 +112,13 @@ impl FakeRuntimeApi {
             .is_some()
     }
 
-    /// All posts which arrived, refused ones as well, in order.
+    /// All posts which arrived, also the refused ones, in order.
     #[must_use]
     pub fn posts(&self) -> Vec<Post> {
         lock(&self.shared.state).posts.clone()
     }
 
-    /// How often `/next` was asked for.
+    /// How often `/next` was requested.
     #[must_use]
     pub fn polls(&self) -> u64 {
         lock(&self.shared.state).polls
@@ -151,7 +151,7 @@ impl Invocation {
         &self.request_id
     }
 
-    /// Waits for the runtime's answer; `None` when there is none within `timeout`.
+    /// Waits for the outcome that the runtime posts; `None` when there is none within `timeout`.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> Option<Outcome> {
         self.shared
@@ -185,31 +185,31 @@ impl Shared {
         let mut out = Vec::new();
         loop {
             out.clear();
-            let goes_on = match reader.message() {
-                Ok(Some(message)) => match self.answer(&message, &socket, stop, &mut out) {
+            let keep_alive = match reader.message() {
+                Ok(Some(message)) => match self.respond(&message, &socket, stop, &mut out) {
                     Some(()) => true,
                     None => return,
                 },
                 Ok(None) | Err(http::ReadError::CutShort(_) | http::ReadError::Io(_)) => return,
                 Err(http::ReadError::Violation(violation)) => {
                     let text = format!("400 Bad Request: {violation}");
-                    let answer = Answer::text(400, text);
-                    answer.write(&mut out, "Connection: close\r\n");
+                    let response = Response::text(400, text);
+                    response.write(&mut out, "Connection: close\r\n");
                     false
                 }
             };
             if reader.stream().write_all(&out).is_err() {
                 return;
             }
-            if !goes_on {
-                close_politely(&mut socket);
+            if !keep_alive {
+                close_gracefully(&mut socket);
                 return;
             }
         }
     }
 
-    /// Appends the answer to a message; `None` drops the connection instead.
-    fn answer(
+    /// Appends the response to a message; `None` drops the connection instead.
+    fn respond(
         &self,
         message: &Message,
         socket: &TcpStream,
@@ -225,22 +225,22 @@ impl Shared {
                 "POST"
             }
             _ => {
-                Answer::text(404, "404 page not found\n").write(out, "");
+                Response::text(404, "404 page not found\n").write(out, "");
                 return Some(());
             }
         };
         if message.method != allowed {
-            Answer::text(405, "").write(out, &format!("Allow: {allowed}\r\n"));
+            Response::text(405, "").write(out, &format!("Allow: {allowed}\r\n"));
             return Some(());
         }
-        let answer = match segments.as_slice() {
+        let response = match segments.as_slice() {
             ["runtime", "invocation", "next"] => return self.next(socket, stop, out),
-            ["ping"] => Answer::text(200, "pong"),
+            ["ping"] => Response::text(200, "pong"),
             ["runtime", "invocation", id, _] => lock(&self.state).post_result(id, message),
             _ => lock(&self.state).post_init_error(message),
         };
         self.changed.notify_all();
-        answer.write(out, "");
+        response.write(out, "");
         Some(())
     }
 
@@ -266,7 +266,7 @@ impl Shared {
         write_event(out, &delivery);
         if fault == Some(NextFault::Half) {
             out.truncate(out.len() / 2);
-            // The stream and this are one socket, so that the half goes out before the end of it.
+            // The stream and this are one socket, so that the half is sent before the connection ends.
             let mut writer = socket;
             let _ = writer.write_all(out);
             return None;
@@ -289,7 +289,7 @@ fn has_gone(socket: &TcpStream) -> bool {
     !(is_open && is_restored)
 }
 
-/// Appends the answer which carries an event.
+/// Appends the response which carries an event.
 fn write_event(out: &mut Vec<u8>, delivery: &Delivery) {
     out.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
     for (name, value) in &delivery.headers {
@@ -303,7 +303,7 @@ fn write_event(out: &mut Vec<u8>, delivery: &Delivery) {
     };
     if is_chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
-        // At least two chunks, for one alone would not show a client which stops after the first.
+        // At least two chunks: one alone would not reveal a client which stops after the first.
         let size = body.len().div_ceil(2).clamp(1, MAX_CHUNK_BYTES);
         write_chunks(out, body, size);
     } else {

@@ -12,12 +12,12 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The time of the first line in Unix milliseconds.
 pub const FIRST_TIMESTAMP: i64 = 1_700_000_000_000;
 
-/// A small generator (xorshift64*): the same numbers for the same seed, and not for secrets.
+/// A small generator (xorshift64*): the same numbers for the same seed. It is not for secrets.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator; zero is replaced, for it would stay zero.
+    /// A generator. A seed of zero is replaced, since it would stay zero.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(if seed == 0 { SEED } else { seed })
@@ -93,7 +93,7 @@ fn other_identifier(segment: &str, random: &mut Random) -> String {
     segment.chars().map(digit).collect()
 }
 
-/// Replaces what stands between `before` and the next quote.
+/// Replaces the text between `before` and the next quote.
 fn replace_value(line: &str, before: &str, replace: impl FnOnce(&str) -> String) -> String {
     let parts = line.split_once(before).and_then(|(head, rest)| {
         let (value, tail) = rest.split_once('"')?;

@@ -20,15 +20,15 @@ use std::{
 
 /// How long a connection closed by us waits for the peer to close too.
 const LINGER: Duration = Duration::from_secs(2);
-/// How long a connection that is to be reset waits for something to leave unread.
+/// How long a connection that is to be reset waits for bytes that it leaves unread.
 const PEEK: Duration = Duration::from_millis(100);
-/// How long the accept thread rests when accepting fails, as it does without free descriptors.
-const ACCEPT_REST: Duration = Duration::from_millis(20);
+/// How long the accept thread pauses when accepting fails, as it does without free descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What serves a connection: it is given the socket, and closes it by returning.
 pub type Serve = dyn Fn(TcpStream, &Stop) + Send + Sync;
 
-/// Says whether the server is to stop; waits are cut short by it.
+/// Says whether the server must stop. It ends every wait.
 #[derive(Debug, Default)]
 pub struct Stop(AtomicBool);
 
@@ -110,7 +110,7 @@ impl Server {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// Stops listening, cuts the open connections and waits for their threads. Doing it twice is fine.
+    /// Stops listening, cuts the open connections and waits for their threads. A second call does nothing.
     pub fn stop(&mut self) {
         self.shared.stop.0.store(true, Ordering::SeqCst);
         let Some(acceptor) = self.acceptor.take() else {
@@ -149,11 +149,11 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Closes a connection such that the peer can read all that was written to it.
+/// Closes a connection so that the peer can read everything that was written to it.
 ///
-/// A socket closed with unread bytes answers them with a reset, which throws away what the peer has
-/// not read yet. So only our side is closed, and what still comes is read and dropped for a while.
-pub fn close_politely(socket: &mut TcpStream) {
+/// A socket that is closed with unread bytes sends a reset, and the reset discards what the peer has not
+/// read yet. So only our side is closed, and what still arrives is read and dropped for a while.
+pub fn close_gracefully(socket: &mut TcpStream) {
     let until = Instant::now() + LINGER;
     let mut waste = [0; 4096];
     if socket.shutdown(Shutdown::Write).is_err() || socket.set_read_timeout(Some(LINGER)).is_err() {
@@ -162,15 +162,14 @@ pub fn close_politely(socket: &mut TcpStream) {
     while Instant::now() < until && matches!(socket.read(&mut waste), Ok(1..)) {}
 }
 
-/// Waits for the peer's next bytes, so that closing the socket, which leaves them unread, resets the
-/// connection.
+/// Waits for the peer's next bytes and leaves them unread. So closing the socket resets the connection.
 pub fn reset(socket: &TcpStream) {
     if socket.set_read_timeout(Some(PEEK)).is_ok() {
         let _ = socket.peek(&mut [0]);
     }
 }
 
-/// Locks a mutex whose data every holder leaves whole, so that a panic elsewhere does not matter.
+/// Locks a mutex whose data every holder leaves consistent, so that a panic elsewhere does not matter.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -186,7 +185,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<Serve>) {
             start_connection(id, socket, shared, serve)
         });
         if started.is_err() {
-            shared.stop.sleep(ACCEPT_REST);
+            shared.stop.sleep(ACCEPT_PAUSE);
         }
     }
 }
@@ -239,7 +238,7 @@ impl Drop for OnEnd {
     }
 }
 
-/// Joins a thread unless it is the one which asks, as when a hook stops its own server.
+/// Joins a thread unless it is the current one, as when a hook stops its own server.
 fn join(thread: JoinHandle<()>) {
     if thread.thread().id() != thread::current().id() {
         // A panic of the thread was printed already, and the test which caused it will fail.

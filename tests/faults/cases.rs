@@ -27,13 +27,13 @@ fn calls(format: &str) -> u64 {
     }
 }
 
-/// Those that can't be forwarded.
+/// How many lines of an event can't be forwarded.
 const OTHERS: u64 = 20;
 
 /// How long an invocation has, unless the case is about that.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The settings of every case: short waits, so that the matrix is through in a minute.
+/// The settings of every case: short waits, so that the matrix ends within a minute.
 const SETTINGS: [(&str, &str); 4] = [
     ("X_NODE_CONNECTIONS", "4"),
     ("X_NODE_CONNECT_TIMEOUT_MS", "300"),
@@ -44,15 +44,15 @@ const SETTINGS: [(&str, &str); 4] = [
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     cause: Cause,
-    /// What is to come of it, in `resend` and in `batch`.
+    /// The expected end, in `resend` and in `batch`.
     expected: [End; 2],
 }
 
 #[derive(Clone, Copy)]
 enum Cause {
     Nothing,
-    /// The Node answers so.
-    Answers(fn(&Message, u64) -> Fault),
+    /// The Node responds like this.
+    Responds(fn(&Message, u64) -> Fault),
     /// Something else listens there.
     Peer(fn(&mut TcpStream)),
     /// Nothing listens there.
@@ -61,15 +61,15 @@ enum Cause {
     Tls(Tls),
     /// The connections of an earlier event are closed as the next one's first messages arrive.
     ClosedAtReuse,
-    /// The sandbox stands still in the middle of an event for longer than every timeout.
+    /// The execution environment is frozen in the middle of an event, for longer than every timeout.
     Frozen,
-    /// The time of each try ends before the Node can take all.
+    /// The time of each attempt ends before the Node can accept everything.
     Deadline,
-    /// The process is killed in the middle of an event, and the next try meets a new one.
+    /// The process is killed in the middle of an event, and the next attempt runs in a new one.
     Killed,
-    /// Some records get through with each try.
-    PartOfEachTry,
-    /// By so many milliseconds, between Lambda's clock and the sandbox's.
+    /// Some records are delivered in each attempt.
+    PartOfEachAttempt,
+    /// Lambda's clock and the execution environment's differ by so many milliseconds.
     ClockJump(i64),
 }
 
@@ -80,18 +80,18 @@ enum Tls {
     UnknownAuthority,
 }
 
-/// What becomes of the calls.
+/// What happens to the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// All arrive.
     Delivered,
-    /// The event ends in the queue, with what of it arrived and what did not.
+    /// The event ends in the queue, both with records that arrived and with those that did not.
     Queued,
     /// Some are refused, and the others arrive.
     SomeRefused,
 }
 
-/// What a case came to.
+/// The counts of a case.
 pub(crate) struct Counts {
     lines: u64,
     distinct: u64,
@@ -116,7 +116,7 @@ impl Counts {
     }
 }
 
-use Cause::{Answers, Peer};
+use Cause::{Peer, Responds};
 use End::{Delivered, Queued, SomeRefused};
 
 const fn case(name: &'static str, cause: Cause, end: End) -> Case {
@@ -135,7 +135,7 @@ fn now_and_then(nth: u64, fault: Fault) -> Fault {
     }
 }
 
-/// For the marked records, always: in a batch, one spoils the others.
+/// For the marked records, always: in a batch, one of them gets this status for all.
 fn for_some(message: &Message, status: u16) -> Fault {
     let text = String::from_utf8_lossy(&message.http.body);
     let is_marked = message.http.target.contains("/marked/") || text.contains("/marked/");
@@ -151,105 +151,105 @@ pub(crate) static CASES: &[Case] = &[
     case("connection refused", Cause::Refused, Queued),
     case("name not found", Cause::Unresolved, Queued),
     case(
-        "reset before the answer",
-        Peer(peer::resets_before_the_answer),
+        "reset before the response",
+        Peer(peer::resets_before_the_response),
         Queued,
     ),
     case(
-        "reset within the answer",
-        Peer(peer::resets_within_the_answer),
+        "reset within the response",
+        Peer(peer::resets_within_the_response),
         Queued,
     ),
-    case("answer byte by byte", Peer(peer::drips), Queued),
-    case("no answer", Peer(peer::is_silent), Queued),
+    case("response byte by byte", Peer(peer::drips), Queued),
+    case("no response", Peer(peer::is_silent), Queued),
     case("head without end", Peer(peer::floods), Queued),
     case(
         "dropped, now and then",
-        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Drop))),
+        Responds(|_, n| now_and_then(n, Fault::shape(Shape::Drop))),
         Delivered,
     ),
     case(
-        "half an answer, now and then",
-        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Half))),
+        "half a response, now and then",
+        Responds(|_, n| now_and_then(n, Fault::shape(Shape::Half))),
         Delivered,
     ),
     case(
-        "half an answer, each",
-        Answers(|_, _| Fault::shape(Shape::Half)),
+        "half a response, each",
+        Responds(|_, _| Fault::shape(Shape::Half)),
         Queued,
     ),
     case(
         "garbage, now and then",
-        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Garbage))),
+        Responds(|_, n| now_and_then(n, Fault::shape(Shape::Garbage))),
         Delivered,
     ),
     case(
         "garbage, each",
-        Answers(|_, _| Fault::shape(Shape::Garbage)),
+        Responds(|_, _| Fault::shape(Shape::Garbage)),
         Queued,
     ),
     case(
-        "closed after the answer, each",
-        Answers(|_, _| Fault::shape(Shape::CloseSilently)),
+        "closed after the response, each",
+        Responds(|_, _| Fault::shape(Shape::CloseSilently)),
         Delivered,
     ),
     case(
-        "reset after the answer, now and then",
-        Answers(|_, n| now_and_then(n, Fault::shape(Shape::Reset))),
+        "reset after the response, now and then",
+        Responds(|_, n| now_and_then(n, Fault::shape(Shape::Reset))),
         Delivered,
     ),
     case(
         "Connection: close, each",
-        Answers(|_, _| Fault::shape(Shape::Close)),
+        Responds(|_, _| Fault::shape(Shape::Close)),
         Delivered,
     ),
     case(
-        "late answer, now and then",
-        Answers(|_, n| now_and_then(n / 5, Fault::delay(Duration::from_millis(450)))),
+        "late response, now and then",
+        Responds(|_, n| now_and_then(n / 5, Fault::delay(Duration::from_millis(450)))),
         Delivered,
     ),
     case(
-        "103 before each answer",
-        Answers(|_, _| Fault::shape(Shape::Interim)),
+        "103 before each response",
+        Responds(|_, _| Fault::shape(Shape::Interim)),
         Delivered,
     ),
     case(
-        "chunked answers",
-        Answers(|_, _| Fault::shape(Shape::Chunked).with_body("x".repeat(300))),
+        "chunked responses",
+        Responds(|_, _| Fault::shape(Shape::Chunked).with_body("x".repeat(300))),
         Delivered,
     ),
     case(
         "301, each",
-        Answers(|_, _| Fault::status(301).with_header("Location", "http://127.0.0.1:1/")),
+        Responds(|_, _| Fault::status(301).with_header("Location", "http://127.0.0.1:1/")),
         Queued,
     ),
     case(
         "307, each",
-        Answers(|_, _| Fault::status(307).with_header("Location", "http://127.0.0.1:1/")),
+        Responds(|_, _| Fault::status(307).with_header("Location", "http://127.0.0.1:1/")),
         Queued,
     ),
     case(
         "400 for some",
-        Answers(|m, _| for_some(m, 400)),
+        Responds(|m, _| for_some(m, 400)),
         SomeRefused,
     ),
-    case("400, each", Answers(|_, _| Fault::status(400)), Queued),
-    case("401, each", Answers(|_, _| Fault::status(401)), Queued),
+    case("400, each", Responds(|_, _| Fault::status(400)), Queued),
+    case("401, each", Responds(|_, _| Fault::status(401)), Queued),
     case(
         "403 for some",
-        Answers(|m, _| for_some(m, 403)),
+        Responds(|m, _| for_some(m, 403)),
         SomeRefused,
     ),
-    case("403, each", Answers(|_, _| Fault::status(403)), Queued),
-    case("404, each", Answers(|_, _| Fault::status(404)), Queued),
+    case("403, each", Responds(|_, _| Fault::status(403)), Queued),
+    case("404, each", Responds(|_, _| Fault::status(404)), Queued),
     case(
         "408, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(408))),
+        Responds(|_, n| now_and_then(n, Fault::status(408))),
         Delivered,
     ),
     Case {
         name: "413 for what is large",
-        cause: Answers(|message, _| match message.kind {
+        cause: Responds(|message, _| match message.kind {
             Kind::Batch if message.http.body.len() > 4000 => Fault::status(413),
             Kind::Batch => Fault::none(),
             _ => for_some(message, 413),
@@ -258,22 +258,22 @@ pub(crate) static CASES: &[Case] = &[
     },
     case(
         "425, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(425))),
+        Responds(|_, n| now_and_then(n, Fault::status(425))),
         Delivered,
     ),
     case(
         "429, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(429))),
+        Responds(|_, n| now_and_then(n, Fault::status(429))),
         Delivered,
     ),
     case(
         "429 with Retry-After in seconds",
-        Answers(|_, n| now_and_then(n / 3, Fault::status(429).with_header("Retry-After", "1"))),
+        Responds(|_, n| now_and_then(n / 3, Fault::status(429).with_header("Retry-After", "1"))),
         Delivered,
     ),
     case(
         "503 with Retry-After as a date",
-        Answers(|_, n| {
+        Responds(|_, n| {
             now_and_then(
                 n / 3,
                 Fault::status(503).with_header("Retry-After", &in_a_second()),
@@ -283,24 +283,24 @@ pub(crate) static CASES: &[Case] = &[
     ),
     case(
         "503 with Retry-After of an hour",
-        Answers(|_, _| Fault::status(503).with_header("Retry-After", "3600")),
+        Responds(|_, _| Fault::status(503).with_header("Retry-After", "3600")),
         Queued,
     ),
     case(
         "500, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(500))),
+        Responds(|_, n| now_and_then(n, Fault::status(500))),
         Delivered,
     ),
-    case("500, each", Answers(|_, _| Fault::status(500)), Queued),
+    case("500, each", Responds(|_, _| Fault::status(500)), Queued),
     case(
         "502, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(502))),
+        Responds(|_, n| now_and_then(n, Fault::status(502))),
         Delivered,
     ),
-    case("503, each", Answers(|_, _| Fault::status(503)), Queued),
+    case("503, each", Responds(|_, _| Fault::status(503)), Queued),
     case(
         "504, now and then",
-        Answers(|_, n| now_and_then(n, Fault::status(504))),
+        Responds(|_, n| now_and_then(n, Fault::status(504))),
         Delivered,
     ),
     case("certificate expired", Cause::Tls(Tls::Expired), Queued),
@@ -315,10 +315,14 @@ pub(crate) static CASES: &[Case] = &[
         Queued,
     ),
     case("closed exactly at reuse", Cause::ClosedAtReuse, Delivered),
-    case("sandbox frozen within an event", Cause::Frozen, Delivered),
+    case(
+        "execution environment frozen within an event",
+        Cause::Frozen,
+        Delivered,
+    ),
     case("deadline within an event", Cause::Deadline, Queued),
     case("killed within an event", Cause::Killed, Delivered),
-    case("part of each try", Cause::PartOfEachTry, Delivered),
+    case("part of each attempt", Cause::PartOfEachAttempt, Delivered),
     case(
         "clock an hour ahead of Lambda's",
         Cause::ClockJump(-3_600_000),
@@ -337,7 +341,7 @@ fn in_a_second() -> String {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    // Any day of the week will do for whoever reads it; the date is what counts.
+    // The reader ignores the day of the week.
     let at = now + 2;
     let (days, seconds) = (at / 86_400, at % 86_400);
     let (year, month, day) = date(days);
@@ -393,14 +397,14 @@ fn event(calls: u64) -> Vec<u8> {
     event_of(calls.chain(others))
 }
 
-/// A Node, faulty or not, and what the function has to be told of it.
+/// A Node, faulty or not, and the settings by which the function finds it.
 struct Setting {
-    /// Where the records are counted; the one that is put right comes there too.
+    /// Where the records are counted, also those of the function with the fixed address.
     node: StandInNode,
     is_faulty: Arc<AtomicBool>,
-    /// How many messages it has answered wrongly, or late.
+    /// To how many messages it has responded wrongly, or late.
     faults: Arc<AtomicU64>,
-    /// How many messages it still takes ([`Cause::PartOfEachTry`]).
+    /// How many messages it still accepts ([`Cause::PartOfEachAttempt`]).
     allowance: Arc<AtomicU64>,
     vars: Vec<(&'static str, String)>,
     _peer: Option<RawPeer>,
@@ -413,8 +417,8 @@ fn set_up(cause: Cause, format: &'static str) -> Setting {
     let wrong = {
         let allowance = Arc::clone(&allowance);
         move |message: &Message, nth: u64| match cause {
-            Answers(hook) => hook(message, nth),
-            // Slow enough for something to happen half-way.
+            Responds(hook) => hook(message, nth),
+            // Slow enough that the event can be interrupted half-way.
             Cause::Frozen | Cause::Killed => Fault::delay(Duration::from_millis(3)),
             Cause::Deadline if message.kind == Kind::Batch => {
                 Fault::delay(Duration::from_millis(350))
@@ -423,7 +427,7 @@ fn set_up(cause: Cause, format: &'static str) -> Setting {
             Cause::ClosedAtReuse if asked.fetch_add(1, Ordering::SeqCst) < 4 => {
                 Fault::shape(Shape::Drop)
             }
-            Cause::PartOfEachTry => {
+            Cause::PartOfEachAttempt => {
                 let left = |left: u64| left.checked_sub(1);
                 match allowance.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left) {
                     Ok(_) => Fault::none(),
@@ -463,7 +467,7 @@ fn set_up(cause: Cause, format: &'static str) -> Setting {
     let address = match (cause, url) {
         (_, Some(url)) => format!("{url}:{}", node.address().port()),
         (Cause::Refused, _) => {
-            // Bound and closed again: nothing else is given this port so soon.
+            // Bound and closed again: the system does not give this port to anything else so soon.
             let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             format!("http://{}", closed.local_addr().unwrap())
         }
@@ -502,7 +506,7 @@ fn start(vars: &[(&'static str, String)]) -> Function {
     Function::start_with(&vars)
 }
 
-/// Waits until the Node has taken so many messages.
+/// Waits until so many messages have arrived at the Node.
 fn wait_for_messages(node: &StandInNode, count: u64) {
     let until = Instant::now() + PATIENCE;
     while node.snapshot().arrived() < count {
@@ -518,8 +522,8 @@ fn signal(pid: u32, name: &str) {
     assert!(kill.unwrap().success());
 }
 
-/// Gives the function an event as Lambda does: up to three tries with the same id. `None`: done.
-/// Otherwise what the on-failure destination writes. Also the last try's report.
+/// Gives the function an event as Lambda does: up to three attempts with the same id. Returns what the
+/// on-failure destination writes, or `None` if an attempt succeeds, and the report of the last attempt.
 fn invoke_as_lambda(
     cause: Cause,
     setting: &Setting,
@@ -530,8 +534,8 @@ fn invoke_as_lambda(
     let mut response = Value::Null;
     let mut report = Value::Null;
     for attempt in 0..3 {
-        if matches!(cause, Cause::PartOfEachTry) {
-            // The last try gets everything through; those before have the hook's say.
+        if matches!(cause, Cause::PartOfEachAttempt) {
+            // The last attempt delivers everything. The hook decides on those before.
             setting.is_faulty.store(attempt < 2, Ordering::SeqCst);
             setting.allowance.store(8, Ordering::SeqCst);
         }
@@ -571,7 +575,7 @@ fn invoke_as_lambda(
         match outcome {
             Outcome::Response(_) => return (None, report),
             Outcome::Error { body, .. } => response = serde_json::from_slice(&body).unwrap(),
-            Outcome::Gone => panic!("the invocation has outlasted its deadline"),
+            Outcome::Gone => panic!("the invocation has exceeded its deadline"),
         }
     }
     let payload: Value = serde_json::from_slice(event).unwrap();
@@ -634,10 +638,10 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
             | Cause::ClockJump(_)
     );
     if is_by_the_node && setting.faults.load(Ordering::SeqCst) == 0 {
-        return Err("the fault has never come".to_string());
+        return Err("the fault has never occurred".to_string());
     }
     if matches!(case.cause, Cause::Deadline) {
-        // The Node takes what was on its way when the function gave up.
+        // The Node accepts what was in flight when the function gave up.
         thread::sleep(Duration::from_millis(500));
     }
     let after = setting.node.snapshot();
@@ -649,7 +653,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     } else {
         count("recordsRefused")
     };
-    // The queue may hold what the Node has, too: it took it, and the answer was lost.
+    // The queue may also hold what the Node has accepted, if the response was lost.
     let arrived = ids_at(&setting.node);
     let skips: BTreeSet<String> = (calls(format)..lines).map(event_id).collect();
     let queued = queue.as_deref().map_or(0, |message| {
@@ -666,7 +670,23 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         skipped,
         redriven: 0,
     };
-    let sum = counts.distinct + counts.queued + counts.refused + counts.skipped;
+    // The lines that the last attempt had no time to read: the event is queued with them, and no id tells
+    // whether they would have been skipped.
+    let unread = queue.as_ref().map_or(0, |_| OTHERS - skipped);
+    if unread > 0 && !matches!(case.cause, Cause::Deadline) {
+        return Err(format!("{unread} lines are not skipped: {report}"));
+    }
+    let accounted = [
+        "recordsForwarded",
+        "recordsForwardedEarlier",
+        "recordsRefused",
+        "recordsSkipped",
+        "recordsUndelivered",
+    ];
+    if count("recordsReceived") != accounted.map(count).iter().sum() {
+        return Err(format!("the report does not add up: {report}"));
+    }
+    let sum = counts.distinct + counts.queued + counts.refused + counts.skipped + unread;
     let end = match refused {
         _ if queue.is_some() => Queued,
         0 => Delivered,
@@ -685,16 +705,21 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     if end != expected {
         return Err(format!("expected {expected:?}, found {end:?}: {report}"));
     }
-    let violations = setting.node.snapshot().violations;
+    let mut violations = setting.node.snapshot().violations;
+    if matches!(case.cause, Cause::Killed) {
+        // Whoever is killed while writing leaves a message without its end.
+        violations.retain(|violation| !violation.ends_with("found the end of the connection"));
+    }
     if !violations.is_empty() {
-        return Err(format!("the wire's rules were broken: {violations:?}"));
+        return Err(format!(
+            "the rules of the wire were violated: {violations:?}"
+        ));
     }
     Ok(counts)
 }
 
-/// Lifts the fault, gives the queue's message to the function, and returns how many records have
-/// arrived that had not before. A wrong address is put right by an operator, so that the function
-/// starts anew.
+/// Removes the fault, gives the queue's message to the function, and returns how many records have arrived
+/// that had not before. An operator fixes a wrong address, so that the function starts again.
 fn redrive(
     cause: Cause,
     setting: &Setting,
@@ -704,12 +729,12 @@ fn redrive(
 ) -> Result<u64, String> {
     setting.is_faulty.store(false, Ordering::SeqCst);
     let earlier = ids_at(&setting.node);
-    let good;
+    let fixed;
     let (node, function) = match cause {
         Cause::Tls(_) => {
             drop(function);
-            good = set_up(Cause::Nothing, format);
-            (&good.node, start(&good.vars))
+            fixed = set_up(Cause::Nothing, format);
+            (&fixed.node, start(&fixed.vars))
         }
         Cause::Refused | Cause::Unresolved | Peer(_) => {
             drop(function);
@@ -728,9 +753,9 @@ fn redrive(
         "body": message,
         "eventSource": "aws:sqs",
     }]});
-    let answer = function.invoke(batch.to_string().as_bytes(), TIMEOUT);
-    if answer != Ok(json!({"batchItemFailures": []})) {
-        return Err(format!("the queue's message: {answer:?}"));
+    let response = function.invoke(batch.to_string().as_bytes(), TIMEOUT);
+    if response != Ok(json!({"batchItemFailures": []})) {
+        return Err(format!("the queue's message: {response:?}"));
     }
     let now = ids_at(node);
     let missing = (0..calls(format))

@@ -1,14 +1,14 @@
-//! The fault matrix: each way in which the Node, the network or the sandbox can fail, with every
-//! line of an event counted by its id.
+//! The fault matrix: each way in which the Node, the network or the execution environment can fail, with
+//! every line of an event counted by its id.
 //!
-//! Each case does what Lambda does with an asynchronous event: two more tries with the same id, and
+//! Each case does what Lambda does with an asynchronous event: two more attempts with the same id, and
 //! then the on-failure destination. At the end each line is at the Node, or in the queue of
 //! failures, or was counted with the reason why it can't be forwarded:
 //!
 //! `in = distinct at the Node + queued + refused + skipped`
 //!
-//! Then the fault is lifted, and the same function takes the queue's message: everything that was
-//! queued arrives. It ends with a table, and with failure unless every row adds up.
+//! Then the fault is removed, and the same function gets the queue's message: everything that was queued
+//! arrives. The program prints a table, and fails unless every row adds up.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ use cases::{CASES, Case};
 /// How many cases run at a time. They mostly wait.
 const AT_A_TIME: usize = 6;
 
-/// What came of a case.
+/// The result of a case.
 struct Row {
     case: &'static str,
     format: &'static str,
@@ -47,7 +47,7 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    // With an argument, only the cases whose name has it.
+    // With arguments, only the cases whose name contains one of them.
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
                     let Some(&(case, format)) = jobs.get(at) else {
                         return;
                     };
-                    // A failed assertion is the case's failure, and the others go on.
+                    // A failed assertion fails its case only, and the others continue.
                     let result = thread::spawn(move || cases::run(case, format)).join();
                     let cells = result.unwrap_or_else(|_| Err("panicked, see above".to_string()));
                     let row = Row {

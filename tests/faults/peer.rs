@@ -1,4 +1,4 @@
-//! Whatever listens where the Node should.
+//! Servers that listen at the Node's address.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// A listener that speaks no HTTP worth the name.
+/// A listener that does not speak HTTP properly.
 pub(crate) struct RawPeer {
     address: SocketAddr,
     is_stopped: Arc<AtomicBool>,
@@ -59,17 +59,17 @@ impl Drop for RawPeer {
     }
 }
 
-/// Closes with bytes unread, so that the peer is sent a reset.
-pub(crate) fn resets_before_the_answer(socket: &mut TcpStream) {
+/// Closes with bytes unread, so that the peer gets a reset.
+pub(crate) fn resets_before_the_response(socket: &mut TcpStream) {
     let _ = socket.read(&mut [0; 1]);
 }
 
-pub(crate) fn resets_within_the_answer(socket: &mut TcpStream) {
+pub(crate) fn resets_within_the_response(socket: &mut TcpStream) {
     let _ = socket.read(&mut [0; 1]);
     let _ = socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Le");
 }
 
-/// Answers a byte at a time, and slower than anybody waits.
+/// Responds a byte at a time, and more slowly than any client waits.
 pub(crate) fn drips(socket: &mut TcpStream) {
     let _ = socket.read(&mut [0; 4096]);
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -84,7 +84,7 @@ pub(crate) fn drips(socket: &mut TcpStream) {
     }
 }
 
-/// Takes everything, and never answers.
+/// Accepts everything, and never responds.
 pub(crate) fn is_silent(socket: &mut TcpStream) {
     let _ = std::io::copy(socket, &mut std::io::sink());
 }
@@ -116,7 +116,7 @@ pub(crate) fn switched_node(
     (node, is_faulty)
 }
 
-/// TLS with a certificate for this name, from an authority of its own. Also gives that authority.
+/// TLS with a certificate for this name, from an authority of its own. Also returns that authority's certificate.
 pub(crate) fn tls(name: &str, is_expired: bool) -> (WrapHook, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

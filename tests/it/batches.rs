@@ -79,7 +79,7 @@ fn batch(records: &[Value]) -> Vec<u8> {
     json!({ "Records": records }).to_string().into_bytes()
 }
 
-/// How often the Node has got which line.
+/// How often the Node has received each line.
 fn got(node: &StandInNode) -> BTreeMap<String, u64> {
     node.deliveries().into_iter().collect()
 }
@@ -97,7 +97,7 @@ fn failures(identifiers: &[&str]) -> Value {
 }
 
 #[test]
-fn a_queue_gives_back_what_both_kinds_of_it_have_kept() {
+fn both_kinds_of_failure_queue_are_redriven() {
     let node = node();
     let function = Function::start(&node, &[]);
     let attributes = json!({"RequestID": {"stringValue": "r2", "dataType": "String"}});
@@ -115,7 +115,7 @@ fn a_queue_gives_back_what_both_kinds_of_it_have_kept() {
     assert_adds_up(&report);
 }
 
-/// Each fails alone, and the others arrive.
+/// Each one fails alone, and the others arrive.
 #[test]
 fn a_message_of_another_shape_is_that_messages_failure() {
     let node = node();
@@ -156,10 +156,10 @@ fn a_message_of_another_shape_is_that_messages_failure() {
     }
 }
 
-/// A queue's next try has another request id, and goes on where the last one ended all the same.
+/// The next attempt of a queue has another request id. It still continues where the last one ended.
 #[test]
-fn the_next_try_with_a_message_repeats_nothing_that_arrived() {
-    // The Node takes all but one path, until it is told otherwise.
+fn the_next_attempt_with_a_message_repeats_nothing_that_arrived() {
+    // The Node refuses one path up to its 15th message, and accepts everything else.
     let node = faulty_node(|message, nth| {
         if message.http.target == "/pets/2" && nth < 16 {
             Fault::status(503)
@@ -185,7 +185,7 @@ fn the_next_try_with_a_message_repeats_nothing_that_arrived() {
     assert_eq!(report["recordsUndelivered"], 1);
     assert_eq!(report["recordsForwarded"], 3);
     assert_eq!(report["errorType"], "Function.RecordsUndelivered");
-    let mut tries = 0;
+    let mut attempts = 0;
     loop {
         let again = batch(&[message(1, &failure("r1", &event(1)), json!({}))]);
         let (result, report) =
@@ -194,8 +194,8 @@ fn the_next_try_with_a_message_repeats_nothing_that_arrived() {
         if result.unwrap() == failures(&[]) {
             break;
         }
-        tries += 1;
-        assert!(tries < 40, "{report}");
+        attempts += 1;
+        assert!(attempts < 40, "{report}");
     }
     assert_eq!(got(&node), lines(1..=4));
 }
@@ -216,19 +216,19 @@ fn a_stream_brings_log_groups_and_control_messages_mixed() {
     assert_eq!(report["recordsReceived"], 2);
 }
 
-/// A shard comes again from the first record that failed, whatever it failed for, so that the later ones are
-/// left to that: none is passed over that was neither delivered nor kept.
+/// Whatever the reason, a shard comes again from the first record that failed. The later records are left to
+/// that attempt, so that each one is either delivered or kept.
 #[test]
 fn a_stream_stops_at_the_first_record_that_failed() {
-    let sound = compressed("/aws/apigateway/x", 2);
-    let mut corrupt = sound.clone();
+    let valid = compressed("/aws/apigateway/x", 2);
+    let mut corrupt = valid.clone();
     let middle = corrupt.len() / 2;
     corrupt[middle] ^= 1;
     for (document, status, error_type) in [
         (&corrupt, 200, "Function.EventInvalid"),
-        (&sound, 503, "Function.RecordsUndelivered"),
-        (&sound, 400, "Function.RecordsRefused"),
-        (&sound, 404, "Function.RecordsRefused"),
+        (&valid, 503, "Function.RecordsUndelivered"),
+        (&valid, 400, "Function.RecordsRefused"),
+        (&valid, 404, "Function.RecordsRefused"),
     ] {
         let second = event_id(2);
         let node = faulty_node(move |message, _| match message.request_id() {
@@ -254,7 +254,7 @@ fn a_stream_stops_at_the_first_record_that_failed() {
     }
 }
 
-/// In a process that does not know the Node yet, which a shard always comes back to from the same record.
+/// The process does not know the Node yet, and a shard always comes again from the same record.
 #[test]
 fn an_attack_at_the_front_of_a_stream_holds_it_up_once() {
     let attacks: Vec<Line> = (100..120)
@@ -273,8 +273,8 @@ fn an_attack_at_the_front_of_a_stream_holds_it_up_once() {
         record(3, &compressed("/aws/apigateway/x", 2)),
     ];
     let first = failures(&["49590338271490256608559692538361571095921575989136580"]);
-    let tries = [
-        // Nothing shows that it was an attack.
+    let attempts = [
+        // Nothing shows yet that it was an attack.
         (&records[..2], first.clone(), lines([])),
         (&records, first, lines([1])),
         (
@@ -283,20 +283,20 @@ fn an_attack_at_the_front_of_a_stream_holds_it_up_once() {
             BTreeMap::from([(event_id(1), 2), (event_id(2), 1)]),
         ),
     ];
-    for (records, answer, arrived) in tries {
+    for (records, response, arrived) in attempts {
         let event = batch(records);
         let (result, report) =
             function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
-        assert_eq!(result.unwrap(), answer);
+        assert_eq!(result.unwrap(), response);
         assert_eq!(got(&node), arrived);
         assert_adds_up(&report);
     }
 }
 
-/// Each kind of batch: the bomb is its item's failure, and the others arrive, those before it in a stream.
+/// In each kind of batch the bomb is its item's failure. The others arrive, in a stream those before it.
 #[test]
 fn a_bomb_is_its_items_failure() {
-    // Sound, but for what it inflates to.
+    // Valid, except for the size that it inflates to.
     let bomb = gzip(
         &[
             b"{",
@@ -322,7 +322,7 @@ fn a_bomb_is_its_items_failure() {
         {"recordId": "c", "result": "Ok", "data": data[2]},
     ]});
     let shard = failures(&["49590338271490256608559692538361571095921575989136581"]);
-    for (event, answer, arrived) in [
+    for (event, response, arrived) in [
         (batch(&messages), failures(&["m2"]), &[1, 3][..]),
         (batch(&records), shard, &[1]),
         (firehose.to_string().into_bytes(), transformed, &[1, 3]),
@@ -331,13 +331,13 @@ fn a_bomb_is_its_items_failure() {
         let function = Function::start(&node, &[("X_MAX_INFLATED_BYTES", "1000000")]);
         let (result, report) =
             function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
-        assert_eq!(result.unwrap(), answer);
+        assert_eq!(result.unwrap(), response);
         assert_eq!(report["errorType"], "Function.EventInvalid");
         assert_eq!(got(&node), lines(arrived.iter().copied()));
     }
 }
 
-/// Whatever becomes of a record at the Node, it goes on to where the stream delivers it.
+/// Whatever happens to a record at the Node, the stream still delivers it to its destination.
 #[test]
 fn a_firehose_stream_gets_each_record_back_as_it_was() {
     let [absent, refused] = [3, 4].map(event_id);
@@ -348,16 +348,16 @@ fn a_firehose_stream_gets_each_record_back_as_it_was() {
     });
     let function = Function::start(&node, &[]);
     let control = r#"{"messageType":"CONTROL_MESSAGE","owner":"CloudwatchLogs","logGroup":"","logStream":"","subscriptionFilters":[],"logEvents":[{"id":"","timestamp":1600110003794,"message":"CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}"#;
-    let sound = |n| compressed("/aws/apigateway/x", n);
-    let mut corrupt = sound(2);
+    let valid = |n| compressed("/aws/apigateway/x", n);
+    let mut corrupt = valid(2);
     let middle = corrupt.len() / 2;
     corrupt[middle] ^= 1;
     let documents = [
         (gzip(control.as_bytes()).unwrap(), "Ok"),
-        (sound(1), "Ok"),
+        (valid(1), "Ok"),
         (corrupt, "ProcessingFailed"),
-        (sound(3), "ProcessingFailed"),
-        (sound(4), "ProcessingFailed"),
+        (valid(3), "ProcessingFailed"),
+        (valid(4), "ProcessingFailed"),
         (b"no document".to_vec(), "ProcessingFailed"),
         (compressed("/aws/apigateway/y", 5), "Ok"),
     ];
@@ -391,7 +391,7 @@ fn a_firehose_stream_gets_each_record_back_as_it_was() {
     assert_eq!(got(&node), lines([1, 5]));
 }
 
-/// The place of a line that has no id of its own is named after the invocation that got it first.
+/// A line without an id gets one from the first invocation that received it.
 #[test]
 fn lines_without_an_id_keep_theirs_over_the_queue() {
     let node = node();

@@ -1,5 +1,5 @@
-//! Log events that are made to hurt: each is at most one line that is not forwarded, the lines beside it
-//! are, and memory stays bounded.
+//! Hostile log events. Each costs at most its own line: the other lines are forwarded, and memory stays
+//! bounded.
 
 #![cfg(target_os = "linux")]
 
@@ -12,35 +12,35 @@ use serde_json::{Value, json};
 use crate::harness::{Function, assert_adds_up, assert_got_all, line, node};
 use crate::memory::peak;
 
-/// Far more than any of them takes.
+/// Far longer than any of them takes.
 const TIME: Duration = Duration::from_secs(60);
 
-/// A sound line as it stands in a document.
-fn sound() -> Vec<u8> {
+/// A valid line as it is in a document.
+fn valid() -> Vec<u8> {
     let quoted = serde_json::to_string(&line("GET", "/x")).unwrap();
     quoted.into_bytes()
 }
 
 /// The same with something in it replaced.
 fn message(from: &str, to: &[u8]) -> Vec<u8> {
-    let quoted = sound();
+    let quoted = valid();
     let from = from.as_bytes();
     let at = quoted.windows(from.len()).position(|w| w == from).unwrap();
     [&quoted[..at], to, &quoted[at + from.len()..]].concat()
 }
 
-/// A log event of which everything but the id is given.
+/// A log event with this id and these other members.
 fn log_event(id: u64, members: &[u8]) -> Vec<u8> {
     let head = format!(r#"{{"id":"{}","timestamp":1,"#, event_id(id));
     [head.as_bytes(), members, b"}"].concat()
 }
 
-/// Delivers the log events between two sound ones, and says what was skipped.
+/// Delivers the log events between two valid ones, and checks what was skipped.
 #[track_caller]
 fn deliver(name: &str, members: &[Vec<u8>], expected: Value) {
     let node = node();
     let function = Function::start(&node, &[]);
-    let sound = [&b"\"message\":"[..], &sound()].concat();
+    let valid = [&b"\"message\":"[..], &valid()].concat();
     let skipped: u64 = expected
         .as_object()
         .unwrap()
@@ -50,16 +50,16 @@ fn deliver(name: &str, members: &[Vec<u8>], expected: Value) {
     // What is skipped comes last, so that the ids of the others are without a gap.
     let log_events: Vec<Vec<u8>> = if skipped == 0 {
         let all = [
-            std::slice::from_ref(&sound),
+            std::slice::from_ref(&valid),
             members,
-            std::slice::from_ref(&sound),
+            std::slice::from_ref(&valid),
         ]
         .concat();
         (0..).zip(all).map(|(id, m)| log_event(id, &m)).collect()
     } else {
-        let mut all = vec![log_event(0, &sound)];
+        let mut all = vec![log_event(0, &valid)];
         all.extend(members.iter().map(|m| log_event(9_999, m)));
-        all.push(log_event(1, &sound));
+        all.push(log_event(1, &valid));
         all
     };
     let count = log_events.len() as u64;
@@ -98,7 +98,7 @@ fn long_and_deep_lines() {
     // Not in the line, but beside it.
     let nested = ["[".repeat(10_000), "]".repeat(10_000)].concat();
     let nested = format!("\"x\":{nested},\"message\":").into_bytes();
-    let beside = [nested, sound()].concat();
+    let beside = [nested, valid()].concat();
     deliver("beside", &[beside], json!({}));
 }
 
@@ -108,7 +108,7 @@ fn a_million_keys() {
     for n in 0..1_000_000 {
         write!(keys, "\"k{n}\":{n},").unwrap();
     }
-    let beside = [keys.as_bytes(), b"\"message\":", &sound()].concat();
+    let beside = [keys.as_bytes(), b"\"message\":", &valid()].concat();
     deliver("beside the line", &[beside], json!({}));
     let escaped = keys.replace('"', "\\\"");
     let inside = message("{ ", format!("{{ {escaped}").as_bytes());
@@ -126,10 +126,10 @@ fn a_million_keys() {
 
 #[test]
 fn the_same_key_again_and_again() {
-    let sound = sound();
+    let valid = valid();
     let again = [
         &b"\"message\":"[..],
-        &sound,
+        &valid,
         &b",\"message\":0".repeat(100_000),
     ]
     .concat();

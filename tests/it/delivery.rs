@@ -1,4 +1,4 @@
-//! What arrives at the Node when it, or the way to it, is faulty.
+//! What arrives at the Node when the Node, or the network before it, is faulty.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use crate::harness::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Each fault once in a while, in both formats: all records arrive, and none is refused.
+/// With each fault now and then, in both formats, all records arrive and none is refused.
 #[track_caller]
 fn check(name: &str, hook: fn(&Message, u64) -> Fault) {
-    // Enough for more messages than any fault waits for.
+    // Enough messages for each fault to occur.
     for (format, calls) in [("resend", 500), ("batch", 4000)] {
         let has_come = Arc::new(AtomicBool::new(false));
         let node = faulty_node({
@@ -47,7 +47,7 @@ fn every(n: u64, nth: u64, fault: Fault) -> Fault {
 }
 
 #[test]
-fn statuses_that_ask_for_another_try() {
+fn statuses_that_ask_for_another_attempt() {
     check("408", |_, nth| every(11, nth, Fault::status(408)));
     check("425", |_, nth| every(11, nth, Fault::status(425)));
     check("429", |_, nth| every(11, nth, Fault::status(429)));
@@ -59,13 +59,13 @@ fn statuses_that_ask_for_another_try() {
 
 #[test]
 fn connections_that_break() {
-    check("dropped without an answer", |_, nth| {
+    check("dropped without a response", |_, nth| {
         every(9, nth, Fault::shape(Shape::Drop))
     });
-    check("half an answer", |_, nth| {
+    check("half a response", |_, nth| {
         every(9, nth, Fault::shape(Shape::Half))
     });
-    check("reset after the answer", |_, nth| {
+    check("reset after the response", |_, nth| {
         every(9, nth, Fault::shape(Shape::Reset))
     });
     check("garbage", |_, nth| {
@@ -88,7 +88,7 @@ fn connections_that_close() {
 #[test]
 fn other_framings() {
     check("chunked", |_, _| Fault::shape(Shape::Chunked));
-    check("interim answers", |_, _| Fault::shape(Shape::Interim));
+    check("interim responses", |_, _| Fault::shape(Shape::Interim));
     check("a body", |_, _| {
         Fault::none().with_body(b"{\"action\":\"pass\"}")
     });
@@ -100,7 +100,7 @@ fn a_slow_node_is_served_by_all_connections() {
     let function = Function::start(&node, &[]);
     let started = Instant::now();
     function.invoke(&event_of_calls(400), MINUTE).unwrap();
-    // 800 answers of 5 ms one after the other would take 4 s.
+    // 800 responses of 5 ms, one after the other, would take 4 s.
     assert!(
         started.elapsed() < Duration::from_millis(2500),
         "{:?}",
@@ -144,7 +144,7 @@ fn retry_after_is_honoured_in_both_forms() {
         let started = Instant::now();
         function.invoke(&event_of_calls(3), MINUTE).unwrap();
         let waited = started.elapsed() >= Duration::from_secs(1);
-        // A date that is past means at once.
+        // A date in the past means at once.
         assert_eq!(waited, form == "seconds", "{form}");
         assert_got_all(&node, 3);
     }
@@ -166,7 +166,7 @@ fn a_wait_that_is_longer_than_the_deadline_is_not_begun() {
     assert_adds_up(&report);
 }
 
-/// A Node in blocking mode answers 403 to an attack: it must not spoil its batch.
+/// A Node in blocking mode responds to an attack with 403. The other records must still arrive.
 #[test]
 fn a_refused_record_is_counted_and_the_others_go_on() {
     let node = faulty_node(|message, _| match &message.kind {
@@ -190,7 +190,7 @@ fn a_refused_record_is_counted_and_the_others_go_on() {
     assert_eq!(snapshot.violations, Vec::<String>::new());
 }
 
-/// Where not one record is taken, the address is wrong, and the records have to be kept.
+/// If no record is accepted, the address is wrong, and the records must be kept.
 #[test]
 fn a_node_that_refuses_everything_fails_the_invocation() {
     for status in [301, 400, 401, 404] {
@@ -226,13 +226,13 @@ fn a_batch_that_is_too_large_is_halved() {
     }
 }
 
-/// One record of a batch that the Node can't take is refused alone.
+/// If the Node can't accept one record of a batch, that record is refused alone.
 #[test]
-fn one_bad_record_does_not_spoil_its_batch() {
+fn one_invalid_record_does_not_fail_its_batch() {
     let node = faulty_node(|message, _| {
-        let is_bad = |body: &[u8]| body.windows(9).any(|w| w == b"\"/prod/b\"");
+        let is_invalid = |body: &[u8]| body.windows(9).any(|w| w == b"\"/prod/b\"");
         match &message.kind {
-            Kind::Batch if is_bad(&message.http.body) => Fault::status(400),
+            Kind::Batch if is_invalid(&message.http.body) => Fault::status(400),
             _ => Fault::none(),
         }
     });
@@ -243,7 +243,7 @@ fn one_bad_record_does_not_spoil_its_batch() {
     assert_eq!(report["refused"], serde_json::json!({"400": 1}));
 }
 
-/// A Node that is plainly down costs a bounded time, however many records there are.
+/// A Node that is down costs a bounded time, however many records there are.
 #[test]
 fn a_node_that_is_down_stops_the_event_early() {
     let mut node = node();
@@ -348,7 +348,7 @@ fn a_retry_sends_only_what_is_left() {
     }
 }
 
-/// Another event between the tries, and many of them, do not make it forget.
+/// Many other events between the attempts do not make the function forget.
 #[test]
 fn a_retry_is_known_after_other_events_that_went_well() {
     static IS_BROKEN: AtomicUsize = AtomicUsize::new(0);
@@ -371,7 +371,7 @@ fn a_retry_is_known_after_other_events_that_went_well() {
     assert_eq!(second["recordsForwardedEarlier"], first["recordsForwarded"]);
 }
 
-/// From a Node that has accepted records, 403 is an answer like any other: a quiet API's events have
+/// From a Node that has accepted records, 403 is a normal response. The events of an API with few calls have
 /// one record each, and an attack must not fail its event three times.
 #[test]
 fn an_event_of_nothing_but_attacks_does_not_fail_once_the_node_is_known() {
@@ -391,7 +391,7 @@ fn an_event_of_nothing_but_attacks_does_not_fail_once_the_node_is_known() {
     function.invoke(&lost, MINUTE).unwrap_err();
 }
 
-/// A method that the Node does not know (501) is its word on that record, though it is a 5xx.
+/// A 501 for an unknown method refuses that record, although it is a 5xx.
 #[test]
 fn a_method_that_the_node_does_not_know_is_refused() {
     let node = faulty_node(|message, _| match message.http.method.as_str() {
@@ -405,8 +405,8 @@ fn a_method_that_the_node_does_not_know_is_refused() {
     assert_eq!(report["refused"], serde_json::json!({"501": 1}));
 }
 
-/// A record on which the Node drops the connection, or wants it much later, keeps no other record
-/// from getting through: neither those of its chunk nor those after it.
+/// The Node drops the connection at a record, or wants that record much later. All other records still
+/// arrive, those of its chunk and those after it.
 #[test]
 fn one_record_does_not_hold_up_the_others() {
     let drop = || Fault::shape(Shape::Drop);
@@ -423,7 +423,7 @@ fn one_record_does_not_hold_up_the_others() {
             });
             let vars = [("X_NODE_FORMAT", format), ("X_NODE_DOWN_AFTER_MS", "1500")];
             let function = Function::start(&node, &vars);
-            // One at the very front, too.
+            // The very first record is one, too.
             let lines = (0..1000).map(|n| match n % 150 {
                 0 => line("GET", "/poison"),
                 _ => line("GET", &format!("/{n}")),
@@ -435,7 +435,7 @@ fn one_record_does_not_hold_up_the_others() {
                 "{name}"
             );
             assert_adds_up(&report);
-            // In a batch, "later" goes for all that are in the message.
+            // In a batch, "later" applies to all records of the message.
             if (name, format) != ("later", "batch") {
                 assert_eq!(report["recordsUndelivered"], 7, "{name} {format}");
                 assert_eq!(node.snapshot().distinct, 993, "{name} {format}");
@@ -444,8 +444,8 @@ fn one_record_does_not_hold_up_the_others() {
     }
 }
 
-/// A collector with a filter before it answers 403 to a batch that holds an attack: the others in it
-/// must arrive.
+/// A collector behind a filter responds with 403 to a batch that holds an attack. The other records of the
+/// batch must arrive.
 #[test]
 fn an_attack_does_not_take_its_batch_with_it() {
     let node = faulty_node(|message, _| {
@@ -467,9 +467,9 @@ fn an_attack_does_not_take_its_batch_with_it() {
     assert_adds_up(&report);
 }
 
-/// A collector that refuses everything is not asked about each record by itself.
+/// A collector that refuses everything does not get each record by itself.
 #[test]
-fn a_collector_that_refuses_everything_is_not_asked_for_ever() {
+fn a_collector_that_refuses_everything_does_not_get_each_record_alone() {
     let node = faulty_node(|_, _| Fault::status(400));
     let vars = [("X_NODE_FORMAT", "batch"), ("X_NODE_CONNECTIONS", "2")];
     let function = Function::start(&node, &vars);
@@ -480,7 +480,7 @@ fn a_collector_that_refuses_everything_is_not_asked_for_ever() {
     assert!(exchanges < 150, "{exchanges}");
 }
 
-/// A server that closes after a 413, since it did not read the rest, still gets the halves.
+/// A server closes after a 413, since it did not read the rest. It still gets the halves.
 #[test]
 fn a_connection_is_not_used_again_after_a_413() {
     for shape in [Shape::Close, Shape::CloseSilently] {
@@ -496,9 +496,9 @@ fn a_connection_is_not_used_again_after_a_413() {
     }
 }
 
-/// `Retry-After: 0` is no licence to ask again at once, for ever.
+/// `Retry-After: 0` does not cause immediate retries without end.
 #[test]
-fn a_retry_after_of_nothing_is_no_hot_loop() {
+fn a_retry_after_of_zero_does_not_cause_a_hot_loop() {
     let node = faulty_node(|_, _| Fault::status(503).with_header("Retry-After", "0"));
     let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "800")]);
     let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(16), MINUTE));
@@ -510,7 +510,7 @@ fn a_retry_after_of_nothing_is_no_hot_loop() {
     assert!(exchanges < 200, "{exchanges}");
 }
 
-/// So many seconds that no clock can count them were once a panic.
+/// A number of seconds that no clock can count once caused a panic.
 #[test]
 fn a_retry_after_beyond_all_clocks_is_a_long_wait() {
     for value in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
@@ -521,24 +521,24 @@ fn a_retry_after_beyond_all_clocks_is_a_long_wait() {
     }
 }
 
-/// A server that closes each connection after one answer, without saying so, is found out before
-/// the next message is written, unless the news of it comes too late.
+/// A server closes each connection after one response, without announcing it. The function detects that
+/// before it writes the next message, unless the close arrives too late.
 #[test]
-fn a_server_that_closes_without_a_word_is_found_out() {
+fn a_silent_close_is_detected() {
     let node = faulty_node(|_, _| Fault::shape(Shape::CloseSilently));
     let function = Function::start(&node, &[("X_NODE_CONNECTIONS", "1")]);
     function.invoke(&event_of_calls(100), MINUTE).unwrap();
     assert_got_all(&node, 100);
     let snapshot = node.snapshot();
     let repeated = snapshot.repeated_requests + snapshot.repeated_responses;
-    // The news of a close may come a moment after the answer, on a busy machine more often. Without
-    // the look before the next message it would be all hundred.
+    // A close may arrive a moment after the response, on a busy machine more often. Without the check
+    // before the next message, all hundred would be repeated.
     assert!(repeated < 80, "{snapshot:?}");
 }
 
-/// An answer that nobody asked for must not be taken for that of the next message.
+/// An unrequested response must not count as that to the next message.
 #[test]
-fn an_answer_too_many_is_not_taken_for_the_next_one() {
+fn a_surplus_response_does_not_count_for_the_next_message() {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -566,8 +566,8 @@ fn an_answer_too_many_is_not_taken_for_the_next_one() {
     }
 }
 
-/// All faults together, at random from fixed seeds: whatever an event comes to, it says the truth,
-/// and Lambda's next try completes it.
+/// All faults together, at random from fixed seeds. Whatever the result of an event is, its report is true,
+/// and Lambda's next attempt completes it.
 #[test]
 fn faults_at_random_lose_nothing() {
     static IS_FAULTY: AtomicUsize = AtomicUsize::new(0);
@@ -601,7 +601,7 @@ fn faults_at_random_lose_nothing() {
         assert_adds_up(&report);
         let count = |name: &str| report[name].as_u64().unwrap();
         let distinct = node.snapshot().distinct;
-        // What the Node has taken without its answer arriving counts as undelivered.
+        // What the Node has accepted counts as undelivered if the response did not arrive.
         let (forwarded, undelivered) = (count("recordsForwarded"), count("recordsUndelivered"));
         assert!(
             forwarded <= distinct && distinct <= forwarded + undelivered,
@@ -617,7 +617,7 @@ fn faults_at_random_lose_nothing() {
     }
 }
 
-/// A record whose own domain is the Node's would come back as a call, and again, and again.
+/// A record whose domain is the Node's own would come back as a call, again and again.
 #[test]
 fn a_call_to_the_node_itself_is_not_forwarded() {
     let node = node();

@@ -1,4 +1,4 @@
-//! Events of all kinds: what is skipped and counted, and what fails.
+//! Events of all kinds: which lines are skipped and counted, and which events fail.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn lines_that_can_not_be_forwarded_are_counted_by_reason() {
     );
     assert_adds_up(&report);
     assert_got_all(&node, 1);
-    // What to do about it is said once.
+    // The hint says once what to do about it.
     assert!(
         report["hint"]
             .as_str()
@@ -63,7 +63,7 @@ fn lines_that_can_not_be_forwarded_are_counted_by_reason() {
     assert_eq!(report["hint"], Value::Null);
 }
 
-/// No byte of a log line may come out in our own log, nor in what the invoker sees.
+/// No byte of a log line may get into the function's own log, nor into what the invoker sees.
 #[test]
 fn nothing_of_a_line_is_printed() {
     let node = node();
@@ -94,9 +94,9 @@ fn nothing_of_a_line_is_printed() {
     }
 }
 
-/// A stream that is not sound fails with the stage and the offset.
+/// An invalid stream fails the invocation with the stage and the offset.
 #[test]
-fn a_stream_that_is_not_sound_fails_the_invocation() {
+fn an_invalid_stream_fails_the_invocation() {
     let node = node();
     let function = Function::start(&node, &[("X_MAX_INFLATED_BYTES", "100000")]);
     let text = document(
@@ -105,9 +105,9 @@ fn a_stream_that_is_not_sound_fails_the_invocation() {
         &[Line::new(0, 0, line("GET", "/x"))],
     )
     .unwrap();
-    let sound = gzip(&text).unwrap();
+    let valid = gzip(&text).unwrap();
     let with = |at: usize, bit: u8| {
-        let mut bytes = sound.clone();
+        let mut bytes = valid.clone();
         bytes[at] ^= bit;
         wrap(&bytes)
     };
@@ -126,27 +126,27 @@ fn a_stream_that_is_not_sound_fails_the_invocation() {
             "neither's signature, at compressed byte 0",
         ),
         (
-            wrap(&sound[..sound.len() - 1]),
+            wrap(&valid[..valid.len() - 1]),
             "failed to decompress the event",
             "ends too early, at compressed byte",
         ),
         (
-            wrap(&sound[..40]),
+            wrap(&valid[..40]),
             "failed to decompress the event",
             "ends too early, at compressed byte 40",
         ),
         (
-            with(sound.len() - 6, 1),
+            with(valid.len() - 6, 1),
             "failed to decompress the event",
             "checksum of the content",
         ),
         (
-            with(sound.len() - 2, 1),
+            with(valid.len() - 2, 1),
             "failed to decompress the event",
             "length of the content",
         ),
         (
-            wrap(&[&sound[..], b"x"].concat()),
+            wrap(&[&valid[..], b"x"].concat()),
             "failed to decompress the event",
             "bytes follow the end",
         ),
@@ -188,9 +188,9 @@ fn a_stream_that_is_not_sound_fails_the_invocation() {
         assert_eq!(report["level"], "ERROR");
         assert_adds_up(&report);
     }
-    // The process is as good as new.
+    // The process still handles events.
     assert_eq!(
-        function.invoke(&wrap(&sound), TIME).unwrap()["forwarded"],
+        function.invoke(&wrap(&valid), TIME).unwrap()["forwarded"],
         1
     );
 }
@@ -280,7 +280,7 @@ fn documents_of_every_make() {
     }
 }
 
-/// Bad text inside a line costs that line at most, never the others.
+/// Invalid text inside a line costs that line at most, never the others.
 #[test]
 fn lone_surrogates_and_broken_utf_8_cost_one_line_at_most() {
     let node = node();
@@ -298,7 +298,7 @@ fn lone_surrogates_and_broken_utf_8_cost_one_line_at_most() {
     assert_eq!(report["skipped"], json!({"malformed": 2}));
 }
 
-/// The function's own log group would feed it with its own reports, for ever.
+/// The function's own log group would send its own reports back to it, without end.
 #[test]
 fn its_own_log_group_is_not_forwarded() {
     let node = node();
@@ -311,7 +311,7 @@ fn its_own_log_group_is_not_forwarded() {
     assert_eq!(report["skipped"], json!({"ownLogGroup": 2}));
 }
 
-/// Event ids that are missing or unusual still give each record an id of its own.
+/// Each record gets an id of its own, even if its event id is missing or unusual.
 #[test]
 fn records_without_an_id_get_one() {
     let node = node();

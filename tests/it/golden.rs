@@ -14,8 +14,8 @@ use cw_resend_lambda::standin::runtime_api::InvokeOptions;
 
 use crate::harness::{Function, PATIENCE, event_of, line};
 
-/// Takes what is written on each connection, answers each message with 200, and hands out the
-/// bytes of a connection when it has been quiet for a while.
+/// Records what is written on each connection, responds to each message with 200, and hands out the bytes as
+/// they arrive.
 struct Recorder {
     address: String,
     bytes: mpsc::Receiver<Vec<u8>>,
@@ -43,8 +43,8 @@ fn record(mut socket: std::net::TcpStream, sender: &mpsc::Sender<Vec<u8>>) {
         // A message of ours always arrives whole here: it is written at once, over loopback.
         let count = bytes.windows(9).filter(|w| w == b" HTTP/1.1").count();
         for _ in 0..count {
-            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-            socket.write_all(answer).unwrap();
+            let response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+            socket.write_all(response).unwrap();
         }
         sender.send(bytes.to_vec()).unwrap();
     }
@@ -55,7 +55,7 @@ fn assert_golden(name: &str, bytes: &[u8]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(name);
-    // Line ends of the wire are kept in the file: git must not touch them, see .gitattributes.
+    // The file keeps the line ends of the wire, and git must not change them: see .gitattributes.
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, bytes).unwrap();
     }
@@ -91,7 +91,7 @@ fn wire(format: &str, vars: &[(&str, &str)], lines: &[String]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Two ordinary calls, the least that a call can be, and one by somebody who means no good.
+/// Two ordinary calls, a minimal one, and a hostile one.
 fn lines() -> Vec<String> {
     vec![
         line("GET", "/prod/pets/42"),
@@ -148,10 +148,10 @@ fn runtime_api() {
     };
     let event = event_of(&lines()[..1]);
     let time = Duration::from_secs(30);
-    let sound = function
+    let valid = function
         .api
         .invoke_with(&event, time, with_id(Some("inv-7")));
-    sound.wait(PATIENCE).unwrap();
+    valid.wait(PATIENCE).unwrap();
     let corrupt = function
         .api
         .invoke_with(&wrap(b"no gzip"), time, with_id(None));

@@ -87,7 +87,7 @@ impl Function {
         self.outcome_of(|| self.begin(event, deadline)).0
     }
 
-    /// As [`Self::invoke`], with a request id that is given, as in Lambda's second try.
+    /// As [`Self::invoke`], with a request id that is given, as in Lambda's second attempt.
     pub(crate) fn invoke_as(&self, id: &str, event: &[u8]) -> (Result<Value, Failed>, Value) {
         let options = InvokeOptions {
             request_id: Some(id.to_string()),
@@ -175,7 +175,7 @@ pub(crate) fn node() -> StandInNode {
     StandInNode::start("127.0.0.1:0", Options::default()).unwrap()
 }
 
-/// A stand-in Node that answers its nth message, from one on, as the hook says.
+/// A stand-in Node that responds to its nth message, counted from one, as the hook says.
 pub(crate) fn faulty_node(
     hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static,
 ) -> StandInNode {
@@ -204,7 +204,7 @@ pub(crate) fn event_of_calls(count: usize) -> Vec<u8> {
     event_of((0..count).map(|n| line("GET", &format!("/prod/pets/{n}"))))
 }
 
-/// Asserts that a Node has got each of so many calls whole, and says how often it was repeated.
+/// Asserts that a Node has received each of so many calls whole, and returns how many were repeated.
 #[track_caller]
 pub(crate) fn assert_got_all(node: &StandInNode, count: u64) -> u64 {
     let expected: BTreeMap<String, u64> = (0..count).map(|n| (event_id(n), 1)).collect();

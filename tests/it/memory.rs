@@ -18,13 +18,13 @@ pub(crate) fn peak(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// An event that inflates to a little more than so many bytes. Only one line of it is forwarded: what is
-/// measured is the reading.
+/// An event that inflates to a little more than so many bytes. Only one line of it is forwarded, since the
+/// test measures the reading.
 fn event(inflated: usize) -> Vec<u8> {
     use std::io::Write;
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    let good = serde_json::to_string(&line("GET", "/x")).unwrap();
-    let other = good.replace("abc123", "a b");
+    let valid = serde_json::to_string(&line("GET", "/x")).unwrap();
+    let other = valid.replace("abc123", "a b");
     gzip.write_all(br#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":["#)
         .unwrap();
     for n in 0..inflated / (other.len() + 40) {
@@ -34,7 +34,7 @@ fn event(inflated: usize) -> Vec<u8> {
         )
         .unwrap();
     }
-    write!(gzip, r#"{{"id":"1","timestamp":1,"message":{good}}}]}}"#).unwrap();
+    write!(gzip, r#"{{"id":"1","timestamp":1,"message":{valid}}}]}}"#).unwrap();
     wrap(&gzip.finish().unwrap())
 }
 

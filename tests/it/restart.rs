@@ -48,8 +48,8 @@ impl Drop for NodeProcess {
     }
 }
 
-/// Killed half-way and started again within the deadline: nothing is lost, and at most what was in
-/// flight is repeated.
+/// The Node is killed half-way and started again within the deadline. Nothing is lost, and at most the
+/// messages in flight are repeated.
 #[test]
 fn a_node_that_comes_back_gets_everything() {
     for pause in [0, 700, 4000].map(Duration::from_millis) {
@@ -70,7 +70,7 @@ fn a_node_that_comes_back_gets_everything() {
     }
 }
 
-/// Killed for good: the invocation fails in time, and says what became of every record.
+/// The Node is killed and does not come back. The invocation fails in time, and accounts for every record.
 #[test]
 fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
     let (mut node, address) = NodeProcess::start("127.0.0.1:0");
@@ -86,7 +86,7 @@ fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
     let started = Instant::now();
     let (result, report) = function.outcome_of(|| invocation);
     assert!(started.elapsed() < PATIENCE);
-    // On a quick machine it may have got everything already; then there is nothing to see.
+    // On a fast machine it may have received everything already; then there is nothing to check.
     let failed = match result {
         Err(failed) => failed,
         Ok(result) => {
@@ -105,7 +105,7 @@ fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
     assert_adds_up(&report);
 }
 
-/// Lambda freezes the sandbox between two events; what was open may be gone when it thaws.
+/// Lambda freezes the execution environment between two events. Open connections may be closed when it thaws.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_frozen_function_goes_on_where_it_was() {

@@ -12,7 +12,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The Lambda build depends on five crates, whatever else the tools use. `cargo tree` would say so too,
+/// The Lambda build depends on five crates, whatever else the tools use. `cargo tree` could show that too,
 /// but it needs the crates of each platform, which a build for one of them has not downloaded.
 #[test]
 fn the_lambda_build_has_five_direct_dependencies() {

@@ -1,4 +1,4 @@
-//! The loop against a Runtime API that behaves, and one that does not.
+//! The loop against a Runtime API without faults, and against one with faults.
 
 use std::time::Duration;
 
@@ -60,10 +60,10 @@ fn the_invocation_id_is_echoed_where_it_came() {
 }
 
 #[test]
-fn a_result_that_comes_too_late_is_no_reason_to_end() {
+fn a_result_that_comes_too_late_does_not_end_the_process() {
     let node = node();
     let function = Function::start(&node, &[]);
-    function.api.spoil_post(PostFault::Gone);
+    function.api.inject_post_fault(PostFault::Gone);
     let first = function.begin(&event_of_calls(1), TIME);
     assert_eq!(first.wait(PATIENCE), Some(Outcome::Gone));
     let warning = function.wait_for_line(1);
@@ -81,7 +81,7 @@ fn a_result_that_comes_too_late_is_no_reason_to_end() {
 fn a_runtime_api_that_is_beyond_recovery_ends_the_process() {
     let node = node();
     let mut function = Function::start(&node, &[]);
-    function.api.spoil_post(PostFault::InternalError);
+    function.api.inject_post_fault(PostFault::InternalError);
     function.begin(&event_of_calls(1), TIME);
     let (status, lines) = function.wait_for_end();
     assert_eq!(status.code(), Some(1));
@@ -117,7 +117,7 @@ fn an_event_whose_delivery_broke_comes_again_and_is_handled_once() {
         let function = Function::start(&node, &[]);
         assert!(function.api.wait_first_next(PATIENCE).is_some());
         function.invoke(&event_of_calls(5), TIME).unwrap();
-        function.api.spoil_next(fault);
+        function.api.inject_next_fault(fault);
         let result = function.invoke(&event_of_calls(5), TIME);
         assert_eq!(result.unwrap()["forwarded"], 5, "{fault:?}");
         let result = function.invoke(&event_of_calls(5), TIME);
@@ -127,7 +127,7 @@ fn an_event_whose_delivery_broke_comes_again_and_is_handled_once() {
     assert_got_all(&node, 5);
 }
 
-/// A proxy in the environment is for others: the Runtime API is on this machine.
+/// The Runtime API is on this machine, so a proxy in the environment does not apply to it.
 #[test]
 fn no_proxy_is_ever_used() {
     let node = node();
@@ -187,7 +187,7 @@ fn log_format_and_level_are_lambdas() {
     let node = node();
     let json = ("AWS_LAMBDA_LOG_FORMAT", "JSON");
     let function = Function::start(&node, &[json, ("AWS_LAMBDA_LOG_LEVEL", "WARN")]);
-    // An event that went well is no warning.
+    // A successful event is not logged if the minimum level is WARN.
     let quiet = function.begin(&event_of_calls(1), TIME);
     assert!(matches!(quiet.wait(PATIENCE), Some(Outcome::Response(_))));
     function.invoke(&wrap(b"corrupt"), TIME).unwrap_err();

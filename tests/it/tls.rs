@@ -84,7 +84,7 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
     let other = authority();
     for (name, expired, ca, why) in [
         ("localhost", false, String::new(), "UnknownIssuer"),
-        // Both authorities have the same name, so that it is the signature that gives it away.
+        // Both authorities have the same name, so only the signature is wrong.
         ("localhost", false, other.pem(), "BadSignature"),
         ("elsewhere.example", false, ours.pem(), "NotValidForName"),
         ("localhost", true, ours.pem(), "xpired"),
@@ -100,17 +100,20 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
 }
 
 #[test]
-fn certificates_that_are_no_good_are_an_init_error() {
+fn invalid_certificates_are_an_init_error() {
     let ours = authority();
     let key = KeyPair::generate().unwrap().serialize_pem();
     let broken = ours.pem().replacen("MII", "MIJ", 1);
     for (ca, what) in [
         (
             [ours.pem(), key].concat(),
-            "other than a certificate, such as a private key",
+            "holds something other than a certificate, such as a private key",
         ),
         ([ours.pem(), broken].concat(), "broken"),
-        ("/no/such/file".to_string(), "or a file that can be read"),
+        (
+            "/no/such/file".to_string(),
+            "must be PEM text, or a file that can be read",
+        ),
     ] {
         let function = Function::start_with(&[("X_NODE_URL", "node"), ("X_NODE_CA_CERT", &ca)]);
         let post = function

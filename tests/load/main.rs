@@ -1,9 +1,9 @@
 //! The function under load: events back to back, at full speed, with faults at random from a fixed
 //! seed, one process for each format from the first event to the last.
 //!
-//! Each event is tried as Lambda tries it, three times with the same id. What is left goes into a
+//! Each event gets up to three attempts with the same id, as Lambda makes them. What is left goes into a
 //! queue of failures, which the function empties at the end of a round. Then every line of the round
-//! is at the Node or was counted as one that can't be forwarded:
+//! is at the Node, or was counted as a line that can't be forwarded:
 //!
 //! `in = distinct at the Node + skipped`
 //!
@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 
 use harness::{Function, assert_adds_up};
 
-/// Of the numbers behind every decision. Each format has its own sequence of them.
+/// The seed of the numbers that make every decision. Each format has its own sequence.
 const SEED: u64 = 0x6c6f_6164;
 
 /// How many events there are from one accounting to the next.
@@ -47,14 +47,14 @@ const CONNECTIONS: u64 = 8;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Short waits, since the Node is often away.
+/// Short waits, since the Node is often down.
 const SETTINGS: [(&str, &str); 3] = [
     ("X_NODE_CONNECT_TIMEOUT_MS", "500"),
     ("X_NODE_TIMEOUT_MS", "1000"),
     ("X_NODE_DOWN_AFTER_MS", "1000"),
 ];
 
-/// What has come of the events so far.
+/// The counts of all events so far.
 #[derive(Default)]
 struct Totals {
     events: u64,
@@ -62,8 +62,9 @@ struct Totals {
     distinct: u64,
     repeated: u64,
     skipped: u64,
-    /// Tries that failed, and events whose three tries did.
+    /// Attempts that failed.
     failed: u64,
+    /// Events whose three attempts failed.
     queued: u64,
     retries: u64,
     outages: u64,
@@ -78,8 +79,8 @@ struct InUse {
 }
 
 impl InUse {
-    /// Once all threads but one have ended. One that has said its last word still needs a processor to
-    /// end on.
+    /// Once all threads but one have ended. A thread that has finished its work still needs some processor
+    /// time to end.
     fn at_rest(pid: u32) -> Self {
         let until = Instant::now() + harness::PATIENCE;
         loop {
@@ -134,7 +135,7 @@ fn main() {
         "distinct",
         "skipped",
         "repeated",
-        "failed tries",
+        "failed attempts",
         "queued",
         "retries",
         "outages",
@@ -154,7 +155,7 @@ fn main() {
     assert!(!has_failed, "a line was lost, or something grew: see above");
 }
 
-/// Loads one process for this long, and gives its row of the table.
+/// Loads one process for this long, and returns its row of the table.
 fn run(format: &'static str, time: Duration) -> Vec<String> {
     let mut random = Random::new(SEED + format.len() as u64);
     let is_faulty = Arc::new(AtomicBool::new(false));
@@ -170,7 +171,7 @@ fn run(format: &'static str, time: Duration) -> Vec<String> {
     let mut rounds = 0_u64;
     while started.elapsed() < time || rounds < 4 {
         if rounds > 0 {
-            // A new one, so that it has to remember no more than a round.
+            // A new one, so that it only has the records of one round.
             drop(node);
             node = start_node(&address, format, &is_faulty, random.next_u64());
         }

@@ -17,10 +17,10 @@ use ureq::Agent;
 const PROCESS_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the emulator gives the function for an event, in seconds.
 const FUNCTION_TIMEOUT: u64 = 30;
-/// How long an answer may take: longer than the function may, so that the emulator speaks first.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(FUNCTION_TIMEOUT + 15);
-/// A port that was free may be taken by the time that the emulator binds it.
-const TRIES: usize = 5;
+/// How long a response may take: longer than the function may, so that the emulator's timeout ends first.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(FUNCTION_TIMEOUT + 15);
+/// How often the emulator is started: a port that was free may be in use when the emulator binds it.
+const ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running emulator. It starts the function at the first event. Dropping it kills both.
@@ -32,15 +32,15 @@ pub(crate) struct Emulator {
     output: Receiver<Vec<u8>>,
 }
 
-/// What came back for an event.
+/// The response to an event.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Value,
 }
 
-impl Answer {
-    /// The error's message, where the answer is an error of this type.
+impl Response {
+    /// The error's message, if the response is an error of this type.
     #[track_caller]
     pub(crate) fn error(&self, error_type: &str) -> &str {
         assert_eq!(self.body["errorType"], error_type, "{self:?}");
@@ -52,16 +52,16 @@ impl Answer {
 impl Emulator {
     /// Starts the emulator for a function with these variables and no others.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        for _ in 1..TRIES {
-            if let Some(emulator) = Self::try_start(variables) {
+        for _ in 1..ATTEMPTS {
+            if let Some(emulator) = Self::start_once(variables) {
                 return emulator;
             }
         }
-        Self::try_start(variables).expect("the emulator ends before it listens")
+        Self::start_once(variables).expect("the emulator ends before it listens")
     }
 
-    /// Gives nothing where the emulator ends before it listens.
-    fn try_start(variables: &[(&str, &str)]) -> Option<Self> {
+    /// Returns `None` if the emulator ends before it listens.
+    fn start_once(variables: &[(&str, &str)]) -> Option<Self> {
         let program = env::var_os("CW_RESEND_RIE").expect(
             "CW_RESEND_RIE is not set: run tests/full, which installs the Runtime Interface \
              Emulator and runs these tests with it",
@@ -77,7 +77,7 @@ impl Emulator {
             .arg(address.to_string())
             .args(["--log-level", "error"])
             .arg(env!("CARGO_BIN_EXE_bootstrap"))
-            // The emulator hands its whole environment on: the function must get none of ours.
+            // The emulator passes its whole environment on. The function must get none of ours.
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", FUNCTION_TIMEOUT.to_string())
             .envs(variables.iter().copied())
@@ -89,7 +89,7 @@ impl Emulator {
         let (sender, output) = channel();
         thread::spawn(move || {
             let mut text = Vec::new();
-            // What was read until an error is all that there is to show.
+            // If reading fails, the output up to there is all that can be shown.
             let _ = reader.read_to_end(&mut text);
             // The test may be over.
             let _ = sender.send(text);
@@ -106,7 +106,7 @@ impl Emulator {
     fn wait_until_listening(&mut self) -> bool {
         let until = Instant::now() + PROCESS_TIMEOUT;
         loop {
-            // Once it has ended, whoever answers at the address is somebody else.
+            // Once it has ended, another process listens at the address.
             if matches!(self.process.try_wait(), Ok(Some(_))) {
                 return false;
             }
@@ -121,29 +121,29 @@ impl Emulator {
         }
     }
 
-    /// Invokes the function with an event, and waits for what comes of it.
+    /// Invokes the function with an event, and waits for the response.
     #[track_caller]
-    pub(crate) fn invoke(&self, event: &[u8]) -> Answer {
+    pub(crate) fn invoke(&self, event: &[u8]) -> Response {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
             self.address
         );
-        let mut answer = match self.agent.post(url).send(event) {
-            Ok(answer) => answer,
-            Err(error) => panic!("the emulator does not answer: {error}"),
+        let mut response = match self.agent.post(url).send(event) {
+            Ok(response) => response,
+            Err(error) => panic!("the emulator does not respond: {error}"),
         };
-        let body = answer.body_mut().read_to_vec();
-        let body = body.expect("the emulator's answer is whole");
-        Answer {
-            status: answer.status().as_u16(),
+        let body = response.body_mut().read_to_vec();
+        let body = body.expect("the emulator's response is complete");
+        Response {
+            status: response.status().as_u16(),
             body: serde_json::from_slice(&body).unwrap_or_else(|error| {
                 let text = String::from_utf8_lossy(&body);
-                panic!("the emulator's answer is no JSON: {error}: {text}")
+                panic!("the emulator's response is not JSON: {error}: {text}")
             }),
         }
     }
 
-    /// Kills both processes and gives all that they printed.
+    /// Kills both processes and returns everything that they printed.
     #[track_caller]
     pub(crate) fn stop(mut self) -> String {
         self.kill();
@@ -160,15 +160,15 @@ impl Emulator {
         if matches!(self.process.try_wait(), Ok(Some(_))) {
             return;
         }
-        // The function is in a process group of its own, so that it has to be found while the
-        // emulator is still its parent.
+        // The function is in a process group of its own. So it must be found while the emulator is still
+        // its parent.
         let children = children(self.process.id());
         // Both fail only where the emulator has ended in between.
         let _ = self.process.kill();
         let _ = self.process.wait();
         for child in children {
             // The standard library only signals its own children, and a shell is everywhere. It
-            // fails where the child has ended, which is as good.
+            // fails if the child has ended, which is just as well.
             let _ = Command::new("/bin/sh")
                 .args(["-c", "kill -KILL \"$0\" 2>/dev/null", &child.to_string()])
                 .status();
@@ -182,17 +182,17 @@ impl Drop for Emulator {
         if thread::panicking()
             && let Ok(text) = self.output.recv_timeout(PROCESS_TIMEOUT)
         {
-            // What both said is the best explanation of a failure, and nobody is left to tell where
-            // it can't be shown.
+            // The output of both is the best explanation of a failure. If it can't be written, that can't be
+            // reported either.
             let _ = io::stderr().write_all(&text);
         }
     }
 }
 
-/// A client that takes an error's status as an answer, and goes through no proxy.
+/// A client that returns a response with an error status like any other, and uses no proxy.
 fn agent() -> Agent {
     Agent::config_builder()
-        .timeout_global(Some(ANSWER_TIMEOUT))
+        .timeout_global(Some(RESPONSE_TIMEOUT))
         .http_status_as_error(false)
         .proxy(None)
         .build()
@@ -201,7 +201,7 @@ fn agent() -> Agent {
 
 /// Two addresses of loopback at which nobody listens.
 fn free_addresses() -> [SocketAddr; 2] {
-    // Both are bound before either is let go, so that they differ.
+    // Both are bound before either is closed, so that they differ.
     let listeners =
         [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
     listeners.map(|listener| listener.local_addr().expect("a listener has an address"))
@@ -217,7 +217,7 @@ fn children(parent: u32) -> Vec<u32> {
 
 fn parent_of(id: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The name of the program is in parentheses and may hold spaces: count from behind it.
+    // The name of the program is in parentheses and may hold spaces: count after it.
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }

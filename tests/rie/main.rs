@@ -42,7 +42,7 @@ impl Sample {
         let compressed = gzip(&document.expect("lines become JSON"));
         Self {
             lines,
-            compressed: compressed.expect("memory takes every byte"),
+            compressed: compressed.expect("memory accepts every byte"),
         }
     }
 
@@ -63,7 +63,7 @@ impl Sample {
             .map(|line| line.id.as_str())
     }
 
-    /// What the function answers where the Node takes everything.
+    /// What the function responds if the Node accepts everything.
     fn summary(&self) -> Value {
         let forwarded = self.forwardable().count();
         json!({
@@ -74,7 +74,7 @@ impl Sample {
         })
     }
 
-    /// Fails where a text holds anything that the lines say, or a piece of the event itself.
+    /// Fails if a text contains a value of a line, or a piece of the event itself.
     #[track_caller]
     fn assert_not_quoted_in(&self, text: &str) {
         const PIECE: usize = 12;
@@ -87,7 +87,7 @@ impl Sample {
         for line in &self.lines {
             let members: Value = serde_json::from_str(&line.message).unwrap_or_default();
             let members = members.as_object().into_iter().flatten();
-            // Shorter values, such as a status, stand in every text by chance.
+            // Shorter values, such as a status, occur in any text by chance.
             let values = members.filter_map(|(_, value)| value.as_str());
             let mut long = values.filter(|value| value.len() >= 6);
             assert_eq!(long.find(|value| text.contains(value)), None, "{text}");
@@ -115,7 +115,7 @@ fn reports(output: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Sends events of many sizes to one process, and holds the Node to what they carried.
+/// Sends events of many sizes to one process, and checks that the Node has exactly their records.
 fn forwards_everything(format: &str) {
     let mut node = node();
     let emulator = start(node.address(), &[("X_NODE_FORMAT", format)]);
@@ -137,9 +137,9 @@ fn forwards_everything(format: &str) {
         (&medium, padded(&medium, MAX_SIZED_BYTES)),
         (&medium, padded(&medium, MAX_SIZED_BYTES + 1)),
     ] {
-        let answer = emulator.invoke(&event);
-        assert_eq!(answer.body, sample.summary(), "{} bytes", event.len());
-        assert_eq!(answer.status, 200);
+        let response = emulator.invoke(&event);
+        assert_eq!(response.body, sample.summary(), "{} bytes", event.len());
+        assert_eq!(response.status, 200);
     }
     let output = emulator.stop();
     node.stop();
@@ -163,22 +163,22 @@ fn forwards_everything(format: &str) {
         .iter()
         .map(|report| report["coldStart"].clone())
         .collect();
-    // One process served all, and none was started again.
+    // One process handled all events, and none was started again.
     assert_eq!(cold, [true, false, false, false], "{output}");
 }
 
 #[test]
-fn resend_takes_every_record_from_cold_and_warm_and_in_both_framings() {
+fn resend_forwards_every_record_from_cold_and_warm_and_in_both_framings() {
     forwards_everything("resend");
 }
 
 #[test]
-fn batch_takes_every_record_from_cold_and_warm_and_in_both_framings() {
+fn batch_forwards_every_record_from_cold_and_warm_and_in_both_framings() {
     forwards_everything("batch");
 }
 
 #[test]
-fn an_event_that_no_node_takes_is_an_error_with_its_counts() {
+fn an_event_that_no_node_accepts_is_an_error_with_its_counts() {
     // The port of a connection's own end: nobody listens there, and nobody can as long as it lives.
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
     let address = listener
@@ -196,21 +196,21 @@ fn an_event_that_no_node_takes_is_an_error_with_its_counts() {
         ],
     );
     let sample = Sample::new(0..300);
-    let answer = emulator.invoke(&sample.event());
+    let response = emulator.invoke(&sample.event());
     let (all, left) = (sample.lines.len(), sample.forwardable().count());
-    let message = answer.error("Function.RecordsUndelivered");
+    let message = response.error("Function.RecordsUndelivered");
     let counts = format!(
         "{left} of {all} records; 0 were forwarded, 0 refused, {} skipped",
         all - left
     );
     assert!(message.contains(&counts), "{message}");
-    // The emulator answers so for every error that a function reports.
-    assert_eq!(answer.status, 200);
+    // The emulator responds with 200 to every error that a function reports.
+    assert_eq!(response.status, 200);
     sample.assert_not_quoted_in(message);
 
-    // The process lives on and would take the next event.
-    let answer = emulator.invoke(&sample.event());
-    answer.error("Function.RecordsUndelivered");
+    // The process still runs and handles the next event.
+    let response = emulator.invoke(&sample.event());
+    response.error("Function.RecordsUndelivered");
     let output = emulator.stop();
     sample.assert_not_quoted_in(&output);
     let reports = reports(&output);
@@ -249,21 +249,21 @@ fn a_corrupt_event_is_an_error_that_says_where_and_quotes_nothing() {
         ),
     ];
     for (sample, cause) in &cases {
-        let answer = emulator.invoke(&sample.event());
-        let message = answer.error("Function.EventInvalid");
+        let response = emulator.invoke(&sample.event());
+        let message = response.error("Function.EventInvalid");
         let (what, offset) = message
             .rsplit_once(", at compressed byte ")
             .unwrap_or_else(|| panic!("no offset: {message}"));
         assert_eq!(what, format!("failed to decompress the event: {cause}"));
         let offset: usize = offset.parse().expect("an offset is a number");
         assert!(offset <= sample.compressed.len(), "{message}");
-        sample.assert_not_quoted_in(&answer.body.to_string());
+        sample.assert_not_quoted_in(&response.body.to_string());
     }
-    // Text that is no base64, with a secret in it.
-    let answer = emulator.invoke(br#"{"awslogs":{"data":"aGVs-secret-"}}"#);
-    let message = answer.error("Function.EventInvalid");
+    // Text that is not base64, with a secret in it.
+    let response = emulator.invoke(br#"{"awslogs":{"data":"aGVs-secret-"}}"#);
+    let message = response.error("Function.EventInvalid");
     assert!(message.ends_with("is not base64 at offset 4"), "{message}");
-    assert!(!answer.body.to_string().contains("secret"));
+    assert!(!response.body.to_string().contains("secret"));
 
     let output = emulator.stop();
     for (sample, _) in &cases {
@@ -278,11 +278,11 @@ fn a_wrong_configuration_is_reported_as_an_error_of_init() {
     let emulator = Emulator::start(&[]);
     // The process ends, and is started again for each event.
     for _ in 0..2 {
-        let answer = emulator.invoke(&Sample::new(0..1).event());
-        let message = answer.error("Runtime.ConfigInvalid");
+        let response = emulator.invoke(&Sample::new(0..1).event());
+        let message = response.error("Runtime.ConfigInvalid");
         assert!(message.contains("X_NODE_URL is not set"), "{message}");
-        // The emulator's own answer where it could not have a function take the event.
-        assert_eq!(answer.status, 502);
+        // The emulator's own response, since it could not give the event to a function.
+        assert_eq!(response.status, 502);
     }
     let output = emulator.stop();
     let fatal = output.lines().filter(|line| line.starts_with("[FATAL]"));
@@ -305,13 +305,13 @@ fn a_control_message_succeeds_and_forwards_nothing() {
             "message": "CWL CONTROL MESSAGE: Checking health of destination Lambda.",
         }],
     });
-    let compressed = gzip(document.to_string().as_bytes()).expect("memory takes every byte");
-    let answer = emulator.invoke(&wrap(&compressed));
+    let compressed = gzip(document.to_string().as_bytes()).expect("memory accepts every byte");
+    let response = emulator.invoke(&wrap(&compressed));
     assert_eq!(
-        answer.body,
+        response.body,
         json!({"received": 0, "forwarded": 0, "refused": 0, "skipped": 0})
     );
-    assert_eq!(answer.status, 200);
+    assert_eq!(response.status, 200);
     drop(emulator);
     assert_eq!(node.snapshot().connections, 0);
 }

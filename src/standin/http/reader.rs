@@ -19,7 +19,7 @@ pub struct Reader<S> {
 }
 
 impl<S: Read> Reader<S> {
-    /// Reads from `stream`, which [`Reader::stream`] gives back for writing.
+    /// Reads from `stream`, which [`Reader::stream`] returns for writing.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -28,7 +28,7 @@ impl<S: Read> Reader<S> {
         }
     }
 
-    /// The stream, to write an answer to.
+    /// The stream, to write a response to.
     pub fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
@@ -72,11 +72,11 @@ impl<S: Read> Reader<S> {
 /// Why a [`Reader`] has no further message.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The peer broke the protocol: answer 400 and close.
+    /// The peer violated the protocol: respond with 400 and close.
     Violation(Violation),
     /// The peer closed in the middle of a message.
     CutShort(Violation),
-    /// The stream failed; nobody is there to answer.
+    /// The stream failed; no peer is left to respond to.
     Io(io::Error),
 }
 

@@ -2,7 +2,7 @@ use std::io::Cursor;
 
 use super::*;
 
-/// Parses `input` pushed in pieces of `size`, and gives the messages before the end or the violation.
+/// Parses `input` pushed in pieces of `size`, and returns the messages before the end or the violation.
 fn parse(input: &[u8], size: usize) -> (Vec<Message>, Result<(), Violation>) {
     let mut parser = Parser::default();
     let mut messages = Vec::new();
@@ -117,7 +117,7 @@ fn pipelined_messages_come_out_in_order() {
 }
 
 #[test]
-fn head_at_the_limit_is_taken() {
+fn head_at_the_limit_is_accepted() {
     let start = b"GET / HTTP/1.1\r\nHost: a\r\nX: ";
     let value = vec![b'x'; MAX_HEAD_BYTES - start.len() - 4];
     let input = [start.as_slice(), &value, b"\r\n\r\n"].concat();

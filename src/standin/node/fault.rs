@@ -1,4 +1,4 @@
-//! What a stand-in Node can be told to do wrong.
+//! Fault injection: how a stand-in Node can be told to fail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ pub enum Kind {
     Batch,
 }
 
-/// A well-formed message, before it is taken into the Node's state.
+/// A well-formed message, before it is accepted into the Node's state.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Which message it is.
@@ -32,54 +32,54 @@ impl Message {
     }
 }
 
-/// How the bytes of an answer go out.
+/// How the bytes of a response are sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Shape {
-    /// As they should.
+    /// As a well-behaved Node sends them.
     #[default]
     Plain,
     /// With `Connection: close`; the connection is closed after it.
     Close,
-    /// As [`Shape::Plain`], yet the connection is closed after it.
+    /// As [`Shape::Plain`], but the connection is closed after it.
     CloseSilently,
-    /// As [`Shape::Plain`], and so are those that came together with it; yet what comes after them is left
-    /// unread, and answered by a reset.
+    /// As [`Shape::Plain`], like the other responses to messages that arrived together with this one. What
+    /// arrives after these stays unread, and the connection is reset.
     Reset,
-    /// Not at all: the connection is dropped, and the message is not taken.
+    /// Not at all: the connection is dropped, and the message is not accepted.
     Drop,
-    /// Half of them, then the connection is dropped. The message is taken.
+    /// Half of them, then the connection is dropped. The message is accepted.
     Half,
     /// With chunked framing.
     Chunked,
-    /// As something which is not HTTP, then the connection is dropped. The message is taken.
+    /// Bytes which are not HTTP, then the connection is dropped. The message is accepted.
     Garbage,
     /// After a `103 Early Hints`.
     Interim,
 }
 
-/// How one message is answered; [`Fault::default`] is the right way.
+/// How the Node responds to one message; [`Fault::default`] is the normal response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// The status instead of 200. A message is taken only with a status of 2xx.
+    /// The status instead of 200. A message is accepted only with a status of 2xx.
     pub status: Option<u16>,
     /// More headers, such as `Retry-After`.
     pub headers: Vec<(String, String)>,
-    /// The body of the answer.
+    /// The body of the response.
     pub body: Vec<u8>,
-    /// How long to wait before the answer.
+    /// How long to wait before the response.
     pub delay: Duration,
-    /// How the bytes go out.
+    /// How the bytes are sent.
     pub shape: Shape,
 }
 
 impl Fault {
-    /// The right answer.
+    /// The normal response.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// An answer of another status.
+    /// A response with another status.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl Fault {
         }
     }
 
-    /// An answer sent in another way.
+    /// A response that is sent in another way.
     #[must_use]
     pub fn shape(shape: Shape) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Fault {
         }
     }
 
-    /// An answer which takes its time.
+    /// A delayed response.
     #[must_use]
     pub fn delay(delay: Duration) -> Self {
         Self {
@@ -106,7 +106,7 @@ impl Fault {
         }
     }
 
-    /// The same with one header more.
+    /// The same with one more header.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -135,12 +135,17 @@ impl Fault {
     }
 }
 
-/// Decides how the n-th message at this Node (the first is 1) is answered. Malformed messages are
-/// counted, and answered 400 without asking.
+/// Decides the response to the n-th message at this Node (the first is 1). Malformed messages are
+/// counted, and get a 400 without a call of the hook.
 pub type FaultHook = Arc<dyn Fn(&Message, u64) -> Fault + Send + Sync>;
 
-/// Appends an answer to `out`, and says whether the connection goes on.
-pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_head: bool) -> After {
+/// Appends a response to `out`, and returns what happens to the connection.
+pub(super) fn write_response(
+    out: &mut Vec<u8>,
+    fault: &Fault,
+    status: u16,
+    is_head: bool,
+) -> After {
     let start = out.len();
     match fault.shape {
         Shape::Drop => return After::Drop,
@@ -189,14 +194,14 @@ pub(super) fn write_answer(out: &mut Vec<u8>, fault: &Fault, status: u16, is_hea
             After::Drop
         }
         Shape::Close | Shape::CloseSilently => After::Close,
-        _ => After::GoOn,
+        _ => After::KeepAlive,
     }
 }
 
-/// What becomes of a connection after an answer.
+/// What happens to a connection after a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
-    GoOn,
+    KeepAlive,
     Close,
     Reset,
     Drop,
@@ -230,7 +235,7 @@ mod tests {
 
     fn check(fault: &Fault, status: u16, is_head: bool, expected: &str, expected_after: After) {
         let mut out = b"before ".to_vec();
-        let after = write_answer(&mut out, fault, status, is_head);
+        let after = write_response(&mut out, fault, status, is_head);
         let out = String::from_utf8_lossy(&out).into_owned();
         assert_eq!(
             (out.strip_prefix("before "), after),
@@ -239,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn answers() {
+    fn responses() {
         let plain = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        check(&Fault::none(), 200, false, plain, After::GoOn);
+        check(&Fault::none(), 200, false, plain, After::KeepAlive);
         check(
             &Fault::shape(Shape::CloseSilently),
             200,
@@ -249,7 +254,13 @@ mod tests {
             plain,
             After::Close,
         );
-        check(&Fault::shape(Shape::Reset), 200, false, plain, After::GoOn);
+        check(
+            &Fault::shape(Shape::Reset),
+            200,
+            false,
+            plain,
+            After::KeepAlive,
+        );
         check(&Fault::shape(Shape::Drop), 200, false, "", After::Drop);
         check(
             &Fault::shape(Shape::Close),
@@ -272,14 +283,14 @@ mod tests {
             503,
             false,
             "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 2\r\n\r\nno",
-            After::GoOn,
+            After::KeepAlive,
         );
         check(
             &Fault::none().with_body("no"),
             403,
             true,
             "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n",
-            After::GoOn,
+            After::KeepAlive,
         );
         check(
             &Fault::shape(Shape::Chunked).with_body("0123456789abcdefg"),
@@ -287,14 +298,14 @@ mod tests {
             false,
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
              10\r\n0123456789abcdef\r\n1\r\ng\r\n0\r\n\r\n",
-            After::GoOn,
+            After::KeepAlive,
         );
         check(
             &Fault::shape(Shape::Interim),
             200,
             false,
             &format!("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{plain}"),
-            After::GoOn,
+            After::KeepAlive,
         );
     }
 }

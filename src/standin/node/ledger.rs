@@ -1,4 +1,4 @@
-//! What a stand-in Node has learned: every record, how often it arrived, and what was wrong.
+//! What a stand-in Node has received: every record, how often it arrived, and what was wrong.
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
@@ -16,32 +16,32 @@ const MAX_VIOLATIONS: usize = 1_000;
 pub struct Snapshot {
     /// Connections accepted.
     pub connections: u64,
-    /// Request messages taken.
+    /// Request messages accepted.
     pub requests: u64,
-    /// Response messages taken.
+    /// Response messages accepted.
     pub responses: u64,
-    /// Batches taken.
+    /// Batches accepted.
     pub batches: u64,
-    /// Messages answered with a status other than 2xx because a hook or an earlier refusal said so.
+    /// Messages refused with a status other than 2xx, because of a hook or of an earlier refusal.
     pub refused: u64,
     /// Distinct records which arrived whole: request and response, or in a batch.
     pub distinct: u64,
     /// Whole arrivals beyond the first of each record.
     pub repeated: u64,
-    /// Request messages of records whose request had been taken before.
+    /// Request messages of records whose request had been accepted before.
     pub repeated_requests: u64,
-    /// Response messages of records which had been whole before, without a request between.
+    /// Response messages of records which had been whole before, without a request in between.
     pub repeated_responses: u64,
-    /// Records whose request was taken and whose response has never been.
+    /// Records whose request was accepted, and whose response never was.
     pub unpaired: u64,
-    /// How often the wire's rules were broken.
+    /// How often the rules of the wire were violated.
     pub violation_count: u64,
     /// What was wrong, in order of arrival; the first thousand.
     pub violations: Vec<String>,
 }
 
 impl Snapshot {
-    /// Everything which arrived, good or bad.
+    /// Every message which arrived, valid or not.
     #[must_use]
     pub fn arrived(&self) -> u64 {
         self.requests + self.responses + self.batches + self.refused + self.violation_count
@@ -53,7 +53,7 @@ struct Record {
     method: Box<str>,
     host: Box<str>,
     path: Box<str>,
-    /// The request was taken and its response was not.
+    /// The request was accepted and its response was not.
     is_pending: bool,
     whole: u64,
     /// [`Metadata::digest`] of the first response.
@@ -91,15 +91,14 @@ impl Record {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     records: HashMap<String, Record>,
-    /// Requests which were refused, with the status: their responses may be in the pipe already.
+    /// Requests which were refused, with the status. Their responses may already be pipelined.
     refused: HashMap<String, u16>,
     counters: Snapshot,
 }
 
 impl Ledger {
-    /// Takes a message which a hook wants answered with `status` (200 without a hook), and gives the
-    /// status to answer.
-    pub(super) fn take(&mut self, content: Content, status: Option<u16>) -> u16 {
+    /// Accepts or refuses a message, and returns the status of the response. A hook may ask for `status`.
+    pub(super) fn accept(&mut self, content: Content, status: Option<u16>) -> u16 {
         let status = status.or_else(|| self.earlier_refusal(&content));
         match status {
             Some(refusal) if !(200..300).contains(&refusal) => {
@@ -110,12 +109,12 @@ impl Ledger {
                 refusal
             }
             _ => {
-                let taken = match content {
-                    Content::Request(call) => self.take_request(call),
-                    Content::Response(call, metadata) => self.take_response(&call, &metadata),
-                    Content::Batch(records) => self.take_batch(records),
+                let accepted = match content {
+                    Content::Request(call) => self.accept_request(call),
+                    Content::Response(call, metadata) => self.accept_response(&call, &metadata),
+                    Content::Batch(records) => self.accept_batch(records),
                 };
-                match taken {
+                match accepted {
                     Ok(()) => status.unwrap_or(200),
                     Err(text) => {
                         self.add_violation(&text);
@@ -126,7 +125,7 @@ impl Ledger {
         }
     }
 
-    /// Remembers a violation, with everything escaped which could act on a terminal.
+    /// Records a violation. Everything which could act on a terminal is escaped.
     pub(super) fn add_violation(&mut self, text: &str) {
         self.counters.violation_count += 1;
         if self.counters.violations.len() < MAX_VIOLATIONS {
@@ -169,7 +168,7 @@ impl Ledger {
         }
     }
 
-    fn take_request(&mut self, call: Call) -> Result<(), String> {
+    fn accept_request(&mut self, call: Call) -> Result<(), String> {
         self.refused.remove(&call.id);
         match self.records.entry(call.id.clone()) {
             Entry::Vacant(entry) => entry.insert(Record::new(call)).is_pending = true,
@@ -189,7 +188,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn take_response(&mut self, call: &Call, metadata: &Metadata) -> Result<(), String> {
+    fn accept_response(&mut self, call: &Call, metadata: &Metadata) -> Result<(), String> {
         let Some(record) = self.records.get_mut(&call.id) else {
             return Err(format!(
                 "expected a response whose request came before, found one of id {}",
@@ -218,8 +217,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes all records of a batch, or none.
-    fn take_batch(&mut self, batch: Vec<(Call, Metadata)>) -> Result<(), String> {
+    /// Accepts all records of a batch, or refuses all.
+    fn accept_batch(&mut self, batch: Vec<(Call, Metadata)>) -> Result<(), String> {
         let known = |call: &Call| self.records.get(&call.id);
         if let Some((call, _)) = batch
             .iter()

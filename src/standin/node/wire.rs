@@ -1,4 +1,4 @@
-//! The shape of the messages: what their headers and documents have to hold, and nothing else.
+//! The shape of the messages: what their headers and documents must have, and nothing else.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::fault::Kind;
 use crate::standin::http::{self, excerpt, is_token};
 
-/// What a well-formed message tells.
+/// What a well-formed message says.
 #[derive(Debug)]
 pub(super) enum Content {
     Request(Call),
@@ -25,7 +25,7 @@ pub(super) struct Call {
     pub(super) path: String,
 }
 
-/// What is known of a call's response. `null` is no way to leave a field out.
+/// What is known of a call's response. An unknown field must be left out. It must not be `null`.
 #[derive(Debug, Default, Hash, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Metadata {
@@ -52,7 +52,7 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// A hash by which two deliveries of one record are compared.
+    /// A hash to compare two deliveries of one record with.
     pub(super) fn digest(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
@@ -251,7 +251,7 @@ fn check_status(status: Option<u16>) -> Result<(), String> {
 }
 
 fn from_json<'a, T: Deserialize<'a>>(message: &'a http::Message, what: &str) -> Result<T, String> {
-    // Derived structs take an array of their fields as well, which is none of ours.
+    // Derived structs also accept an array of their fields, which the wire does not allow.
     let parsed = if message.body.first() == Some(&b'{') {
         serde_json::from_slice(&message.body)
     } else {

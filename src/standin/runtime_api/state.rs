@@ -10,10 +10,10 @@ use serde_json::json;
 
 use crate::standin::http::Message;
 
-/// The largest response which Lambda takes, in bytes: 6 MiB and 100.
+/// The largest response which Lambda accepts, in bytes: 6 MiB and 100.
 const MAX_RESPONSE_BYTES: usize = 6_291_556;
 
-/// What came of an invocation.
+/// The outcome of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The runtime posted a response.
@@ -25,7 +25,7 @@ pub enum Outcome {
         /// The error's document.
         body: Vec<u8>,
     },
-    /// The post was answered 410, as when the function has timed out meanwhile.
+    /// The post got a 410, as when the function has timed out meanwhile.
     Gone,
 }
 
@@ -38,7 +38,7 @@ pub struct Post {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
-    /// The status which was answered.
+    /// The status of the response to it.
     pub status: u16,
 }
 
@@ -72,26 +72,26 @@ pub struct InvokeOptions {
     pub invocation_id: Option<String>,
     /// How the body is framed.
     pub framing: Framing,
-    /// By how many milliseconds the deadline is off: the clock here has jumped by so much, one way
-    /// or the other, since Lambda's was read.
+    /// By how many milliseconds the deadline is wrong: the clock here has jumped by so much, forwards or
+    /// backwards, since Lambda's was read.
     pub clock_skew_ms: i64,
 }
 
-/// How the answer to a `/next` goes wrong.
+/// How the response to a `/next` fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextFault {
     /// The connection is dropped at once.
     DropAtOnce,
     /// The connection is dropped when there is an event.
     DropWithEvent,
-    /// Half of the answer is sent, then the connection is dropped.
+    /// Half of the response is sent, then the connection is dropped.
     Half,
 }
 
-/// How the answer to a post goes wrong.
+/// How the response to a post fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostFault {
-    /// 500: the documentation wants the runtime to exit. The event stays unanswered.
+    /// 500: the documentation tells the runtime to exit. The event stays without a result.
     InternalError,
     /// 410: the invocation is over, whatever the runtime has done.
     Gone,
@@ -116,15 +116,15 @@ pub(super) struct Delivery {
     pub(super) framing: Framing,
 }
 
-/// An answer to anything but `/next`.
+/// A response to anything but `/next`.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     status: u16,
     content_type: &'static str,
     body: String,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
         Self {
             status,
@@ -157,7 +157,7 @@ impl Answer {
         Self::error(403, "InvalidStateTransition", &message)
     }
 
-    /// Appends the answer with `headers`, each of which ends with CR LF.
+    /// Appends the response with `headers`, each of which ends with CR LF.
     pub(super) fn write(&self, out: &mut Vec<u8>, headers: &str) {
         let reason = match self.status {
             200 => "OK",
@@ -184,10 +184,10 @@ impl Answer {
 #[derive(Debug, Default)]
 pub(super) struct State {
     queue: VecDeque<Event>,
-    /// Delivered and not answered.
+    /// Delivered, and still without a result.
     current: Option<Event>,
-    /// The request id which was answered last, until the next delivery.
-    answered: Option<String>,
+    /// The request id which got its result last, until the next delivery.
+    completed: Option<String>,
     sequence: u64,
     waiting: usize,
     pub(super) polls: u64,
@@ -236,11 +236,11 @@ impl State {
         self.waiting > 0 && self.current.is_none() && self.queue.is_empty()
     }
 
-    /// The event which is delivered and unanswered, or else the next of the queue.
+    /// The event which is delivered and has no result yet, or else the next one in the queue.
     pub(super) fn deliver(&mut self) -> Option<Delivery> {
         if self.current.is_none() {
             self.current = Some(self.queue.pop_front()?);
-            self.answered = None;
+            self.completed = None;
         }
         let event = self.current.as_mut()?;
         let timeout = event.timeout;
@@ -257,7 +257,7 @@ impl State {
             ("Lambda-Runtime-Deadline-Ms", deadline_ms.to_string()),
             ("Lambda-Runtime-Invoked-Function-Arn", arn.into()),
             ("Lambda-Runtime-Trace-Id", trace),
-            // Empty on managed instances rather than absent: a runtime takes both for absent.
+            // Empty on managed instances rather than absent: to a runtime both mean absent.
             ("Lambda-Runtime-Client-Context", String::new()),
             ("Lambda-Runtime-Cognito-Identity", String::new()),
         ];
@@ -271,63 +271,63 @@ impl State {
         })
     }
 
-    /// Takes a response or an error.
-    pub(super) fn post_result(&mut self, id: &str, message: &Message) -> Answer {
+    /// Accepts or refuses a response or an error.
+    pub(super) fn post_result(&mut self, id: &str, message: &Message) -> Response {
         let is_response = message.target.ends_with("/response");
-        let (answer, outcome) = self.judge(id, message, is_response);
+        let (response, outcome) = self.decide(id, message, is_response);
         if let (Some(outcome), Some(event)) = (outcome, &self.current) {
             self.outcomes.insert(event.sequence, outcome);
-            self.answered = self.current.take().map(|event| event.request_id);
+            self.completed = self.current.take().map(|event| event.request_id);
         }
-        self.remember(message, answer.status);
-        answer
+        self.record(message, response.status);
+        response
     }
 
-    pub(super) fn post_init_error(&mut self, message: &Message) -> Answer {
-        let answer = if self.first_next.is_some() {
-            Answer::forbidden("RuntimeRunningState", "InitError")
+    pub(super) fn post_init_error(&mut self, message: &Message) -> Response {
+        let response = if self.first_next.is_some() {
+            Response::forbidden("RuntimeRunningState", "InitError")
         } else if self.init_error.is_some() {
-            Answer::forbidden("RuntimeInitErrorState", "InitError")
+            Response::forbidden("RuntimeInitErrorState", "InitError")
         } else {
-            Answer::accepted()
+            Response::accepted()
         };
-        let post = self.remember(message, answer.status);
-        if answer.status == 202 {
+        let post = self.record(message, response.status);
+        if response.status == 202 {
             self.init_error = Some(post);
         }
-        answer
+        response
     }
 
     /// Decides on a result; an outcome ends the current invocation.
-    fn judge(
+    fn decide(
         &mut self,
         id: &str,
         message: &Message,
         is_response: bool,
-    ) -> (Answer, Option<Outcome>) {
+    ) -> (Response, Option<Outcome>) {
         let Some(event) = self.current.as_ref().filter(|event| event.request_id == id) else {
-            let answer = if self.answered.as_deref() == Some(id) {
+            let response = if self.completed.as_deref() == Some(id) {
                 let to = if is_response {
                     "InvocationResponse"
                 } else {
                     "InvocationErrorResponse"
                 };
-                Answer::forbidden("RuntimeResponseSentState", to)
+                Response::forbidden("RuntimeResponseSentState", to)
             } else {
-                Answer::error(400, "InvalidRequestID", "Invalid request ID")
+                Response::error(400, "InvalidRequestID", "Invalid request ID")
             };
-            return (answer, None);
+            return (response, None);
         };
         let gone = || {
-            let answer = Answer::error(410, "InvokeTimeout", "The invocation has timed out");
-            (answer, Some(Outcome::Gone))
+            let response = Response::error(410, "InvokeTimeout", "The invocation has timed out");
+            (response, Some(Outcome::Gone))
         };
         match self.post_faults.pop_front() {
             None => {}
             Some(PostFault::Gone) => return gone(),
             Some(PostFault::InternalError) => {
                 let text = "Internal Server Error";
-                return (Answer::error(500, "InternalServerError", text), None);
+                return (Response::error(500, "InternalServerError", text), None);
             }
         }
         let echoed = message.text_header("Lambda-Runtime-Invocation-Id");
@@ -338,7 +338,7 @@ impl State {
         if mode.is_some_and(|mode| mode != "streaming") {
             let text = "Invalid function response mode";
             return (
-                Answer::error(400, "InvalidFunctionResponseMode", text),
+                Response::error(400, "InvalidFunctionResponseMode", text),
                 None,
             );
         }
@@ -350,7 +350,7 @@ impl State {
                 body: Vec::new(),
             };
             return (
-                Answer::error(413, "RequestEntityTooLarge", &text),
+                Response::error(413, "RequestEntityTooLarge", &text),
                 Some(outcome),
             );
         }
@@ -363,10 +363,10 @@ impl State {
                 body: message.body.clone(),
             }
         };
-        (Answer::accepted(), Some(outcome))
+        (Response::accepted(), Some(outcome))
     }
 
-    fn remember(&mut self, message: &Message, status: u16) -> Post {
+    fn record(&mut self, message: &Message, status: u16) -> Post {
         let path = message.target.trim_start_matches("/2018-06-01/");
         let post = Post {
             path: path.into(),

@@ -5,18 +5,18 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 const NEXT: &str = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A client which understands just enough to read one answer.
+/// A client which understands just enough to read one response.
 struct Client(TcpStream);
 
 #[derive(Debug)]
-struct Answered {
+struct Response {
     status: u16,
     head: String,
     body: Vec<u8>,
     chunks: usize,
 }
 
-impl Answered {
+impl Response {
     fn header(&self, name: &str) -> Option<&str> {
         self.head
             .split("\r\n")
@@ -39,7 +39,7 @@ impl Client {
         Some(String::from_utf8(line).unwrap())
     }
 
-    fn read(&mut self) -> Option<Answered> {
+    fn read(&mut self) -> Option<Response> {
         let mut head = String::new();
         loop {
             match self.line()?.as_str() {
@@ -47,15 +47,15 @@ impl Client {
                 line => head.push_str(line),
             }
         }
-        let mut answered = Answered {
+        let mut response = Response {
             status: head[9..12].parse().unwrap(),
             head,
             body: Vec::new(),
             chunks: 0,
         };
-        if let Some(length) = answered.header("Content-Length") {
-            answered.body = vec![0; length.parse().unwrap()];
-            self.0.read_exact(&mut answered.body).ok()?;
+        if let Some(length) = response.header("Content-Length") {
+            response.body = vec![0; length.parse().unwrap()];
+            self.0.read_exact(&mut response.body).ok()?;
         } else {
             loop {
                 let length = usize::from_str_radix(self.line()?.trim_end(), 16).unwrap();
@@ -65,14 +65,14 @@ impl Client {
                 if length == 0 {
                     break;
                 }
-                answered.body.extend_from_slice(&chunk);
-                answered.chunks += 1;
+                response.body.extend_from_slice(&chunk);
+                response.chunks += 1;
             }
         }
-        Some(answered)
+        Some(response)
     }
 
-    fn send(&mut self, text: &str) -> Option<Answered> {
+    fn send(&mut self, text: &str) -> Option<Response> {
         self.0.write_all(text.as_bytes()).unwrap();
         self.read()
     }
@@ -84,17 +84,17 @@ impl Client {
         );
         self.0.write_all(head.as_bytes()).unwrap();
         self.0.write_all(body).unwrap();
-        let answered = self.read().unwrap();
-        (answered.status, String::from_utf8(answered.body).unwrap())
+        let response = self.read().unwrap();
+        (response.status, String::from_utf8(response.body).unwrap())
     }
 }
 
-fn response(id: &str) -> String {
+fn response_path(id: &str) -> String {
     format!("invocation/{id}/response")
 }
 
 #[test]
-fn next_waits_for_an_event_and_repeats_it_until_it_is_answered() {
+fn next_waits_for_an_event_and_repeats_it_until_it_has_a_result() {
     let api = FakeRuntimeApi::start().unwrap();
     assert_eq!(api.wait_first_next(Duration::from_millis(20)), None);
     let mut client = Client::new(&api);
@@ -134,19 +134,21 @@ fn next_waits_for_an_event_and_repeats_it_until_it_is_answered() {
     assert_eq!((&again.head, &again.body), (&first.head, &first.body));
 
     let second = api.invoke(b"{}", SECOND);
-    assert_eq!(client.post(&response("other"), "", b"{}").0, 400);
+    assert_eq!(client.post(&response_path("other"), "", b"{}").0, 400);
     assert_eq!(
-        client.post(&response(&id), "", b"{}"),
+        client.post(&response_path(&id), "", b"{}"),
         (202, "{\"status\":\"OK\"}\n".into())
     );
-    let (status, body) = client.post(&response(&id), "", b"{}");
+    let (status, body) = client.post(&response_path(&id), "", b"{}");
     assert_eq!(status, 403);
     assert!(body.contains("InvalidStateTransition"));
     let error = format!("invocation/{id}/error");
     assert_eq!(client.post(&error, "", b"").0, 403);
     assert_eq!(client.send(NEXT).unwrap().body, b"{}");
     assert_eq!(
-        client.post(&response(second.request_id()), "", b"null").0,
+        client
+            .post(&response_path(second.request_id()), "", b"null")
+            .0,
         202
     );
     assert_eq!(
@@ -179,11 +181,13 @@ fn framing_follows_the_size_unless_told_otherwise() {
             ..InvokeOptions::default()
         };
         let invocation = api.invoke_with(&event, SECOND, options);
-        let answered = client.send(NEXT).unwrap();
-        assert!(answered.body == event, "{size}");
-        assert_eq!(answered.chunks > 1, is_chunked, "{size}");
+        let response = client.send(NEXT).unwrap();
+        assert!(response.body == event, "{size}");
+        assert_eq!(response.chunks > 1, is_chunked, "{size}");
         assert_eq!(
-            client.post(&response(invocation.request_id()), "", b"").0,
+            client
+                .post(&response_path(invocation.request_id()), "", b"")
+                .0,
             202
         );
     }
@@ -220,7 +224,7 @@ fn errors_are_recorded_with_their_headers() {
 }
 
 #[test]
-fn init_error_is_taken_once_before_the_first_next() {
+fn init_error_is_accepted_once_before_the_first_next() {
     let api = FakeRuntimeApi::start().unwrap();
     let mut client = Client::new(&api);
     let kind = "Lambda-Runtime-Function-Error-Type: Runtime.ConfigInvalid\r\n";
@@ -243,7 +247,7 @@ fn response_may_have_six_mebibytes_and_a_hundred() {
     for (size, expected, then) in [(6_291_556, 202, 403), (6_291_557, 413, 403)] {
         let invocation = api.invoke(b"{}", SECOND);
         client.send(NEXT).unwrap();
-        let path = response(invocation.request_id());
+        let path = response_path(invocation.request_id());
         assert_eq!(client.post(&path, "", &vec![b' '; size]).0, expected);
         assert_eq!(
             client.post(&path.replace("response", "error"), "", b"").0,
@@ -266,16 +270,16 @@ fn invocation_id_is_checked_when_it_is_echoed() {
             ..InvokeOptions::default()
         };
         let invocation = api.invoke_with(b"{}", SECOND, options);
-        let answered = client.send(NEXT).unwrap();
+        let response = client.send(NEXT).unwrap();
         assert_eq!(
-            answered.header("Lambda-Runtime-Invocation-Id"),
+            response.header("Lambda-Runtime-Invocation-Id"),
             Some("right")
         );
         let header = match echo {
             "" => String::new(),
             echo => format!("Lambda-Runtime-Invocation-Id: {echo}\r\n"),
         };
-        let path = response(invocation.request_id());
+        let path = response_path(invocation.request_id());
         assert_eq!(client.post(&path, &header, b"").0, expected, "{echo}");
         assert_eq!(
             invocation.wait(SECOND) == Some(Outcome::Gone),
@@ -285,7 +289,7 @@ fn invocation_id_is_checked_when_it_is_echoed() {
 }
 
 #[test]
-fn faults_are_played_once() {
+fn faults_are_injected_once() {
     let api = FakeRuntimeApi::start().unwrap();
     let invocation = api.invoke(b"{\"a\":1}", SECOND);
     for fault in [
@@ -293,14 +297,14 @@ fn faults_are_played_once() {
         NextFault::DropWithEvent,
         NextFault::Half,
     ] {
-        api.spoil_next(fault);
+        api.inject_next_fault(fault);
         assert!(Client::new(&api).send(NEXT).is_none(), "{fault:?}");
     }
     let mut client = Client::new(&api);
     assert_eq!(client.send(NEXT).unwrap().body, b"{\"a\":1}");
-    let path = response(invocation.request_id());
-    api.spoil_post(PostFault::InternalError);
-    api.spoil_post(PostFault::Gone);
+    let path = response_path(invocation.request_id());
+    api.inject_post_fault(PostFault::InternalError);
+    api.inject_post_fault(PostFault::Gone);
     assert_eq!(client.post(&path, "", b"").0, 500);
     assert_eq!(invocation.wait(Duration::ZERO), None);
     assert_eq!(client.post(&path, "", b"").0, 410);
@@ -308,7 +312,7 @@ fn faults_are_played_once() {
 }
 
 #[test]
-fn other_requests_are_answered_as_the_service_does() {
+fn other_requests_get_the_statuses_of_the_service() {
     let api = FakeRuntimeApi::start().unwrap();
     for (request, expected) in [
         ("GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n", 200),
@@ -335,11 +339,11 @@ fn other_requests_are_answered_as_the_service_does() {
         ),
     ] {
         let mut client = Client::new(&api);
-        let answered = client.send(request).unwrap();
-        assert_eq!(answered.status, expected, "{request}");
-        assert_eq!(answered.header("Allow").is_some(), expected == 405);
+        let response = client.send(request).unwrap();
+        assert_eq!(response.status, expected, "{request}");
+        assert_eq!(response.header("Allow").is_some(), expected == 405);
         assert_eq!(
-            answered.header("Connection") == Some("close"),
+            response.header("Connection") == Some("close"),
             expected == 400
         );
         if expected == 400 {
@@ -349,14 +353,14 @@ fn other_requests_are_answered_as_the_service_does() {
 }
 
 #[test]
-fn pipelined_response_and_next_are_answered_in_order() {
+fn pipelined_response_and_next_are_served_in_order() {
     let api = FakeRuntimeApi::start().unwrap();
     let (first, _second) = (api.invoke(b"1", SECOND), api.invoke(b"2", SECOND));
     let mut client = Client::new(&api);
     client.send(NEXT).unwrap();
     let post = format!(
         "POST /2018-06-01/runtime/{} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}{NEXT}",
-        response(first.request_id())
+        response_path(first.request_id())
     );
     assert_eq!(client.send(&post).unwrap().status, 202);
     assert_eq!(client.read().unwrap().body, b"2");

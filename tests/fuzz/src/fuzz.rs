@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 static TARGET: LazyLock<Property> = LazyLock::new(|| {
     let name = env::var("FUZZ_TARGET").unwrap_or_default();
     let property = PROPERTIES.iter().find(|(known, _)| *known == name);
-    let (_, property) = property.expect("FUZZ_TARGET has to name a property");
+    let (_, property) = property.expect("FUZZ_TARGET must name a property");
     *property
 });
 

@@ -1,5 +1,5 @@
-//! Replays inputs without the fuzzer: `replay TARGET FILE…` panics where the property of that name
-//! does not hold, in a debugger just as well.
+//! Replays inputs without the fuzzer: `replay TARGET FILE…` panics if the property of that name does
+//! not hold. It also runs in a debugger.
 
 #![forbid(unsafe_code)]
 

@@ -1,22 +1,22 @@
 use super::cuts;
 use crate::http1::{HttpError, Response, ResponseReader, Step};
 
-/// What one stream of answers is read as: headers and body of each, and how it ended.
+/// What the reader makes of one stream of responses: headers and body of each, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
 struct Read {
-    answers: Vec<Response>,
+    responses: Vec<Response>,
     headers: Vec<(String, Vec<u8>)>,
     body: Vec<u8>,
     end: Result<Option<Response>, HttpError>,
 }
 
-/// Answers to pipelined requests are read alike however they were cut into pieces, and no byte of a
-/// body is made up. Every second answer is one to a HEAD where `head_first` says so.
+/// Responses to pipelined requests are read the same, however they are cut into pieces, and every byte of a
+/// body is from the input. Every second response is one to a HEAD, from the first or from the second on.
 ///
 /// # Panics
 ///
-/// Where that does not hold.
-pub fn answer(bytes: &[u8]) {
+/// If that does not hold.
+pub fn response(bytes: &[u8]) {
     for head_first in [false, true] {
         let [whole, others @ ..] = cuts(bytes);
         let expected = read(&whole, head_first);
@@ -27,8 +27,12 @@ pub fn answer(bytes: &[u8]) {
                 .iter()
                 .all(|byte| rest.any(|other| other == byte))
         );
-        for answer in &expected.answers {
-            assert!((200..=999).contains(&answer.status), "{}", answer.status);
+        for response in &expected.responses {
+            assert!(
+                (200..=999).contains(&response.status),
+                "{}",
+                response.status
+            );
         }
         for pieces in others {
             let read = read(&pieces, head_first);
@@ -41,12 +45,12 @@ fn read(pieces: &[&[u8]], head_first: bool) -> Read {
     let mut is_head = head_first;
     let mut reader = ResponseReader::new(is_head);
     let mut read = Read {
-        answers: Vec::new(),
+        responses: Vec::new(),
         headers: Vec::new(),
         body: Vec::new(),
         end: Ok(None),
     };
-    // Nothing of an answer has come yet. One that has begun may not be dropped without a word.
+    // No byte of a response has come yet. A response that has begun must not be dropped silently.
     let mut is_idle = true;
     for mut input in pieces.iter().copied() {
         while !input.is_empty() {
@@ -58,14 +62,14 @@ fn read(pieces: &[&[u8]], head_first: bool) -> Read {
             match step {
                 Ok(Step::NeedInput) => assert!(input.is_empty()),
                 Ok(Step::Body(piece)) => read.body.extend_from_slice(piece),
-                Ok(Step::Done(answer)) => {
-                    read.answers.push(answer);
+                Ok(Step::Done(response)) => {
+                    read.responses.push(response);
                     is_head = !is_head;
                     reader.reset(is_head);
                     is_idle = true;
                 }
-                Err(fault) => {
-                    read.end = Err(fault);
+                Err(error) => {
+                    read.end = Err(error);
                     return read;
                 }
             }
@@ -73,9 +77,9 @@ fn read(pieces: &[&[u8]], head_first: bool) -> Read {
         if is_idle {
             continue;
         }
-        // The last byte of an answer may have come with this piece: it is whole without another one.
-        if let Ok(Step::Done(answer)) = reader.step(&mut &[][..], |_, _| ()) {
-            read.answers.push(answer);
+        // The last byte of a response may have come with this piece: it is complete without another one.
+        if let Ok(Step::Done(response)) = reader.step(&mut &[][..], |_, _| ()) {
+            read.responses.push(response);
             is_head = !is_head;
             reader.reset(is_head);
             is_idle = true;
