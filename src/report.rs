@@ -217,7 +217,7 @@ impl Log {
             bytes_sent: stats.bytes,
             duration_ms: milliseconds(report.duration.as_secs_f64()),
             cold_start: report.is_cold_start,
-            items_failed: items_failed,
+            items_failed,
             error_type: error.map(Error::error_type),
             error_message: error.map(ToString::to_string),
             hint: report.with_hint.then_some(HINT),

@@ -683,7 +683,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         "recordsSkipped",
         "recordsUndelivered",
     ];
-    if count("recordsReceived") != accounted.map(count).iter().sum() {
+    if count("recordsReceived") != accounted.map(count).iter().sum::<u64>() {
         return Err(format!("the report does not add up: {report}"));
     }
     let sum = counts.distinct + counts.queued + counts.refused + counts.skipped + unread;

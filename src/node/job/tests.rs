@@ -1,5 +1,10 @@
 //! Each arrow of the picture in `job.rs` has a row here, and so has each way in which a record is left alone.
 
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a group is a range, and a list may have one"
+)]
+
 use super::*;
 
 use Stage::{Requested, Settled, Unsent};
