@@ -63,7 +63,7 @@ impl Emulator {
     /// Gives nothing where the emulator ends before it listens.
     fn try_start(variables: &[(&str, &str)]) -> Option<Self> {
         let program = env::var_os("CW_RESEND_RIE").expect(
-            "CW_RESEND_RIE is not set: run tests/full, which installs the Runtime Interface \
+            "CW_RESEND_RIE is not set: run tests/slow, which installs the Runtime Interface \
              Emulator and runs these tests with it",
         );
         let [api, address] = free_addresses();
