@@ -9,10 +9,10 @@ use std::fmt;
 ///
 /// The cause stays private: a caller acts on the [`Category`], a person reads the text. Each core
 /// module has a private enum of its own faults. No text ever holds a byte of the event, because it
-/// ends in the function's log and in the answer to whoever invoked it: a fault names the stage and
+/// ends in the function's log and in the response to whoever invoked it: a fault names the stage and
 /// the offset instead.
 #[expect(clippy::error_impl_error, reason = "a crate's one error is called so")]
-pub struct Error(Box<Inner>);
+pub(crate) struct Error(Box<Inner>);
 
 struct Inner {
     category: Category,
@@ -22,17 +22,16 @@ struct Inner {
 
 /// What a caller, or an alarm, can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Category {
+pub(crate) enum Category {
     /// An environment variable is wrong: an operator has to change it.
     Config,
     /// The event can't be decoded: it stays wrong however often it is tried again.
     InvalidEvent,
-    /// The event is sound, but of a kind that this function does not handle.
+    /// The event is valid, but of a kind that this function does not handle.
     UnsupportedEvent,
-    /// Records are left that the Node did not take in time: another try helps.
+    /// Records are left that the Node did not take in time: another attempt helps.
     Undelivered,
-    /// The Node answered, and refused every record: its address or its settings are wrong.
+    /// The Node responded, and refused every record: its address or its settings are wrong.
     Refused,
     /// The Runtime API did not do what it documents: the process has to be started again.
     RuntimeApi,
@@ -55,15 +54,15 @@ impl Error {
     }
 
     /// What kind of failure this is.
-    pub fn category(&self) -> Category {
+    pub(crate) fn category(&self) -> Category {
         self.0.category
     }
 
     /// The type under which Lambda keeps the failure.
     ///
-    /// The platform keeps the value of `Lambda-Runtime-Function-Error-Type` only in the form
-    /// `(Runtime|Function)\.[A-Z][a-zA-Z]+` (Runtime Interface Emulator, `fatalerror.go`).
-    pub fn error_type(&self) -> &'static str {
+    /// The platform keeps the value of `Lambda-Runtime-Function-Error-Type` only where it has the form
+    /// `(Runtime|Function)\.[A-Z][a-zA-Z]+` in it (DESIGN.md, "Error reports").
+    pub(crate) fn error_type(&self) -> &'static str {
         match self.0.category {
             Category::Config => "Runtime.ConfigInvalid",
             Category::InvalidEvent => "Function.EventInvalid",

@@ -5,10 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use crate::account::Account;
 use crate::config::{self, Config, Level, LogConfig};
 use crate::error::{Category, Error};
-use crate::forwarder::{Account, Answer, Forwarder};
-use crate::report::{Log, Report, batch_item_failures, summary, transformation};
+use crate::forwarder::Forwarder;
+use crate::report::{Log, Report};
 use crate::runtime::{Invocation, Post, RuntimeApi};
 
 /// Runs the function on the environment of this process.
@@ -52,7 +53,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
         has_given_hint: false,
     };
     // A success whose post failed half-way: the platform may ask for the same event again. A failure
-    // is not kept, since Lambda's next try has the same id.
+    // is not kept, since Lambda's next attempt has the same id.
     let mut unposted: Option<(String, Vec<u8>)> = None;
     loop {
         api.next(&mut invocation)?;
@@ -79,7 +80,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
                 let error = Error::new(
                     Category::RuntimeApi,
                     "post the result of an event",
-                    format!("the Runtime API answered with status {status}"),
+                    format!("the Runtime API responded with status {status}"),
                 );
                 log.error(Level::Warn, Some(&invocation.request_id), &error);
             }
@@ -117,29 +118,17 @@ impl Function<'_> {
             )
         });
         let with_hint = !self.has_given_hint && account.counts.asks_for_format();
-        let stats = account.outcome.stats;
         self.log.report(&Report {
             request_id: &invocation.request_id,
-            counts: &account.counts,
-            retries: stats.retries,
-            exchanges: stats.exchanges,
-            latency_sum: stats.latency_sum,
-            latency_max: stats.latency_max,
-            bytes_inflated: account.bytes_inflated,
-            bytes_sent: stats.bytes,
+            account: &account,
             duration: started.elapsed(),
             is_cold_start: self.is_cold_start,
             with_hint,
-            error: result.as_ref().err().or_else(|| account.failures.first()),
-            items_failed: account.failures.len(),
+            error: result.as_ref().err(),
         });
         self.is_cold_start = false;
         self.has_given_hint |= with_hint;
-        result.map(|answer| match answer {
-            Answer::Document => summary(&account.counts),
-            Answer::Batch(identifiers) => batch_item_failures(&identifiers),
-            Answer::Transformation(records) => transformation(&records),
-        })
+        result
     }
 }
 

@@ -1,7 +1,7 @@
 //! Gzip (RFC 1952) and zlib (RFC 1950) framing around raw DEFLATE, in pieces of any size.
 //!
 //! CloudWatch Logs compresses with gzip; zlib is taken too, since tools of the field write it
-//! (`aws-wire.md` §2.1). Several gzip members may follow each other, and zero bytes may pad the
+//! (DESIGN.md, "Subscription event"). Several gzip members may follow each other, and zero bytes may pad the
 //! end, as gzip(1) allows; anything else after a member is a fault.
 //!
 //! BE ADVISED: the inflater writes into a window that wraps, and in that mode it does not check a
@@ -57,9 +57,9 @@ pub(crate) enum Step<'w> {
     Output(&'w [u8]),
 }
 
-/// Why a stream is not sound.
+/// Why a stream is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum GzipError {
     Empty,
     UnknownFormat,
     UnknownMethod(u8),
@@ -74,7 +74,7 @@ pub(crate) enum Fault {
     TooLarge(u64),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for GzipError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("expected a gzip stream, found no bytes"),
@@ -189,7 +189,7 @@ impl Gunzip {
     }
 
     /// Consumes bytes off the front of `input` until some come out or none is left.
-    pub(crate) fn step(&mut self, input: &mut &[u8]) -> Result<Step<'_>, Fault> {
+    pub(crate) fn step(&mut self, input: &mut &[u8]) -> Result<Step<'_>, GzipError> {
         loop {
             match self.state {
                 State::Body | State::ZlibBody => {
@@ -214,16 +214,16 @@ impl Gunzip {
     }
 
     /// Says that no input follows.
-    pub(crate) fn finish(&self) -> Result<(), Fault> {
+    pub(crate) fn finish(&self) -> Result<(), GzipError> {
         match self.state {
             State::MemberEnd | State::Padding | State::ZlibEnd => Ok(()),
-            State::Signature { first: None } if self.offset == 0 => Err(Fault::Empty),
-            _ => Err(Fault::Truncated),
+            State::Signature { first: None } if self.offset == 0 => Err(GzipError::Empty),
+            _ => Err(GzipError::Truncated),
         }
     }
 
     /// The state after one byte of a header or a trailer.
-    fn frame(&mut self, byte: u8) -> Result<State, Fault> {
+    fn frame(&mut self, byte: u8) -> Result<State, GzipError> {
         let state = match self.state {
             State::Signature { first: None } => State::Signature { first: Some(byte) },
             State::Signature { first: Some(0x1f) } if byte == 0x8b => {
@@ -234,12 +234,12 @@ impl Gunzip {
             State::Signature { first: Some(first) } => {
                 // RFC 1950 §2.2: method 8, a window of at most 32 KiB, no preset dictionary, and
                 // the two bytes as a number are a multiple of 31.
-                let sound = first & 0x0f == 8
+                let valid = first & 0x0f == 8
                     && first >> 4 <= 7
                     && byte & 0x20 == 0
                     && (u16::from(first) << 8 | u16::from(byte)) % 31 == 0;
-                if self.inflated > 0 || self.offset > 1 || !sound {
-                    return Err(Fault::UnknownFormat);
+                if self.inflated > 0 || self.offset > 1 || !valid {
+                    return Err(GzipError::UnknownFormat);
                 }
                 self.begin_member();
                 // The inflater reads the header itself, since it needs it for the checksum.
@@ -251,14 +251,14 @@ impl Gunzip {
                     TINFL_FLAG_HAS_MORE_INPUT | TINFL_FLAG_PARSE_ZLIB_HEADER,
                 );
                 if status != TINFLStatus::NeedsMoreInput {
-                    return Err(Fault::Corrupt);
+                    return Err(GzipError::Corrupt);
                 }
                 return Ok(State::ZlibBody);
             }
-            State::Fixed { at: 2, .. } if byte != 8 => return Err(Fault::UnknownMethod(byte)),
+            State::Fixed { at: 2, .. } if byte != 8 => return Err(GzipError::UnknownMethod(byte)),
             State::Fixed { at: 3, .. } => {
                 if byte & flag::RESERVED != 0 {
-                    return Err(Fault::ReservedFlags(byte));
+                    return Err(GzipError::ReservedFlags(byte));
                 }
                 State::Fixed { at: 4, flags: byte }
             }
@@ -285,7 +285,7 @@ impl Gunzip {
             State::Name { length, .. } | State::Comment { length, .. }
                 if length == MAX_HEADER_TEXT =>
             {
-                return Err(Fault::LongHeader);
+                return Err(GzipError::LongHeader);
             }
             State::Name { flags, length } => State::Name {
                 flags,
@@ -299,7 +299,7 @@ impl Gunzip {
             State::HeaderCrc { low: Some(low) } => {
                 let [first, second, ..] = self.header_crc.value().to_le_bytes();
                 if [low, byte] != [first, second] {
-                    return Err(Fault::HeaderChecksum);
+                    return Err(GzipError::HeaderChecksum);
                 }
                 State::Body
             }
@@ -310,16 +310,18 @@ impl Gunzip {
                 }
                 let [a, b, c, d, e, f, g, h] = bytes;
                 if u32::from_le_bytes([a, b, c, d]) != self.crc.value() {
-                    return Err(Fault::Checksum);
+                    return Err(GzipError::Checksum);
                 }
                 if u32::from_le_bytes([e, f, g, h]) != self.length {
-                    return Err(Fault::Length);
+                    return Err(GzipError::Length);
                 }
                 State::MemberEnd
             }
             State::MemberEnd if byte == 0x1f => State::Signature { first: Some(byte) },
             State::MemberEnd | State::Padding if byte == 0 => State::Padding,
-            State::MemberEnd | State::Padding | State::ZlibEnd => return Err(Fault::TrailingBytes),
+            State::MemberEnd | State::Padding | State::ZlibEnd => {
+                return Err(GzipError::TrailingBytes);
+            }
             State::Body | State::ZlibBody => self.state,
         };
         self.header_crc.update(&[byte]);
@@ -338,7 +340,7 @@ impl Gunzip {
 
     /// Inflates until the end of the window, of the input, or of the member. Returns where in the
     /// window the new bytes are.
-    fn inflate(&mut self, input: &mut &[u8]) -> Result<std::ops::Range<usize>, Fault> {
+    fn inflate(&mut self, input: &mut &[u8]) -> Result<std::ops::Range<usize>, GzipError> {
         let zlib = matches!(self.state, State::ZlibBody);
         let flags = if zlib {
             TINFL_FLAG_HAS_MORE_INPUT | TINFL_FLAG_PARSE_ZLIB_HEADER
@@ -354,7 +356,7 @@ impl Gunzip {
         self.at = output.end & (WINDOW - 1);
         self.inflated += written as u64;
         if self.inflated > self.limit {
-            return Err(Fault::TooLarge(self.limit));
+            return Err(GzipError::TooLarge(self.limit));
         }
         match status {
             TINFLStatus::Done if zlib => self.state = State::ZlibEnd,
@@ -365,8 +367,8 @@ impl Gunzip {
                 };
             }
             TINFLStatus::NeedsMoreInput | TINFLStatus::HasMoreOutput => {}
-            TINFLStatus::Adler32Mismatch => return Err(Fault::Checksum),
-            _ => return Err(Fault::Corrupt),
+            TINFLStatus::Adler32Mismatch => return Err(GzipError::Checksum),
+            _ => return Err(GzipError::Corrupt),
         }
         if !zlib {
             // The checksum of zlib is the inflater's own business.
@@ -424,7 +426,7 @@ mod tests {
     use super::*;
     use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
 
-    fn gunzip_with(gunzip: &mut Gunzip, pieces: &[&[u8]]) -> Result<Vec<u8>, Fault> {
+    fn gunzip_with(gunzip: &mut Gunzip, pieces: &[&[u8]]) -> Result<Vec<u8>, GzipError> {
         gunzip.reset(1 << 20);
         let mut out = Vec::new();
         for piece in pieces {
@@ -442,13 +444,13 @@ mod tests {
         Ok(out)
     }
 
-    fn gunzip(pieces: &[&[u8]]) -> Result<Vec<u8>, Fault> {
+    fn gunzip(pieces: &[&[u8]]) -> Result<Vec<u8>, GzipError> {
         gunzip_with(&mut Gunzip::new(), pieces)
     }
 
     /// Every case runs whole, byte by byte, and cut in two at every place.
     #[track_caller]
-    fn check(stream: &[u8], expected: Result<&[u8], Fault>) {
+    fn check(stream: &[u8], expected: Result<&[u8], GzipError>) {
         let expected = expected.map(<[u8]>::to_vec);
         assert_eq!(gunzip(&[stream]), expected, "whole");
         let single: Vec<&[u8]> = stream.chunks(1).collect();
@@ -519,34 +521,40 @@ mod tests {
         let wrong = [sum[0], sum[1] ^ 1];
         check(
             &member(&[&all[..], &wrong].concat(), b"all"),
-            Err(Fault::HeaderChecksum),
+            Err(GzipError::HeaderChecksum),
         );
-        check(&member(&flags(0x20), b"x"), Err(Fault::ReservedFlags(0x20)));
+        check(
+            &member(&flags(0x20), b"x"),
+            Err(GzipError::ReservedFlags(0x20)),
+        );
         let long = [&flags(8)[..], &[b'n'; 65_536]].concat();
-        assert_eq!(gunzip(&[&long]), Err(Fault::LongHeader));
+        assert_eq!(gunzip(&[&long]), Err(GzipError::LongHeader));
     }
 
     #[test]
     fn faults() {
         let content = content();
         let stream = member(PLAIN, &content);
-        check(b"", Err(Fault::Empty));
-        check(b"{\"messageType\"", Err(Fault::UnknownFormat));
-        check(&[0x1f, 0x8b, 7, 0], Err(Fault::UnknownMethod(7)));
+        check(b"", Err(GzipError::Empty));
+        check(b"{\"messageType\"", Err(GzipError::UnknownFormat));
+        check(&[0x1f, 0x8b, 7, 0], Err(GzipError::UnknownMethod(7)));
         let with = |at: usize, byte: u8| {
             let mut stream = stream.clone();
             stream[at] ^= byte;
             stream
         };
-        check(&with(stream.len() - 8, 1), Err(Fault::Checksum));
-        check(&with(stream.len() - 1, 1), Err(Fault::Length));
-        check(&[&stream[..], b"x"].concat(), Err(Fault::TrailingBytes));
-        check(&[&stream[..], b"\0x"].concat(), Err(Fault::TrailingBytes));
-        check(&[&stream[..], &[0x1f]].concat(), Err(Fault::Truncated));
+        check(&with(stream.len() - 8, 1), Err(GzipError::Checksum));
+        check(&with(stream.len() - 1, 1), Err(GzipError::Length));
+        check(&[&stream[..], b"x"].concat(), Err(GzipError::TrailingBytes));
+        check(
+            &[&stream[..], b"\0x"].concat(),
+            Err(GzipError::TrailingBytes),
+        );
+        check(&[&stream[..], &[0x1f]].concat(), Err(GzipError::Truncated));
         for length in 1..stream.len() {
             assert_eq!(
                 gunzip(&[&stream[..length]]),
-                Err(Fault::Truncated),
+                Err(GzipError::Truncated),
                 "{length}"
             );
         }
@@ -561,13 +569,16 @@ mod tests {
         let content = content();
         let stream = compress_to_vec_zlib(&content, 6);
         check(&stream, Ok(&content));
-        check(&stream[..stream.len() - 1], Err(Fault::Truncated));
-        check(&[&stream[..], b"\0"].concat(), Err(Fault::TrailingBytes));
+        check(&stream[..stream.len() - 1], Err(GzipError::Truncated));
+        check(
+            &[&stream[..], b"\0"].concat(),
+            Err(GzipError::TrailingBytes),
+        );
         let mut wrong = stream.clone();
         *wrong.last_mut().unwrap() ^= 1;
-        check(&wrong, Err(Fault::Checksum));
+        check(&wrong, Err(GzipError::Checksum));
         let after_gzip = [member(PLAIN, b"x"), stream].concat();
-        check(&after_gzip, Err(Fault::TrailingBytes));
+        check(&after_gzip, Err(GzipError::TrailingBytes));
     }
 
     #[test]
@@ -576,10 +587,10 @@ mod tests {
         check(&member(PLAIN, &zeros[1..]), Ok(&zeros[1..]));
         assert_eq!(
             gunzip(&[&member(PLAIN, &zeros)]),
-            Err(Fault::TooLarge(1 << 20))
+            Err(GzipError::TooLarge(1 << 20))
         );
         let half = member(PLAIN, &zeros[..700_000]);
-        assert_eq!(gunzip(&[&half, &half]), Err(Fault::TooLarge(1 << 20)));
+        assert_eq!(gunzip(&[&half, &half]), Err(GzipError::TooLarge(1 << 20)));
     }
 
     /// A match that reaches before the start of its member must not see what was inflated earlier.
@@ -594,7 +605,7 @@ mod tests {
         let mut input = &stream[..];
         match gunzip.step(&mut input) {
             Ok(Step::Output(bytes)) => assert!(bytes.iter().all(|&byte| byte == 0)),
-            other => assert_eq!(other, Err(Fault::Corrupt)),
+            other => assert_eq!(other, Err(GzipError::Corrupt)),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Reads HTTP/1.1 answers (RFC 9112) from bytes that come in pieces.
+//! Reads HTTP/1.1 responses (RFC 9112) from bytes that come in pieces.
 //!
 //! Both of our peers are read by it: the Runtime API, which frames an event by its length up to
-//! 2,048 bytes and in chunks above (`aws-wire.md` §1.4), and the Node. It does no IO: bytes go in,
-//! and what stands after the answer is left for the next one, so that answers to pipelined
+//! 2,048 bytes and in chunks above (DESIGN.md, "Framing of the event"), and the Node. It does no IO: bytes go in,
+//! and what stands after the response is left for the next one, so that responses to pipelined
 //! requests can follow each other in one piece.
 
 use std::fmt;
@@ -13,11 +13,11 @@ const MAX_HEAD: usize = 64 * 1024;
 /// The longest line of a chunk's size with its extensions, and the longest trailer section.
 const MAX_CHUNK_LINE: usize = 8 * 1024;
 
-/// Reads one answer. Make a new one for the next, or [`AnswerReader::reset`] it.
+/// Reads one response. Make a new one for the next, or [`ResponseReader::reset`] it.
 #[derive(Debug)]
-pub(crate) struct AnswerReader {
+pub(crate) struct ResponseReader {
     state: State,
-    /// The request was a HEAD: its answer has no body, whatever its head says.
+    /// The request was a HEAD: its response has no body, whatever its head says.
     is_head: bool,
     /// A head, or a chunk's line, that began in an earlier piece.
     partial: Vec<u8>,
@@ -29,25 +29,25 @@ pub(crate) struct AnswerReader {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step<'i> {
     /// All input was consumed: give more, or, where the peer has closed, call
-    /// [`AnswerReader::finish`].
+    /// [`ResponseReader::finish`].
     NeedInput,
     /// A piece of the body.
     Body(&'i [u8]),
-    /// The answer is whole.
-    Done(Answer),
+    /// The response is whole.
+    Done(Response),
 }
 
-/// An answer that was read to its end.
+/// A response that was read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// Whether the connection can take another request.
     pub(crate) keep_alive: bool,
 }
 
-/// Why bytes are not an answer.
+/// Why bytes are not a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum HttpError {
     StatusLine,
     HeaderLine,
     LongHead,
@@ -58,22 +58,24 @@ pub(crate) enum Fault {
     Truncated,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::StatusLine => "the answer does not begin with an HTTP/1.x status line",
-            Self::HeaderLine => "a header line of the answer is malformed",
-            Self::LongHead => "the head of the answer is longer than 65536 bytes",
-            Self::SwitchingProtocols => "the answer asks for another protocol",
-            Self::ContentLength => "the Content-Length of the answer is malformed or contradictory",
-            Self::TransferEncoding => "the Transfer-Encoding of the answer is not supported",
-            Self::Chunk => "a chunk of the answer is malformed",
-            Self::Truncated => "the connection closed inside the answer",
+            Self::StatusLine => "the response does not begin with an HTTP/1.x status line",
+            Self::HeaderLine => "a header line of the response is malformed",
+            Self::LongHead => "the head of the response is longer than 65536 bytes",
+            Self::SwitchingProtocols => "the response asks for another protocol",
+            Self::ContentLength => {
+                "the Content-Length of the response is malformed or contradictory"
+            }
+            Self::TransferEncoding => "the Transfer-Encoding of the response is not supported",
+            Self::Chunk => "a chunk of the response is malformed",
+            Self::Truncated => "the connection closed inside the response",
         })
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for HttpError {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -98,7 +100,7 @@ struct Framing {
     chunked: bool,
 }
 
-impl AnswerReader {
+impl ResponseReader {
     pub(crate) fn new(is_head: bool) -> Self {
         Self {
             state: State::Head,
@@ -109,7 +111,7 @@ impl AnswerReader {
         }
     }
 
-    /// Begins the next answer.
+    /// Begins the next response.
     pub(crate) fn reset(&mut self, is_head: bool) {
         self.state = State::Head;
         self.is_head = is_head;
@@ -117,12 +119,12 @@ impl AnswerReader {
     }
 
     /// Consumes bytes off the front of `input`. `header` is called with the name, in the case that
-    /// it came in, and the value of each header as soon as the head of the answer is whole.
+    /// it came in, and the value of each header as soon as the head of the response is whole.
     pub(crate) fn step<'i>(
         &mut self,
         input: &mut &'i [u8],
         mut header: impl FnMut(&str, &[u8]),
-    ) -> Result<Step<'i>, Fault> {
+    ) -> Result<Step<'i>, HttpError> {
         loop {
             if input.is_empty() && self.state != State::Done {
                 return Ok(Step::NeedInput);
@@ -134,7 +136,7 @@ impl AnswerReader {
                         input,
                         b"\r\n\r\n",
                         MAX_HEAD,
-                        Fault::LongHead,
+                        HttpError::LongHead,
                     )? {
                         self.state = self.head(&head, &mut header)?;
                         self.give_back(head);
@@ -156,7 +158,7 @@ impl AnswerReader {
                         input,
                         b"\r\n",
                         MAX_CHUNK_LINE,
-                        Fault::Chunk,
+                        HttpError::Chunk,
                     )? {
                         self.state = match chunk_size(&line)? {
                             0 => State::Trailers(0),
@@ -176,7 +178,7 @@ impl AnswerReader {
                 }
                 State::ChunkEnd(came) => {
                     if take(input, 1) != [b"\r\n"[usize::from(came)]] {
-                        return Err(Fault::Chunk);
+                        return Err(HttpError::Chunk);
                     }
                     self.state = match came {
                         0 => State::ChunkEnd(1),
@@ -189,11 +191,11 @@ impl AnswerReader {
                         input,
                         b"\r\n",
                         MAX_CHUNK_LINE,
-                        Fault::Chunk,
+                        HttpError::Chunk,
                     )? {
                         let length = length + line.len();
                         if length > MAX_HEAD {
-                            return Err(Fault::LongHead);
+                            return Err(HttpError::LongHead);
                         }
                         self.state = if line.as_ref() == b"\r\n" {
                             State::Done
@@ -204,7 +206,7 @@ impl AnswerReader {
                     }
                 }
                 State::Done => {
-                    return Ok(Step::Done(Answer {
+                    return Ok(Step::Done(Response {
                         status: self.status,
                         keep_alive: self.keep_alive,
                     }));
@@ -214,17 +216,17 @@ impl AnswerReader {
     }
 
     /// Says that the peer has closed the connection.
-    pub(crate) fn finish(&self) -> Result<Answer, Fault> {
+    pub(crate) fn finish(&self) -> Result<Response, HttpError> {
         match self.state {
-            State::UntilClose => Ok(Answer {
+            State::UntilClose => Ok(Response {
                 status: self.status,
                 keep_alive: false,
             }),
-            _ => Err(Fault::Truncated),
+            _ => Err(HttpError::Truncated),
         }
     }
 
-    /// Whether nothing of the answer has come yet.
+    /// Whether nothing of the response has come yet.
     pub(crate) fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty()
     }
@@ -237,15 +239,19 @@ impl AnswerReader {
     }
 
     /// Reads a head that is whole, and says how its body begins.
-    fn head(&mut self, head: &[u8], header: &mut impl FnMut(&str, &[u8])) -> Result<State, Fault> {
+    fn head(
+        &mut self,
+        head: &[u8],
+        header: &mut impl FnMut(&str, &[u8]),
+    ) -> Result<State, HttpError> {
         // The last line end stays, so that every line has one.
         let mut lines = head[..head.len() - 3]
             .split(|&byte| byte == b'\n')
-            .map(|line| line.strip_suffix(b"\r").ok_or(Fault::HeaderLine));
-        let (status, is_1_1) = status_line(lines.next().unwrap_or(Err(Fault::StatusLine))?)?;
+            .map(|line| line.strip_suffix(b"\r").ok_or(HttpError::HeaderLine));
+        let (status, is_1_1) = status_line(lines.next().unwrap_or(Err(HttpError::StatusLine))?)?;
         match status {
-            101 => return Err(Fault::SwitchingProtocols),
-            // Interim answers have a head only, and the real one follows.
+            101 => return Err(HttpError::SwitchingProtocols),
+            // Interim responses have a head only, and the real one follows.
             100..200 => return Ok(State::Head),
             _ => self.status = status,
         }
@@ -256,12 +262,12 @@ impl AnswerReader {
             if name.eq_ignore_ascii_case("content-length") {
                 let length = content_length(value)?;
                 if framing.length.is_some_and(|known| known != length) {
-                    return Err(Fault::ContentLength);
+                    return Err(HttpError::ContentLength);
                 }
                 framing.length = Some(length);
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 if framing.chunked || !value.eq_ignore_ascii_case(b"chunked") {
-                    return Err(Fault::TransferEncoding);
+                    return Err(HttpError::TransferEncoding);
                 }
                 framing.chunked = true;
             } else if name.eq_ignore_ascii_case("connection") {
@@ -274,8 +280,8 @@ impl AnswerReader {
             header(name, value);
         }
         if framing.chunked && framing.length.is_some() {
-            // RFC 9112 §6.1: it may be an attempt to smuggle an answer.
-            return Err(Fault::ContentLength);
+            // RFC 9112 §6.1: it may be an attempt to smuggle a response.
+            return Err(HttpError::ContentLength);
         }
         Ok(if self.is_head || matches!(status, 204 | 304) {
             State::Done
@@ -300,8 +306,8 @@ fn take_through<'i>(
     input: &mut &'i [u8],
     end: &[u8],
     max: usize,
-    too_long: Fault,
-) -> Result<Option<std::borrow::Cow<'i, [u8]>>, Fault> {
+    too_long: HttpError,
+) -> Result<Option<std::borrow::Cow<'i, [u8]>>, HttpError> {
     use std::borrow::Cow;
     let find = |bytes: &[u8]| bytes.windows(end.len()).position(|window| window == end);
     if partial.is_empty() {
@@ -344,16 +350,16 @@ fn take<'i>(input: &mut &'i [u8], at_most: u64) -> &'i [u8] {
 }
 
 /// The status, and whether the version is 1.1.
-fn status_line(line: &[u8]) -> Result<(u16, bool), Fault> {
-    let (version, rest) = line.split_at_checked(9).ok_or(Fault::StatusLine)?;
+fn status_line(line: &[u8]) -> Result<(u16, bool), HttpError> {
+    let (version, rest) = line.split_at_checked(9).ok_or(HttpError::StatusLine)?;
     let is_1_1 = match version {
         b"HTTP/1.1 " => true,
         b"HTTP/1.0 " => false,
-        _ => return Err(Fault::StatusLine),
+        _ => return Err(HttpError::StatusLine),
     };
-    let (code, reason) = rest.split_at_checked(3).ok_or(Fault::StatusLine)?;
+    let (code, reason) = rest.split_at_checked(3).ok_or(HttpError::StatusLine)?;
     if !code.iter().all(u8::is_ascii_digit) || reason.first().is_some_and(|&byte| byte != b' ') {
-        return Err(Fault::StatusLine);
+        return Err(HttpError::StatusLine);
     }
     let status = code
         .iter()
@@ -361,23 +367,23 @@ fn status_line(line: &[u8]) -> Result<(u16, bool), Fault> {
     if (100..=999).contains(&status) {
         Ok((status, is_1_1))
     } else {
-        Err(Fault::StatusLine)
+        Err(HttpError::StatusLine)
     }
 }
 
-fn header_line(line: &[u8]) -> Result<(&str, &[u8]), Fault> {
+fn header_line(line: &[u8]) -> Result<(&str, &[u8]), HttpError> {
     let colon = line
         .iter()
         .position(|&byte| byte == b':')
-        .ok_or(Fault::HeaderLine)?;
+        .ok_or(HttpError::HeaderLine)?;
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
-        return Err(Fault::HeaderLine);
+        return Err(HttpError::HeaderLine);
     }
     if value.iter().any(|&byte| byte == b'\r' || byte == 0) {
-        return Err(Fault::HeaderLine);
+        return Err(HttpError::HeaderLine);
     }
-    let name = str::from_utf8(name).map_err(|_| Fault::HeaderLine)?;
+    let name = str::from_utf8(name).map_err(|_| HttpError::HeaderLine)?;
     Ok((name, value.trim_ascii()))
 }
 
@@ -387,44 +393,44 @@ pub(crate) fn is_token(byte: u8) -> bool {
 }
 
 /// A length, or the same one several times (RFC 9110 §8.6).
-fn content_length(value: &[u8]) -> Result<u64, Fault> {
+fn content_length(value: &[u8]) -> Result<u64, HttpError> {
     let mut lengths = value.split(|&byte| byte == b',').map(|text| {
         let text = text.trim_ascii();
-        let sound = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
-        sound
+        let valid = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+        valid
             .then(|| str::from_utf8(text).ok()?.parse::<u64>().ok())
             .flatten()
-            .ok_or(Fault::ContentLength)
+            .ok_or(HttpError::ContentLength)
     });
-    let first = lengths.next().ok_or(Fault::ContentLength)??;
+    let first = lengths.next().ok_or(HttpError::ContentLength)??;
     for other in lengths {
         if other? != first {
-            return Err(Fault::ContentLength);
+            return Err(HttpError::ContentLength);
         }
     }
     Ok(first)
 }
 
-fn chunk_size(line: &[u8]) -> Result<u64, Fault> {
+fn chunk_size(line: &[u8]) -> Result<u64, HttpError> {
     let line = line.strip_suffix(b"\r\n").unwrap_or(line);
     let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
     let size = size.trim_ascii_end();
     if !(1..=15).contains(&size.len()) || !size.iter().all(u8::is_ascii_hexdigit) {
-        return Err(Fault::Chunk);
+        return Err(HttpError::Chunk);
     }
-    let size = str::from_utf8(size).map_err(|_| Fault::Chunk)?;
-    u64::from_str_radix(size, 16).map_err(|_| Fault::Chunk)
+    let size = str::from_utf8(size).map_err(|_| HttpError::Chunk)?;
+    u64::from_str_radix(size, 16).map_err(|_| HttpError::Chunk)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The answer, its body, and its headers as one line each.
-    type Read = (Answer, Vec<u8>, Vec<String>);
+    /// The response, its body, and its headers as one line each.
+    type Read = (Response, Vec<u8>, Vec<String>);
 
-    fn read(pieces: &[&[u8]], is_head: bool) -> Result<Read, Fault> {
-        let mut reader = AnswerReader::new(is_head);
+    fn read(pieces: &[&[u8]], is_head: bool) -> Result<Read, HttpError> {
+        let mut reader = ResponseReader::new(is_head);
         let mut body = Vec::new();
         let mut headers = Vec::new();
         let mut left = Vec::new();
@@ -436,33 +442,33 @@ mod tests {
                 })? {
                     Step::NeedInput => break,
                     Step::Body(piece) => body.extend_from_slice(piece),
-                    Step::Done(answer) => {
+                    Step::Done(response) => {
                         left.extend_from_slice(input);
                         if left == b"NEXT"
                             || left.is_empty()
                                 && piece.as_ptr_range().end
                                     == pieces.last().unwrap().as_ptr_range().end
                         {
-                            return Ok((answer, body, headers));
+                            return Ok((response, body, headers));
                         }
                         break;
                     }
                 }
             }
         }
-        let answer = reader.finish()?;
-        Ok((answer, body, headers))
+        let response = reader.finish()?;
+        Ok((response, body, headers))
     }
 
     /// Every case runs whole, byte by byte, and cut in two at every place.
     #[track_caller]
-    fn check(text: &str, is_head: bool, expected: Result<(u16, bool, &str), Fault>) {
+    fn check(text: &str, is_head: bool, expected: Result<(u16, bool, &str), HttpError>) {
         let bytes = text.as_bytes();
         let run = |pieces: &[&[u8]]| {
-            read(pieces, is_head).map(|(answer, body, _)| {
+            read(pieces, is_head).map(|(response, body, _)| {
                 (
-                    answer.status,
-                    answer.keep_alive,
+                    response.status,
+                    response.keep_alive,
                     String::from_utf8(body).unwrap(),
                 )
             })
@@ -569,7 +575,7 @@ mod tests {
             "HTTP/1.1 099 x\r\n\r\n",
             "\r\n\r\n",
         ] {
-            check(text, false, Err(Fault::StatusLine));
+            check(text, false, Err(HttpError::StatusLine));
         }
         for line in [
             "no colon",
@@ -579,7 +585,7 @@ mod tests {
             "x: a\rb",
             "x: a\ny: b",
         ] {
-            check(&head(line), false, Err(Fault::HeaderLine));
+            check(&head(line), false, Err(HttpError::HeaderLine));
         }
         for line in [
             "Content-Length: x",
@@ -590,14 +596,14 @@ mod tests {
             "Content-Length: 99999999999999999999",
             "Content-Length: 3\r\nTransfer-Encoding: chunked",
         ] {
-            check(&head(line), false, Err(Fault::ContentLength));
+            check(&head(line), false, Err(HttpError::ContentLength));
         }
         for line in [
             "Transfer-Encoding: gzip",
             "Transfer-Encoding: gzip, chunked",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
         ] {
-            check(&head(line), false, Err(Fault::TransferEncoding));
+            check(&head(line), false, Err(HttpError::TransferEncoding));
         }
         let chunked = head("Transfer-Encoding: chunked");
         for body in [
@@ -607,29 +613,29 @@ mod tests {
             "fffffffffffffffff\r\n",
             "-1\r\n",
         ] {
-            check(&format!("{chunked}{body}"), false, Err(Fault::Chunk));
+            check(&format!("{chunked}{body}"), false, Err(HttpError::Chunk));
         }
         check(
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
             false,
-            Err(Fault::SwitchingProtocols),
+            Err(HttpError::SwitchingProtocols),
         );
         for text in [
             "HTTP/1.1 200 OK\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
             "HTTP/1.1 100 Continue\r\n\r\n",
         ] {
-            check(text, false, Err(Fault::Truncated));
+            check(text, false, Err(HttpError::Truncated));
         }
         check(
             &format!("{chunked}5\r\nhello\r\n"),
             false,
-            Err(Fault::Truncated),
+            Err(HttpError::Truncated),
         );
         let long = head(&format!("x: {}", "y".repeat(MAX_HEAD)));
-        assert_eq!(read(&[long.as_bytes()], false), Err(Fault::LongHead));
+        assert_eq!(read(&[long.as_bytes()], false), Err(HttpError::LongHead));
         let half = &long.as_bytes()[..MAX_HEAD + 1];
-        assert_eq!(read(&[half], false), Err(Fault::LongHead));
+        assert_eq!(read(&[half], false), Err(HttpError::LongHead));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! of being held, so that memory does not grow with the document.
 //!
 //! BE ADVISED: strings are handed out as they stand between their quotes, still escaped. The lexer
-//! only finds where they end: whether an escape or the UTF-8 inside is sound is left to whoever
+//! only finds where they end: whether an escape or the UTF-8 inside is valid is left to whoever
 //! reads the string, since one bad log line must not fail the document that it came in.
 
 use std::fmt;
@@ -48,7 +48,7 @@ impl Text<'_, '_> {
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum JsonError {
     UnexpectedByte,
     InvalidScalar,
     UnexpectedToken(&'static str),
@@ -57,7 +57,7 @@ pub(crate) enum Fault {
     TrailingText,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnexpectedByte => f.write_str("expected a JSON token, found another byte"),
@@ -132,7 +132,7 @@ impl Lexer {
     pub(crate) fn next<'i>(
         &mut self,
         input: &mut &'i [u8],
-    ) -> Result<Option<Token<'i, '_>>, Fault> {
+    ) -> Result<Option<Token<'i, '_>>, JsonError> {
         match self.state {
             LexerState::Between => self.begin(input),
             LexerState::HandedOut => {
@@ -145,7 +145,7 @@ impl Lexer {
             LexerState::Scalar => {
                 let length = scalar_length(input);
                 if self.partial.len() + length > MAX_SCALAR {
-                    return Err(Fault::InvalidScalar);
+                    return Err(JsonError::InvalidScalar);
                 }
                 let piece = self.take(input, length);
                 self.partial.extend_from_slice(piece);
@@ -161,10 +161,10 @@ impl Lexer {
 
     /// Says that no input follows. A scalar at the very end of a text has no byte after it that
     /// would end it, so it comes out here.
-    pub(crate) fn finish(&mut self) -> Result<Option<Token<'static, '_>>, Fault> {
+    pub(crate) fn finish(&mut self) -> Result<Option<Token<'static, '_>>, JsonError> {
         match self.state {
             LexerState::Between | LexerState::HandedOut => Ok(None),
-            LexerState::String { .. } | LexerState::LongString { .. } => Err(Fault::Truncated),
+            LexerState::String { .. } | LexerState::LongString { .. } => Err(JsonError::Truncated),
             LexerState::Scalar => {
                 self.state = LexerState::HandedOut;
                 check_scalar(&self.partial)?;
@@ -173,12 +173,12 @@ impl Lexer {
         }
     }
 
-    fn begin<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Token<'i, '_>>, Fault> {
-        let blank = input
+    fn begin<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Token<'i, '_>>, JsonError> {
+        let whitespace = input
             .iter()
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
             .count();
-        self.take(input, blank);
+        self.take(input, whitespace);
         let Some(&first) = input.first() else {
             return Ok(None);
         };
@@ -194,7 +194,7 @@ impl Lexer {
                 return Ok(self.begin_string(input));
             }
             b'-' | b'0'..=b'9' | b'a'..=b'z' => return self.begin_scalar(input),
-            _ => return Err(Fault::UnexpectedByte),
+            _ => return Err(JsonError::UnexpectedByte),
         };
         self.take(input, 1);
         Ok(Some(token))
@@ -265,10 +265,13 @@ impl Lexer {
         }
     }
 
-    fn begin_scalar<'i>(&mut self, input: &mut &'i [u8]) -> Result<Option<Token<'i, '_>>, Fault> {
+    fn begin_scalar<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+    ) -> Result<Option<Token<'i, '_>>, JsonError> {
         let length = scalar_length(input);
         if length > MAX_SCALAR {
-            return Err(Fault::InvalidScalar);
+            return Err(JsonError::InvalidScalar);
         }
         let text = self.take(input, length);
         if input.is_empty() {
@@ -281,7 +284,7 @@ impl Lexer {
         Ok(Some(Token::Scalar(Text::Borrowed(text))))
     }
 
-    /// Whether the next byte begins a token, or is blank.
+    /// Whether the next byte begins a token, or is whitespace.
     pub(crate) fn is_between_tokens(&self) -> bool {
         matches!(self.state, LexerState::Between | LexerState::HandedOut)
     }
@@ -395,11 +398,11 @@ pub(crate) fn scalar_length(bytes: &[u8]) -> usize {
         .count()
 }
 
-pub(crate) fn check_scalar(text: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check_scalar(text: &[u8]) -> Result<(), JsonError> {
     if matches!(text, b"true" | b"false" | b"null") || is_number(text) {
         Ok(())
     } else {
-        Err(Fault::InvalidScalar)
+        Err(JsonError::InvalidScalar)
     }
 }
 
@@ -515,9 +518,9 @@ impl Grammar {
         self.value_ended();
     }
 
-    pub(crate) fn accept(&mut self, token: &Token<'_, '_>) -> Result<Role, Fault> {
+    pub(crate) fn accept(&mut self, token: &Token<'_, '_>) -> Result<Role, JsonError> {
         match (self.expect, token) {
-            (Expect::Nothing, _) => Err(Fault::TrailingText),
+            (Expect::Nothing, _) => Err(JsonError::TrailingText),
             (Expect::Value | Expect::ValueOrArrayEnd, Token::ObjectStart) => {
                 self.open(Container::Object, Expect::KeyOrObjectEnd)
             }
@@ -551,7 +554,7 @@ impl Grammar {
             | (Expect::ValueOrArrayEnd, Token::ArrayEnd) => Ok(self.close()),
             (Expect::CommaOrEnd, Token::ObjectEnd) if !self.in_array() => Ok(self.close()),
             (Expect::CommaOrEnd, Token::ArrayEnd) if self.in_array() => Ok(self.close()),
-            (expect, _) => Err(Fault::UnexpectedToken(match expect {
+            (expect, _) => Err(JsonError::UnexpectedToken(match expect {
                 Expect::Value | Expect::Nothing => "a value",
                 Expect::ValueOrArrayEnd => "a value or ]",
                 Expect::Key => "a key",
@@ -562,9 +565,9 @@ impl Grammar {
         }
     }
 
-    fn open(&mut self, container: Container, expect: Expect) -> Result<Role, Fault> {
+    fn open(&mut self, container: Container, expect: Expect) -> Result<Role, JsonError> {
         if self.open.len() == MAX_DEPTH {
-            return Err(Fault::TooDeep);
+            return Err(JsonError::TooDeep);
         }
         self.open.push(container);
         self.expect = expect;
@@ -663,7 +666,7 @@ mod tests {
         }
     }
 
-    fn lex(pieces: &[&[u8]]) -> Result<Vec<String>, Fault> {
+    fn lex(pieces: &[&[u8]]) -> Result<Vec<String>, JsonError> {
         let mut lexer = Lexer::new(8);
         let mut grammar = Grammar::new();
         let mut tokens = Vec::new();
@@ -686,12 +689,12 @@ mod tests {
         if grammar.is_complete() {
             Ok(tokens)
         } else {
-            Err(Fault::Truncated)
+            Err(JsonError::Truncated)
         }
     }
 
     /// Every case runs whole, byte by byte, and cut in two at every place.
-    fn check(text: &str, expected: Result<&str, Fault>) {
+    fn check(text: &str, expected: Result<&str, JsonError>) {
         let bytes = text.as_bytes();
         let expected = expected.map(|words| words.split(' ').map(String::from).collect::<Vec<_>>());
         assert_eq!(lex(&[bytes]), expected, "{text} whole");
@@ -732,7 +735,7 @@ mod tests {
             r#"{"a":1"#,
             r#""abc\""#,
         ] {
-            check(text, Err(Fault::Truncated));
+            check(text, Err(JsonError::Truncated));
         }
         for text in [
             "01",
@@ -745,38 +748,38 @@ mod tests {
             "NaN".to_lowercase().as_str(),
         ] {
             let fault = if text.starts_with('.') {
-                Fault::UnexpectedByte
+                JsonError::UnexpectedByte
             } else {
-                Fault::InvalidScalar
+                JsonError::InvalidScalar
             };
             check(text, Err(fault));
         }
-        check("{}{}", Err(Fault::TrailingText));
-        check("1 2", Err(Fault::TrailingText));
-        check("{,}", Err(Fault::UnexpectedToken("a key or }")));
-        check(r#"{"a",1}"#, Err(Fault::UnexpectedToken("a colon")));
-        check(r#"{"a":1,}"#, Err(Fault::UnexpectedToken("a key")));
-        check("[1,]", Err(Fault::UnexpectedToken("a value")));
-        check("[,]", Err(Fault::UnexpectedToken("a value or ]")));
+        check("{}{}", Err(JsonError::TrailingText));
+        check("1 2", Err(JsonError::TrailingText));
+        check("{,}", Err(JsonError::UnexpectedToken("a key or }")));
+        check(r#"{"a",1}"#, Err(JsonError::UnexpectedToken("a colon")));
+        check(r#"{"a":1,}"#, Err(JsonError::UnexpectedToken("a key")));
+        check("[1,]", Err(JsonError::UnexpectedToken("a value")));
+        check("[,]", Err(JsonError::UnexpectedToken("a value or ]")));
         check(
             "[1}",
-            Err(Fault::UnexpectedToken(
+            Err(JsonError::UnexpectedToken(
                 "a comma or the end of the object or array",
             )),
         );
         check(
             r#"{"a":1]"#,
-            Err(Fault::UnexpectedToken(
+            Err(JsonError::UnexpectedToken(
                 "a comma or the end of the object or array",
             )),
         );
-        check("[1 \x01]", Err(Fault::UnexpectedByte));
+        check("[1 \x01]", Err(JsonError::UnexpectedByte));
     }
 
     #[test]
     fn depth_is_bounded() {
         let deep = "[".repeat(MAX_DEPTH + 1);
-        assert_eq!(lex(&[deep.as_bytes()]), Err(Fault::TooDeep));
+        assert_eq!(lex(&[deep.as_bytes()]), Err(JsonError::TooDeep));
         let deep = ["[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH)].concat();
         assert!(lex(&[deep.as_bytes()]).is_ok());
     }

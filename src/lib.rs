@@ -12,23 +12,46 @@
 //!                └──────────────────────── function: the process and its loop ────────────────────────┘
 //! ```
 //!
-//! `json` cuts text into tokens for `envelope` and `record`; `http1` reads answers for `runtime`
-//! and `node`; `crc32` is the checksum of `gzip`; `time` converts dates.
+//! Where to look, by what is wrong:
+//!
+//! | what is wrong | where |
+//! | --- | --- |
+//! | a field of a line is not found, or the wrong one is | `record`: `names` has what is known, `fields` which of two values counts |
+//! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be |
+//! | a header, a path or a member of JSON that the Node gets | `wire`, one file for each format |
+//! | a record is lost, sent twice, or refused | `node::job` decides, and draws how; `account` counts, and judges the event |
+//! | a connection is not made, or breaks | `node::dial`, `node::connection` |
+//! | what a retry sends again | `forwarder::history` |
+//! | a line of the function's own log, a metric | `report` |
+//! | what Lambda gets as the response to an event | `event`, one file for each kind |
+//! | a variable, and its error | `config`, one file for each |
+//!
+//! `account` is the vocabulary of the pipeline: counts and verdicts. `json` cuts text into tokens for
+//! `envelope` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
+//! `time` converts dates.
+//!
+//! Beside the function, for the tests and the operator, and not in the Lambda build: `standin` is what AWS and
+//! the Node are to the tests, and uses nothing of the function; `properties` says what holds for any bytes;
+//! `measure` is the benchmark's view; `local` is the operator's tool.
 //!
 //! # Architecture invariants
 //!
+//! `tests/it/rules.rs` holds the code to the first of them, and to the dependencies.
+//!
 //! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
-//!   and `node` touch sockets, only [`config`] reads the environment and a file that it names, only
-//!   `report` prints, and only the binaries end the process. `local`, the operator's tool, does all of
-//!   it; the Lambda build leaves it out.
+//!   and `node` touch sockets, only `config` reads the environment and a file that it names, only
+//!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
-//!   window, one line, and a few parcels for each connection.
+//!   window, one line, and a few chunks for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,
-//!   blanked or refused in `record` and `wire`, and none of it is ever printed.
-//! * When the result of an event is posted, nothing of it is under way any more: a sandbox may
+//!   replaced or refused in `record` and `wire`, and none of it is ever printed.
+//! * When the result of an event is posted, nothing of it is under way any more: an execution environment may
 //!   freeze, or end, right after. The one exception is a DNS look-up that did not end in time.
+//!
+//! What AWS and the Node do, with the source of each fact, stands in `DESIGN.md`; so does why five crates are
+//! enough, and what is written by hand.
 //!
 //! Absent on purpose: an asynchronous runtime, the AWS SDK, `unsafe` code, global state, a proxy, a
 //! switch that skips the verification of certificates, and SnapStart and concurrent invocations in one
@@ -36,23 +59,32 @@
 
 #![forbid(unsafe_code)]
 
-pub mod config;
+mod account;
+mod config;
 mod crc32;
 mod envelope;
-pub mod error;
+mod error;
 mod event;
 mod forwarder;
 mod function;
 mod gzip;
 mod http1;
 mod json;
-#[cfg(feature = "cli")]
-pub mod local;
 mod node;
 mod record;
 mod report;
 mod runtime;
 mod time;
-pub mod wire;
+mod wire;
 
+#[cfg(feature = "cli")]
+pub mod local;
+#[cfg(feature = "cli")]
+pub mod measure;
+#[cfg(feature = "cli")]
+pub mod properties;
+#[cfg(feature = "cli")]
+pub mod standin;
+
+pub use config::VARIABLES;
 pub use function::bootstrap;

@@ -1,21 +1,19 @@
 //! What the function says of itself: one line for an invocation, and a line for what goes wrong
 //! outside of one. The only module that prints.
 //!
-//! The invocation's line is a document of CloudWatch's Embedded Metric Format (`aws-wire.md` §5)
+//! The invocation's line is a document of CloudWatch's Embedded Metric Format (DESIGN.md, "Embedded Metric Format")
 //! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
 //! that a stranger wrote, is ever printed.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::account::Account;
 use crate::config::{Level, LogConfig};
 use crate::error::{Category, Error};
-use crate::event::Transformed;
-use crate::record::Skip;
 use crate::time::rfc3339;
 
 /// The namespace of the metrics.
@@ -29,88 +27,17 @@ path or the method, or is CLF, XML or CSV: set the stage's log format to JSON wi
 \"stage\": \"$context.stage\", \"sourceIp\": \"$context.identity.sourceIp\", \"userAgent\": \
 \"$context.identity.userAgent\", \"responseLatency\": \"$context.responseLatency\" }";
 
-/// How many of an event's records took which way.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Log events of the document.
-    pub(crate) received: u64,
-    /// Taken by the Node.
-    pub(crate) forwarded: u64,
-    /// Taken by the Node in an earlier try with the same event.
-    pub(crate) forwarded_earlier: u64,
-    /// Refused by the Node, by status.
-    pub(crate) refused: BTreeMap<u16, u64>,
-    /// Not forwarded, by reason.
-    pub(crate) skipped: [u64; Skip::ALL.len()],
-    /// Not taken in time.
-    pub(crate) undelivered: u64,
-}
-
-impl Counts {
-    pub(crate) fn skip(&mut self, reason: Skip) {
-        self.skipped[reason as usize] += 1;
-    }
-
-    /// Adds those of another document.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.received += other.received;
-        self.forwarded += other.forwarded;
-        self.forwarded_earlier += other.forwarded_earlier;
-        for (&status, count) in &other.refused {
-            *self.refused.entry(status).or_default() += count;
-        }
-        for (count, other) in self.skipped.iter_mut().zip(other.skipped) {
-            *count += other;
-        }
-        self.undelivered += other.undelivered;
-    }
-
-    /// Whether records were refused, and all of them with what a Node in blocking mode answers to an attack.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.refused.keys().eq([&403])
-    }
-
-    pub(crate) fn refused(&self) -> u64 {
-        self.refused.values().sum()
-    }
-
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped.iter().sum()
-    }
-
-    /// Whether another log format would have saved records from being skipped.
-    pub(crate) fn asks_for_format(&self) -> bool {
-        self.skipped_by()
-            .any(|(reason, _)| reason.is_mended_by_format())
-    }
-
-    fn skipped_by(&self) -> impl Iterator<Item = (Skip, u64)> {
-        let counts = Skip::ALL.into_iter().zip(self.skipped);
-        counts.filter(|(_, count)| *count > 0)
-    }
-}
-
 /// One invocation.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     pub(crate) request_id: &'a str,
-    pub(crate) counts: &'a Counts,
-    pub(crate) retries: u64,
-    /// Exchanges that the Node answered, and how long that took in all and at most.
-    pub(crate) exchanges: u64,
-    pub(crate) latency_sum: Duration,
-    pub(crate) latency_max: Duration,
-    /// What the event inflated to, and what was written to the Node.
-    pub(crate) bytes_inflated: u64,
-    pub(crate) bytes_sent: u64,
+    pub(crate) account: &'a Account,
     pub(crate) duration: Duration,
     pub(crate) is_cold_start: bool,
     /// Whether to say what the log format should be.
     pub(crate) with_hint: bool,
-    /// Why the event, or the first of its items that failed, has failed.
+    /// Why the event has failed as a whole.
     pub(crate) error: Option<&'a Error>,
-    /// How many items of a batch failed, where it is one and has not failed as a whole.
-    pub(crate) items_failed: usize,
 }
 
 /// Prints lines.
@@ -238,13 +165,16 @@ impl Log {
     }
 
     fn report_line(&self, report: &Report<'_>, level: Level, now: SystemTime) -> String {
-        let counts = report.counts;
-        // No exchange has no latency: a zero would spoil the metric's average.
-        let has_latency = report.exchanges > 0;
+        let counts = &report.account.counts;
+        let stats = &report.account.outcome.stats;
+        let error = report.first_error();
+        let items_failed = report.account.failures.len();
+        // No exchange has no latency: a zero would distort the metric's average.
+        let has_latency = stats.exchanges > 0;
         // So many exchanges that a float would miscount them don't fit into an event.
         #[allow(clippy::cast_precision_loss)]
-        let mean = report.latency_sum.as_secs_f64() / report.exchanges.max(1) as f64;
-        let max = report.latency_max.as_secs_f64();
+        let mean = stats.latency_sum.as_secs_f64() / stats.exchanges.max(1) as f64;
+        let max = stats.latency_max.as_secs_f64();
         let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = ReportLine {
             aws: Aws {
@@ -261,9 +191,9 @@ impl Log {
             },
             timestamp: rfc3339(unix),
             level: level.name(),
-            message: match report.error {
+            message: match error {
                 None => "event forwarded",
-                Some(_) if report.items_failed > 0 => "items of the batch failed",
+                Some(_) if items_failed > 0 => "items of the batch failed",
                 Some(_) => "event failed",
             },
             request_id: report.request_id,
@@ -279,17 +209,17 @@ impl Log {
                 .skipped_by()
                 .map(|(reason, count)| (reason.name(), count))
                 .collect(),
-            retries: report.retries,
-            exchanges: report.exchanges,
+            retries: stats.retries,
+            exchanges: stats.exchanges,
             node_latency_ms: has_latency.then(|| milliseconds(mean)),
             node_latency_max_ms: has_latency.then(|| milliseconds(max)),
-            bytes_inflated: report.bytes_inflated,
-            bytes_sent: report.bytes_sent,
+            bytes_inflated: report.account.bytes_inflated,
+            bytes_sent: stats.bytes,
             duration_ms: milliseconds(report.duration.as_secs_f64()),
             cold_start: report.is_cold_start,
-            items_failed: report.items_failed,
-            error_type: report.error.map(Error::error_type),
-            error_message: report.error.map(ToString::to_string),
+            items_failed: items_failed,
+            error_type: error.map(Error::error_type),
+            error_message: error.map(ToString::to_string),
             hint: report.with_hint.then_some(HINT),
         };
         serde_json::to_string(&line).expect("the line has nothing that JSON can't hold")
@@ -338,88 +268,20 @@ impl Log {
 }
 
 impl Report<'_> {
+    /// Why the event, or the first of its items that failed, has failed.
+    fn first_error(&self) -> Option<&Error> {
+        self.error.or_else(|| self.account.failures.first())
+    }
+
     fn level(&self) -> Level {
-        let is_expected = |reason| matches!(reason, Skip::WebSocket | Skip::ExecutionLog);
-        let mut skipped = self.counts.skipped_by();
-        if self.error.is_some() {
+        if self.first_error().is_some() {
             Level::Error
-        } else if self.counts.refused() > 0 || skipped.any(|(reason, _)| !is_expected(reason)) {
+        } else if self.account.counts.needs_attention() {
             Level::Warn
         } else {
             Level::Info
         }
     }
-}
-
-/// What the invoker gets to see of a success.
-pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Summary {
-        received: u64,
-        forwarded: u64,
-        refused: u64,
-        skipped: u64,
-    }
-    serde_json::to_vec(&Summary {
-        received: counts.received,
-        forwarded: counts.forwarded + counts.forwarded_earlier,
-        refused: counts.refused(),
-        skipped: counts.skipped(),
-    })
-    .expect("numbers into memory always go")
-}
-
-/// What an event source mapping gets to see: the items that are to come again. An empty list means
-/// that the whole batch is done (`aws-wire.md` §4).
-pub(crate) fn batch_item_failures(identifiers: &[Cow<'_, str>]) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Failures<'a> {
-        batch_item_failures: Vec<Failure<'a>>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Failure<'a> {
-        item_identifier: &'a str,
-    }
-    let failures = identifiers.iter();
-    serde_json::to_vec(&Failures {
-        batch_item_failures: failures
-            .map(|identifier| Failure {
-                item_identifier: identifier,
-            })
-            .collect(),
-    })
-    .expect("text into memory always goes")
-}
-
-/// What a Firehose stream gets back: every record as it came, and its result. That is shorter than the
-/// event, whose records have their time as well, so that it never exceeds the 6 MB of an answer.
-pub(crate) fn transformation(records: &[Transformed<'_>]) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        records: Vec<Record<'a>>,
-    }
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Record<'a> {
-        record_id: &'a str,
-        result: &'static str,
-        data: &'a str,
-    }
-    let records = records.iter().map(|record| Record {
-        record_id: &record.record_id,
-        result: if record.has_failed {
-            "ProcessingFailed"
-        } else {
-            "Ok"
-        },
-        data: &record.data,
-    });
-    serde_json::to_vec(&Answer {
-        records: records.collect(),
-    })
-    .expect("text into memory always goes")
 }
 
 /// One write for a line, so that lines never mix.
@@ -438,6 +300,8 @@ fn milliseconds(seconds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::account::{Counts, Outcome, Stats};
+    use crate::record::Skip;
 
     fn log(json: bool) -> Log {
         Log::new(LogConfig {
@@ -448,21 +312,33 @@ mod tests {
         })
     }
 
-    fn report<'a>(counts: &'a Counts, error: Option<&'a Error>) -> Report<'a> {
-        Report {
-            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            counts,
-            retries: 3,
+    fn account(counts: Counts) -> Account {
+        let stats = Stats {
             exchanges: 4,
+            retries: 3,
+            bytes: 2000,
             latency_sum: Duration::from_micros(6000),
             latency_max: Duration::from_micros(2500),
+        };
+        Account {
+            counts,
+            outcome: Outcome {
+                stats,
+                last_failure: None,
+            },
             bytes_inflated: 1000,
-            bytes_sent: 2000,
+            failures: Vec::new(),
+        }
+    }
+
+    fn report<'a>(account: &'a Account, error: Option<&'a Error>) -> Report<'a> {
+        Report {
+            request_id: "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+            account,
             duration: Duration::from_micros(12_345),
             is_cold_start: true,
-            with_hint: counts.asks_for_format(),
+            with_hint: account.counts.asks_for_format(),
             error,
-            items_failed: 0,
         }
     }
 
@@ -476,7 +352,8 @@ mod tests {
         counts.refused.insert(403, 2);
         counts.skip(Skip::WebSocket);
         counts.skip(Skip::NoHost);
-        let report = report(&counts, None);
+        let account = account(counts);
+        let report = report(&account, None);
         assert_eq!(report.level(), Level::Warn);
         let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);
         let line = log(false).report_line(&report, report.level(), now);
@@ -515,14 +392,16 @@ mod tests {
 
     #[test]
     fn levels() {
-        let mut counts = Counts::default();
-        assert_eq!(report(&counts, None).level(), Level::Info);
-        counts.skip(Skip::WebSocket);
-        assert_eq!(report(&counts, None).level(), Level::Info);
-        counts.skip(Skip::Malformed);
-        assert_eq!(report(&counts, None).level(), Level::Warn);
+        let mut account = account(Counts::default());
+        assert_eq!(report(&account, None).level(), Level::Info);
+        account.counts.skip(Skip::WebSocket);
+        assert_eq!(report(&account, None).level(), Level::Info);
+        account.counts.skip(Skip::Malformed);
+        assert_eq!(report(&account, None).level(), Level::Warn);
         let error = Error::new(Category::Undelivered, "deliver", "refused");
-        assert_eq!(report(&counts, Some(&error)).level(), Level::Error);
+        assert_eq!(report(&account, Some(&error)).level(), Level::Error);
+        account.failures.push(error);
+        assert_eq!(report(&account, None).level(), Level::Error);
     }
 
     #[test]
@@ -538,15 +417,5 @@ mod tests {
             json,
             r#"{"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"failed to read it: a\nb","errorType":"Runtime.ConfigInvalid","requestId":"r"}"#
         );
-    }
-
-    #[test]
-    fn every_reason_has_its_own_count() {
-        for (index, reason) in Skip::ALL.into_iter().enumerate() {
-            assert_eq!(reason as usize, index);
-            let mut counts = Counts::default();
-            counts.skip(reason);
-            assert_eq!(counts.skipped_by().collect::<Vec<_>>(), [(reason, 1)]);
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! The client of the Lambda Runtime API (`aws-wire.md` §1): plain HTTP/1.1 on one connection that
+//! The client of the Lambda Runtime API (DESIGN.md, "Runtime API"): plain HTTP/1.1 on one connection that
 //! is kept alive.
 //!
-//! There is no read timeout, since `/next` answers when an event comes, and no proxy: the API is on
+//! There is no read timeout, since `/next` responds when an event comes, and no proxy: the API is on
 //! this machine.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::error::{Category, Error};
-use crate::http1::{self, Answer, AnswerReader, Step};
+use crate::http1::{HttpError, Response, ResponseReader, Step};
 
 /// The version of the API, at the front of each path.
 const VERSION: &str = "2018-06-01";
@@ -19,7 +19,7 @@ const VERSION: &str = "2018-06-01";
 const USER_AGENT: &str = concat!("cw-resend-lambda/", env!("CARGO_PKG_VERSION"));
 
 /// How often `/next` is asked for again after a connection failed. Asking again is safe: the same
-/// event comes again as long as it is not answered (`aws-wire.md` §1.5).
+/// event comes again as long as it has no result (DESIGN.md, "Polling again").
 const NEXT_ATTEMPTS: u32 = 3;
 
 /// How long an event may take whose deadline is not said, or says nothing; Lambda always says it.
@@ -41,9 +41,9 @@ pub(crate) struct RuntimeApi {
 /// One event, and what the Runtime API says of it.
 #[derive(Debug, Default)]
 pub(crate) struct Invocation {
-    /// The same in each of Lambda's tries with an asynchronous event.
+    /// The same in each of Lambda's attempts with an asynchronous event.
     pub(crate) request_id: String,
-    /// To be echoed where it came (`aws-wire.md` §1.3).
+    /// To be echoed where it came (DESIGN.md, "Invocation id").
     invocation_id: Option<String>,
     /// When the function times out.
     deadline: Option<Instant>,
@@ -64,25 +64,25 @@ pub(crate) enum Post {
 
 /// Why the Runtime API can't be used.
 #[derive(Debug)]
-enum Fault {
+enum RuntimeApiError {
     Io(io::Error),
-    Http(http1::Fault),
+    Http(HttpError),
     Status(u16),
     MissingHeader(&'static str),
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for RuntimeApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
             Self::Http(fault) => fault.fmt(f),
-            Self::Status(status) => write!(f, "it answered with status {status}"),
+            Self::Status(status) => write!(f, "it responded with status {status}"),
             Self::MissingHeader(name) => write!(f, "the header {name} is missing"),
         }
     }
 }
 
-impl std::error::Error for Fault {
+impl std::error::Error for RuntimeApiError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
@@ -107,14 +107,16 @@ impl RuntimeApi {
     ///
     /// # Errors
     ///
-    /// Where the API can't be reached or does not answer as documented: the process has to end.
+    /// Where the API can't be reached or does not respond as documented: the process has to end.
     pub(crate) fn next(&mut self, invocation: &mut Invocation) -> Result<(), Error> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             match self.try_next(invocation) {
                 Ok(()) => return Ok(()),
-                Err(Fault::Io(_) | Fault::Http(_)) if attempt < NEXT_ATTEMPTS => {
+                Err(RuntimeApiError::Io(_) | RuntimeApiError::Http(_))
+                    if attempt < NEXT_ATTEMPTS =>
+                {
                     std::thread::sleep(Duration::from_millis(50) * attempt);
                 }
                 Err(fault) => {
@@ -128,7 +130,7 @@ impl RuntimeApi {
         }
     }
 
-    fn try_next(&mut self, invocation: &mut Invocation) -> Result<(), Fault> {
+    fn try_next(&mut self, invocation: &mut Invocation) -> Result<(), RuntimeApiError> {
         invocation.body.clear();
         invocation.body.shrink_to(MAX_KEPT_BODY);
         self.begin("GET", "invocation/next");
@@ -136,7 +138,7 @@ impl RuntimeApi {
         let mut request_id = None;
         let mut invocation_id = None;
         let mut deadline_ms = None;
-        let answer = self.exchange(
+        let response = self.exchange(
             |name, value| {
                 let text = || str::from_utf8(value).ok().map(str::to_string);
                 if name.eq_ignore_ascii_case("lambda-runtime-aws-request-id") {
@@ -149,12 +151,15 @@ impl RuntimeApi {
             },
             &mut invocation.body,
         )?;
-        if answer.status != 200 {
-            return Err(Fault::Status(answer.status));
+        if response.status != 200 {
+            return Err(RuntimeApiError::Status(response.status));
         }
-        invocation.request_id = request_id
-            .filter(|id| !id.is_empty())
-            .ok_or(Fault::MissingHeader("Lambda-Runtime-Aws-Request-Id"))?;
+        invocation.request_id =
+            request_id
+                .filter(|id| !id.is_empty())
+                .ok_or(RuntimeApiError::MissingHeader(
+                    "Lambda-Runtime-Aws-Request-Id",
+                ))?;
         invocation.invocation_id = invocation_id.filter(|id| !id.is_empty());
         invocation.deadline = Some(deadline(deadline_ms));
         Ok(())
@@ -197,16 +202,16 @@ impl RuntimeApi {
         loop {
             self.begin_post(&path, invocation.invocation_id.as_deref(), error_type, body);
             match self.exchange(|_, _| (), &mut Vec::new()) {
-                Ok(answer) => {
-                    return match answer.status {
+                Ok(response) => {
+                    return match response.status {
                         200..300 => Ok(Post::Accepted),
-                        // The first try has arrived after all: its event is not the current one
+                        // The first attempt has arrived after all: its event is not the current one
                         // any more.
                         400 | 403 if is_repeated => Ok(Post::Accepted),
                         500..600 => Err(Error::new(
                             Category::RuntimeApi,
                             "post a result to the Runtime API",
-                            Fault::Status(answer.status),
+                            RuntimeApiError::Status(response.status),
                         )),
                         status => Ok(Post::Rejected(status)),
                     };
@@ -219,7 +224,7 @@ impl RuntimeApi {
 
     fn begin(&mut self, method: &str, path: &str) {
         self.request.clear();
-        // A missing Host is answered with 400.
+        // The API responds to a missing Host with 400.
         let head = format!(
             "{method} /{VERSION}/runtime/{path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {USER_AGENT}\r\n",
             self.address
@@ -251,38 +256,43 @@ impl RuntimeApi {
         self.request.extend_from_slice(body);
     }
 
-    /// Sends the request, and reads the answer. The connection is dropped where either fails.
+    /// Sends the request, and reads the response. The connection is dropped where either fails.
     fn exchange(
         &mut self,
         mut header: impl FnMut(&str, &[u8]),
         body: &mut Vec<u8>,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Response, RuntimeApiError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().map_err(Fault::Io)?,
+            None => self.connect().map_err(RuntimeApiError::Io)?,
         };
-        connection.write_all(&self.request).map_err(Fault::Io)?;
-        let mut reader = AnswerReader::new(false);
+        connection
+            .write_all(&self.request)
+            .map_err(RuntimeApiError::Io)?;
+        let mut reader = ResponseReader::new(false);
         loop {
             let length = match connection.read(&mut self.input) {
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Fault::Io(error)),
+                Err(error) => return Err(RuntimeApiError::Io(error)),
             };
             if length == 0 {
-                return reader.finish().map_err(Fault::Http);
+                return reader.finish().map_err(RuntimeApiError::Http);
             }
             let mut input = &self.input[..length];
             loop {
-                match reader.step(&mut input, &mut header).map_err(Fault::Http)? {
+                match reader
+                    .step(&mut input, &mut header)
+                    .map_err(RuntimeApiError::Http)?
+                {
                     Step::NeedInput => break,
                     Step::Body(piece) => body.extend_from_slice(piece),
-                    Step::Done(answer) => {
-                        // Bytes that nobody asked for: the next answer would not be ours.
-                        if answer.keep_alive && input.is_empty() {
+                    Step::Done(response) => {
+                        // Bytes that nobody asked for: the next response would not be ours.
+                        if response.keep_alive && input.is_empty() {
                             self.connection = Some(connection);
                         }
-                        return Ok(answer);
+                        return Ok(response);
                     }
                 }
             }

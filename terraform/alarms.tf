@@ -1,4 +1,5 @@
-# On metrics that AWS itself counts: the function's own come out of log lines, which may be lost.
+# The alarms use metrics that AWS itself counts: the function's own metrics come from log lines, which may be
+# lost.
 
 locals {
   lambda_dimensions = { FunctionName = aws_lambda_function.resend.function_name }
@@ -9,19 +10,19 @@ locals {
   alarms = merge(
     {
       function-errors = {
-        description = "The function fails events: the Node does not take them, or a setting is wrong. Lambda tries again."
+        description = "The function fails events: the Node does not accept them, or a setting is wrong. Lambda retries them."
         namespace   = "AWS/Lambda", metric = "Errors", dimensions = local.lambda_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
         period      = 300, periods = 2, missing = "notBreaching"
       }
       function-throttles = {
-        description = "Lambda holds events back: the concurrency is used up."
+        description = "Lambda delays events: the function's concurrency is used up."
         namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.lambda_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
         period      = 300, periods = 3, missing = "notBreaching"
       }
       events-dropped = {
-        description = "Lambda could not hand failed events to the queue, or the bucket: they are lost. The lines are still in the API's log group."
+        description = "Lambda could not write failed events to the queue or the bucket: they are lost. The lines are still in the API's log group."
         namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.lambda_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
         period      = 300, periods = 1, missing = "notBreaching"
@@ -33,51 +34,51 @@ locals {
         period      = 300, periods = 1, missing = "notBreaching"
       }
       failed-events-age = {
-        description = "Events have waited in the failure queue for a week; after two they are deleted."
+        description = "Events have waited in the failure queue for a week; after two weeks they are deleted."
         namespace   = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = local.queue_dimensions
         statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 604800
         period      = 3600, periods = 1, missing = "notBreaching"
       }
       no-healthy-node = {
-        description = "The load balancer has no Node that answers its health check."
+        description = "No Node responds to the load balancer's health check."
         namespace   = "AWS/ApplicationELB", metric = "HealthyHostCount", dimensions = local.target_dimensions
         statistic   = "Maximum", comparison = "LessThanThreshold", threshold = 1
         period      = 60, periods = 5, missing = "breaching"
       }
       node-5xx = {
-        description = "The Node answers with 5xx."
+        description = "The Node responds with 5xx."
         namespace   = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = local.target_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
         period      = 300, periods = 2, missing = "notBreaching"
       }
       alb-5xx = {
-        description = "The load balancer answers with 5xx by itself: no Node is there, or it answers too late."
+        description = "The load balancer itself responds with 5xx: there is no Node, or it responds too late."
         namespace   = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.alb_dimensions
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
         period      = 300, periods = 2, missing = "notBreaching"
       }
     },
-    # A message that fails again and again is hidden nearly all of the time: `failed-events` misses it.
+    # A message that fails repeatedly is hidden nearly all of the time: `failed-events` misses it.
     { for name in var.enable_redrive ? ["failed-events-in-flight"] : [] : name => {
-      description = "The function has been taking failed events again for half an hour: there are many, or some fail each time."
+      description = "The function has been retrying failed events for half an hour: there are many, or some fail each time."
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesNotVisible", dimensions = local.queue_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 6, missing = "notBreaching"
     } },
     { for name in var.enable_redrive ? ["dead-events"] : [] : name => {
-      description = "Events failed again and again, and wait in the queue for what is hopeless."
+      description = "Events failed repeatedly, and wait in the queue of dead events."
       namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = aws_sqs_queue.dead[0].name }
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 1, missing = "notBreaching"
     } },
     { for name in var.failure_bucket_name != "" ? ["failed-events-in-bucket"] : [] : name => {
-      description = "Events could not be forwarded, and went to the bucket for failed events."
+      description = "Events could not be forwarded, and are in the bucket for failed events."
       namespace   = "AWS/Lambda", metric = "AsyncEventsDropped", dimensions = local.lambda_dimensions
       statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 1, missing = "notBreaching"
     } },
     { for name in var.kinesis_stream_arn != "" ? ["stream-behind"] : [] : name => {
-      description = "The function is an hour behind the Kinesis stream: the Node does not take its records."
+      description = "The function is an hour behind the Kinesis stream: the Node does not accept its records."
       namespace   = "AWS/Lambda", metric = "IteratorAge", dimensions = local.lambda_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 3600000
       period      = 300, periods = 1, missing = "notBreaching"

@@ -5,8 +5,8 @@ resource "aws_lb" "node" {
   subnets            = local.private_subnet_ids
   security_groups    = [aws_security_group.alb.id]
 
-  # What the function repeats was written by strangers: what is no sound header goes no further, and
-  # the API's host and the caller's address reach the Node as the function sent them.
+  # The function repeats untrusted data. The load balancer drops invalid headers, and leaves the API's host
+  # and the caller's address as the function sent them.
   drop_invalid_header_fields = true
   preserve_host_header       = true
   xff_header_processing_mode = "preserve"
@@ -31,7 +31,7 @@ resource "aws_lb_target_group" "node" {
   protocol    = "HTTP"
   port        = local.node_port
 
-  # The function repeats what gets no answer, so that a Node may go soon after it was told to.
+  # The function repeats messages without a response, so a Node may stop soon after it is told to.
   deregistration_delay = 30
 
   health_check {
@@ -51,7 +51,7 @@ resource "aws_lb_listener" "node" {
   port              = local.listener_port
   protocol          = upper(local.node_scheme)
   ssl_policy        = local.is_https ? "ELBSecurityPolicy-TLS13-1-2-2021-06" : null
-  # The validation's, and not the certificate's: a listener refuses a certificate not issued yet.
+  # The ARN comes from the validation, not the certificate: a listener rejects a certificate not issued yet.
   certificate_arn = one(aws_acm_certificate_validation.node[*].certificate_arn)
 
   default_action {

@@ -1,5 +1,5 @@
 locals {
-  # The reasons of the function's README: each is a member of `skipped` in its report line.
+  # The reasons in the function's README: each is a member of `skipped` in its report line.
   skip_reasons = [
     "websocket", "executionLog", "unsupportedFormat", "noHost", "noPath", "noMethod",
     "invalidHost", "invalidMethod", "oversized", "malformed", "ownNode", "ownLogGroup",

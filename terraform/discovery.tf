@@ -1,4 +1,4 @@
-# The name under which the Nodes of the mesh find each other: an A record for each replica.
+# The Nodes of the mesh find each other by this name: it has an A record for each replica.
 
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name        = "${local.name}.internal"
@@ -19,12 +19,12 @@ resource "aws_service_discovery_service" "node" {
     }
   }
 
-  # ECS says which replicas are sound. It can be set only when the service is created, and Cloud Map
-  # takes no other threshold than 1.
+  # ECS reports which replicas are healthy. This can be set only when the service is created, and Cloud Map
+  # accepts no other threshold than 1.
   health_check_custom_config {
     failure_threshold = 1
   }
 
-  # An instance that ECS did not take out in time would hold up a destroy.
+  # An instance that ECS did not remove in time would block a destroy.
   force_destroy = true
 }

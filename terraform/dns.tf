@@ -1,5 +1,5 @@
 # HTTPS between the function and the load balancer: a certificate, validated by DNS, and a record.
-# The public zone may well hold an address that is reached only inside the VPC.
+# The public zone may contain an address that can be reached only inside the VPC.
 
 data "aws_route53_zone" "node" {
   count = local.is_https ? 1 : 0
@@ -14,14 +14,14 @@ resource "aws_acm_certificate" "node" {
   domain_name       = local.fqdn
   validation_method = "DNS"
 
-  # The listener uses the old one until it has the new one.
+  # The listener uses the old certificate until it has the new one.
   lifecycle {
     create_before_destroy = true
   }
 }
 
 locals {
-  # A certificate of one name has one option.
+  # A certificate with one name has one option.
   validation = local.is_https ? one(aws_acm_certificate.node[0].domain_validation_options) : null
 }
 
@@ -54,7 +54,7 @@ resource "aws_route53_record" "node" {
   alias {
     name    = aws_lb.node.dns_name
     zone_id = aws_lb.node.zone_id
-    # There is no other record that could be answered instead.
+    # There is no other record that DNS could return instead.
     evaluate_target_health = false
   }
 }

@@ -1,6 +1,6 @@
 locals {
-  # The Node reads one file, at one path. Wallarm documents it as a bind mount of that single file,
-  # which hides nothing else of the image.
+  # The Node reads one file, at one path. Wallarm documents a bind mount of that single file, which hides
+  # nothing else of the image.
   node_config_path = "/opt/wallarm/etc/wallarm/go-node.yaml"
 
   node_config = yamlencode({
@@ -18,7 +18,7 @@ locals {
         endpoint = local.health_path
       }
     }
-    # The Node sends its standard error to a file in the container; only standard output gets out.
+    # The Node writes its standard error to a file in the container; only standard output leaves it.
     log = {
       pretty   = false
       level    = var.node_log_level
@@ -31,7 +31,7 @@ locals {
     }
   })
 
-  # Each content has its own path, so that a task never meets the file of another revision.
+  # Each content has its own path, so a task never finds the file of another revision.
   node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
 
   node_log_options = {
@@ -45,7 +45,7 @@ locals {
 
   node_max_replicas = max(var.node_replicas, var.node_max_replicas)
 
-  # Account, region and name of each image that is in ECR: only those need rights to be pulled.
+  # Account, region and name of each image that is in ECR: only a pull of those needs permissions.
   ecr_images = flatten([
     for image in [var.node_image, var.config_image] : [
       for part in regexall("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", image) :
@@ -75,7 +75,7 @@ resource "aws_iam_role" "instance" {
   assume_role_policy = data.aws_iam_policy_document.assume_ec2.json
 }
 
-# What the ECS agent needs, as AWS keeps it.
+# AWS maintains this policy with what the ECS agent needs.
 resource "aws_iam_role_policy_attachment" "instance" {
   role       = aws_iam_role.instance.name
   policy_arn = "${local.arn_prefix}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "assume_tasks" {
   }
 }
 
-# ECS starts the task with it: the Node itself has no role, since it calls nothing of AWS.
+# ECS starts the task with this role. The Node itself has no role, since it does not call AWS.
 resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
   description        = "Start of the Wallarm Native Node: its token, its log, its image"
@@ -191,7 +191,7 @@ resource "aws_launch_template" "node" {
     arn = aws_iam_instance_profile.instance.arn
   }
 
-  # One hop: nothing in a container gets at the instance's credentials.
+  # One hop: nothing in a container can reach the instance's credentials.
   metadata_options {
     http_endpoint               = "enabled"
     http_tokens                 = "required"
@@ -227,9 +227,9 @@ resource "aws_autoscaling_group" "node" {
   min_size            = 1
   # A deployment starts new replicas beside the old ones.
   max_size = 2 * local.node_max_replicas
-  # ECS ends this protection where an instance has no task left.
+  # ECS removes this protection when an instance has no task left.
   protect_from_scale_in = true
-  # The service is gone when the group is destroyed; nothing is to be waited for.
+  # The service no longer exists when the group is destroyed; there is nothing to wait for.
   force_delete = true
 
   launch_template {
@@ -237,8 +237,8 @@ resource "aws_autoscaling_group" "node" {
     version = aws_launch_template.node.latest_version
   }
 
-  # A new image or setting reaches the instances that run: a new one comes first, and ECS moves the
-  # tasks over before the old one goes.
+  # A new image or setting reaches the running instances: a new instance starts first, and ECS moves the tasks
+  # to it before the old one stops.
   instance_refresh {
     strategy = "Rolling"
 
@@ -250,14 +250,14 @@ resource "aws_autoscaling_group" "node" {
     }
   }
 
-  # ECS sets it; undeclared, each apply would take it away.
+  # ECS sets this tag; if it were not declared, each apply would remove it.
   tag {
     key                 = "AmazonECSManaged"
     value               = ""
     propagate_at_launch = true
   }
 
-  # The provider's default tags do not reach the group either. What it starts is tagged by the template.
+  # The provider's default tags do not reach the group either. The template tags the instances of the group.
   dynamic "tag" {
     for_each = local.tags
 
@@ -273,7 +273,7 @@ resource "aws_autoscaling_group" "node" {
     ignore_changes = [desired_capacity]
   }
 
-  # An instance needs its role and its way out from its first second, and until its last.
+  # An instance needs its role and its way to the internet from its first second until its last.
   depends_on = [
     aws_iam_role_policy_attachment.instance,
     aws_route.private_internet,
@@ -317,10 +317,10 @@ resource "aws_ecs_task_definition" "node" {
   requires_compatibilities = ["EC2"]
   execution_role_arn       = aws_iam_role.execution.arn
 
-  # The configuration travels with the task's definition: the first container writes the file onto
-  # the instance, and the Node starts when that has succeeded. Written by the instance's user data
-  # instead, a changed configuration would need new instances before any task could start with it,
-  # and a task that came too early would find an empty directory in the file's place.
+  # The configuration is part of the task definition: the first container writes the file onto the instance,
+  # and the Node starts when this has succeeded. If the instance's user data wrote it instead, a changed
+  # configuration would need new instances before any task could start with it. A task that started too early
+  # would find an empty directory in place of the file.
   volume {
     name      = "config-dir"
     host_path = local.node_config_dir
@@ -339,7 +339,7 @@ resource "aws_ecs_task_definition" "node" {
       cpu                    = 0
       memory                 = 64
       readonlyRootFilesystem = true
-      # Another task may start on the instance at the same time: the file appears whole, or not yet.
+      # Another task may start on the instance at the same time: it sees the whole file, or no file.
       command     = ["sh", "-c", "file=$(mktemp /config/XXXXXX) && printf '%s' \"$GO_NODE_YAML\" >\"$file\" && chmod 0644 \"$file\" && mv \"$file\" /config/go-node.yaml"]
       environment = [{ name = "GO_NODE_YAML", value = local.node_config }]
       mountPoints = [{ sourceVolume = "config-dir", containerPath = "/config", readOnly = false }]
@@ -362,7 +362,7 @@ resource "aws_ecs_task_definition" "node" {
       ]
       secrets     = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
       mountPoints = [{ sourceVolume = "config-file", containerPath = local.node_config_path, readOnly = false }]
-      # A token is read when a task starts: its version makes a changed one start new tasks.
+      # A token is read when a task starts. This label has its version, so a changed token starts new tasks.
       dockerLabels = { "wallarm.token-version" = local.create_token ? tostring(aws_ssm_parameter.token[0].version) : "external" }
       logConfiguration = {
         logDriver = "awslogs"
@@ -371,8 +371,8 @@ resource "aws_ecs_task_definition" "node" {
     },
   ])
 
-  # The service leaves the old revision before that is deregistered: an apply that fails halfway would
-  # leave it with an inactive one, which ECS updates no service to.
+  # The service leaves the old revision before that is deregistered. Otherwise an apply that fails halfway
+  # would leave it with an inactive revision, and ECS updates no service to such a revision.
   lifecycle {
     create_before_destroy = true
   }
@@ -384,23 +384,23 @@ resource "aws_ecs_service" "node" {
   task_definition = aws_ecs_task_definition.node.arn
   desired_count   = var.node_replicas
 
-  # A new replica is sound before an old one goes.
+  # A new replica is healthy before an old one stops.
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
-  # It registers in Wallarm's Cloud before it answers.
+  # It registers in Wallarm's Cloud before it responds.
   health_check_grace_period_seconds = 300
 
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 
-  # This is the EC2 launch type; ECS takes the provider or the type, not both.
+  # This is the EC2 launch type; ECS accepts the provider or the type, not both.
   capacity_provider_strategy {
     capacity_provider = aws_ecs_capacity_provider.node.name
     weight            = 1
   }
 
-  # A version that does not work is taken back by itself. A wrong token is not: it is read from the same
-  # place by both revisions, and mended there.
+  # ECS rolls a version that does not work back by itself. It can't do that for a wrong token: both revisions
+  # read it from the same place, and it must be fixed there.
   deployment_circuit_breaker {
     enable   = true
     rollback = true
@@ -436,7 +436,7 @@ resource "aws_ecs_service" "node" {
     ignore_changes = [desired_count]
   }
 
-  # What a task needs to start, and until it has stopped.
+  # A task needs these to start, and until it has stopped.
   depends_on = [
     aws_ecs_cluster_capacity_providers.this,
     aws_iam_role_policy.execution,

@@ -1,10 +1,10 @@
-# Events that the function could not hand over while Lambda tried.
+# Events that the function could not forward in any of Lambda's attempts.
 
 locals {
   failure_bucket_arn = "${local.arn_prefix}:s3:::${var.failure_bucket_name}"
 
-  # The function, and a stream, have one on-failure destination each. A bucket takes an event of any
-  # size, and the records of a stream, of which the queue gets only the place.
+  # The function and a stream have one on-failure destination each. A bucket accepts an event of any size, and
+  # the records of a stream. The queue gets only the position of these records.
   on_failure_arn = var.failure_bucket_name != "" ? local.failure_bucket_arn : aws_sqs_queue.failed.arn
 }
 
@@ -15,7 +15,7 @@ resource "aws_sqs_queue" "failed" {
   max_message_size           = var.failure_queue_max_message_size
   visibility_timeout_seconds = 6 * var.lambda_timeout
 
-  # At a timeout of a minute, an event is tried again for ten hours until it counts as hopeless.
+  # With a timeout of a minute, an event is retried for ten hours before it counts as dead.
   redrive_policy = var.enable_redrive ? jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead[0].arn
     maxReceiveCount     = 100
@@ -38,7 +38,7 @@ resource "aws_lambda_function_event_invoke_config" "resend" {
 }
 
 ################################################################################
-# Redrive: the function takes failed events again
+# Redrive: the function retries failed events
 ################################################################################
 
 resource "aws_sqs_queue" "dead" {
@@ -59,7 +59,7 @@ resource "aws_lambda_event_source_mapping" "redrive" {
   # Five events of a megabyte still fit into one invocation.
   batch_size = 5
 
-  # Old events leave the Node its time for new ones.
+  # Old events must leave the Node time for new ones.
   scaling_config {
     maximum_concurrency = 2
   }

@@ -16,7 +16,7 @@ resource "aws_iam_role" "lambda" {
 }
 
 data "aws_iam_policy_document" "lambda" {
-  # Without CreateLogGroup: the group is created here, and is not to come back after a destroy.
+  # Without CreateLogGroup: the group is created here, and must not come back after a destroy.
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -35,10 +35,10 @@ data "aws_iam_policy_document" "lambda" {
     content {
       sid     = "FailedEventsInBucket"
       actions = ["s3:ListBucket", "s3:PutObject"]
-      # Lambda's own names for the objects begin so.
+      # Lambda's own names for the objects begin like this.
       resources = [statement.value, "${statement.value}/aws/lambda/*"]
 
-      # Buckets have names that are the world's: this one is to be ours.
+      # Names of buckets are global: this one must belong to this account.
       condition {
         test     = "StringEquals"
         variable = "s3:ResourceAccount"
@@ -71,7 +71,7 @@ data "aws_iam_policy_document" "lambda" {
     resources = ["*"]
   }
 
-  # They are for Lambda, and not for the code that runs in it.
+  # These permissions are for Lambda, not for the code that runs in it.
   statement {
     sid    = "NotByTheCode"
     effect = "Deny"
@@ -100,10 +100,10 @@ resource "aws_iam_role_policy" "lambda" {
 }
 
 locals {
-  # -1 is what the provider takes for no limit of its own.
+  # For the provider, -1 means no limit of its own.
   reserved_concurrency = coalesce(var.lambda_reserved_concurrency, -1)
 
-  # What is null is left to the function.
+  # For a value of null, the function uses its default.
   function_settings = {
     X_NODE_FORMAT             = var.x_node_format
     X_NODE_CONNECTIONS        = var.x_node_connections
@@ -126,7 +126,7 @@ resource "aws_lambda_function" "resend" {
   architectures = [var.lambda_architecture]
   handler       = "bootstrap"
   filename      = local.bootstrap_zip
-  # A missing package is refused by the input checks, in better words.
+  # The input checks report a missing package, with a clearer message.
   source_code_hash = try(filebase64sha256(local.bootstrap_zip), null)
 
   memory_size                    = var.lambda_memory_size
@@ -155,8 +155,8 @@ resource "aws_lambda_function" "resend" {
     )
   }
 
-  # Lambda checks the role's permissions when it creates the function. An address is told to it when it
-  # answers: where a live stack turns to HTTPS, the function does so last.
+  # Lambda checks the role's permissions when it creates the function. The function gets an address only when
+  # that responds: if a live stack changes to HTTPS, the function changes last.
   depends_on = [
     aws_iam_role_policy.lambda,
     aws_lb_listener.node,

@@ -1,10 +1,10 @@
 locals {
-  # Known at plan, without a provider for random values: names that are unknown at plan make the
-  # provider fail on the service's capacity provider, and a reader of the plan sees what comes.
+  # The hash is known at plan, without a provider for random values. If names are unknown at plan, the AWS
+  # provider fails on the service's capacity provider. And the plan shows its reader the real names.
   name_hash = substr(sha1("${data.aws_caller_identity.current.account_id}/${var.region}/${var.name_prefix}"), 0, 6)
   name      = "${var.name_prefix}-${local.name_hash}"
 
-  # Load balancers and target groups have names of at most 32 characters, without a hyphen last.
+  # Load balancers and target groups have names of at most 32 characters, without a hyphen at the end.
   short_name = "${trimsuffix(substr(var.name_prefix, 0, 24), "-")}-${local.name_hash}"
 
   function_name  = "wallarm-cw-resend-${local.name}"
@@ -17,7 +17,7 @@ locals {
   arn_prefix = "arn:${data.aws_partition.current.partition}"
   arn_region = "${var.region}:${data.aws_caller_identity.current.account_id}"
 
-  # HTTPS needs both names; the check below refuses one alone.
+  # HTTPS needs both names; the check below rejects one without the other.
   is_https = var.r53_domain_name != "" && var.node_dns_name != ""
   is_fqdn  = var.node_dns_name == var.r53_domain_name || can(regex("\\.${replace(var.r53_domain_name, ".", "\\.")}$", var.node_dns_name))
   fqdn     = local.is_fqdn ? var.node_dns_name : "${var.node_dns_name}.${var.r53_domain_name}"
@@ -31,7 +31,7 @@ locals {
 
   bootstrap_zip = var.bootstrap_zip != "" ? var.bootstrap_zip : "${path.module}/../bootstrap/dist/${var.lambda_architecture}/bootstrap.zip"
 
-  # The one line that the API's stage has to log. The README of the function has the same.
+  # The one line that the API's stage must log. The README of the function has the same line.
   access_log_fields = [
     ["requestId", "requestId"],
     ["httpMethod", "httpMethod"],
@@ -55,15 +55,15 @@ locals {
   console_url = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}"
 }
 
-# A variable's validation sees that variable alone before Terraform 1.9. What concerns several goes
-# through the variables of a module that has nothing else.
+# Before Terraform 1.9, a variable's validation sees only that variable. Checks of several variables use the
+# variables of a module that contains nothing else.
 module "input_checks" {
   source = "./modules/input_checks"
 
   token = {
     given = nonsensitive(var.wallarm_api_token != "")
-    # What can() gives is never sensitive, and before Terraform 1.7 nonsensitive() refuses such a value.
-    sound  = nonsensitive(sensitive(can(regex("^[!-~]*$", var.wallarm_api_token))))
+    # The result of can() is never sensitive, and before Terraform 1.7 nonsensitive() rejects such a value.
+    valid  = nonsensitive(sensitive(can(regex("^[!-~]*$", var.wallarm_api_token))))
     secret = var.wallarm_api_token_secret_arn != ""
   }
   dns = {

@@ -3,8 +3,8 @@ locals {
 
   existing_groups = toset(compact(concat([var.api_gateway_log_group_name], var.additional_log_group_names)))
 
-  # Name to ARN, of all groups whose lines are forwarded. Versions of the provider differ in whether
-  # an ARN ends with `:*`.
+  # Name to ARN, of all groups whose lines are forwarded. An ARN ends with `:*` in some versions of the
+  # provider and not in others.
   log_groups = merge(
     { for group in aws_cloudwatch_log_group.api : group.name => trimsuffix(group.arn, ":*") },
     { for name, group in data.aws_cloudwatch_log_group.existing : name => trimsuffix(group.arn, ":*") },
@@ -20,7 +20,7 @@ resource "aws_cloudwatch_log_group" "api" {
   retention_in_days = var.log_retention_days
 }
 
-# A group that is only read can't be destroyed from here.
+# This configuration only reads these groups, so it can't destroy them.
 data "aws_cloudwatch_log_group" "existing" {
   for_each = local.existing_groups
 
@@ -37,8 +37,8 @@ resource "aws_cloudwatch_log_group" "node" {
   retention_in_days = var.log_retention_days
 }
 
-# CloudWatch Logs tries the permission when a filter is put. It calls in the name of the group's
-# streams: an ARN without `:*` matches none of them.
+# CloudWatch Logs tests the permission when a filter is created. It calls the function with the ARN of one of
+# the group's streams: an ARN without `:*` matches none of them.
 resource "aws_lambda_permission" "logs" {
   for_each = local.log_groups
 
@@ -50,7 +50,7 @@ resource "aws_lambda_permission" "logs" {
   source_account = data.aws_caller_identity.current.account_id
 }
 
-# A group takes two filters at most.
+# A group can have at most two filters.
 resource "aws_cloudwatch_log_subscription_filter" "resend" {
   for_each = local.log_groups
 
@@ -59,7 +59,7 @@ resource "aws_cloudwatch_log_subscription_filter" "resend" {
   filter_pattern  = var.subscription_filter_pattern
   destination_arn = aws_lambda_function.resend.arn
 
-  # Events that fail before the queue is there would be lost.
+  # Events that fail before the queue exists would be lost.
   depends_on = [aws_lambda_permission.logs, aws_lambda_function_event_invoke_config.resend]
 }
 
@@ -98,6 +98,6 @@ resource "aws_api_gateway_account" "this" {
 
   cloudwatch_role_arn = aws_iam_role.api_gateway[0].arn
 
-  # API Gateway tries the role when it is set.
+  # API Gateway tests the role when it is set.
   depends_on = [aws_iam_role_policy_attachment.api_gateway]
 }

@@ -12,7 +12,7 @@ locals {
   private_subnet_ids = local.create_vpc ? [for zone in local.zone_names : aws_subnet.private[zone].id] : var.private_subnet_ids
 }
 
-# In any state: a zone that fails must not be taken for one that is gone, with its subnets.
+# Zones in any state: otherwise a failing zone would count as removed, together with its subnets.
 data "aws_availability_zones" "all" {
   exclude_zone_ids = ["use1-az3"]
 
@@ -26,14 +26,14 @@ resource "aws_vpc" "this" {
   count = local.create_vpc ? 1 : 0
 
   cidr_block = var.vpc_cidr
-  # Cloud Map's private zone is resolved only where both are on.
+  # Names of Cloud Map's private zone resolve only if both are on.
   enable_dns_support   = true
   enable_dns_hostnames = true
 
   tags = { Name = local.name }
 }
 
-# Nothing uses it, and nothing may: without rules it lets nothing through.
+# Nothing uses this group, and nothing may use it: without rules it allows no traffic.
 resource "aws_default_security_group" "this" {
   count = local.create_vpc ? 1 : 0
 
@@ -51,7 +51,7 @@ resource "aws_internet_gateway" "this" {
 }
 
 ################################################################################
-# Public subnets: the NAT gateways alone
+# Public subnets: only the NAT gateways
 ################################################################################
 
 resource "aws_subnet" "public" {
@@ -123,7 +123,7 @@ resource "aws_subnet" "private" {
 
   tags = { Name = "${local.name}-private-${each.key}" }
 
-  # As long as the function's security group waits for Lambda.
+  # As long as the timeout of the function's security group, which waits for Lambda.
   timeouts {
     delete = "60m"
   }
@@ -137,7 +137,7 @@ resource "aws_route_table" "private" {
   tags = { Name = "${local.name}-private-${each.key}" }
 }
 
-# A task on EC2 never gets a public address, so that the Node reaches Wallarm's Cloud over NAT alone.
+# A task on EC2 never gets a public address, so the Node reaches Wallarm's Cloud only over NAT.
 resource "aws_route" "private_internet" {
   for_each = local.zones
 
@@ -153,7 +153,8 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-# It is free, and takes images' layers in ECR and system packages past the NAT gateway, which is not.
+# This endpoint is free. Image layers in ECR and system packages use it instead of the NAT gateway, which is
+# not free.
 resource "aws_vpc_endpoint" "s3" {
   count = local.create_vpc ? 1 : 0
 

@@ -1,12 +1,11 @@
-# A SecureString costs nothing, has no recovery window that would hold its name back after a
-# destroy, and needs no permission on a key. The token still stands in Terraform's state: whoever
-# does not want that gives a secret's ARN.
+# A SecureString costs nothing and needs no permission on a key. It has no recovery window, so its name is
+# free again after a destroy. Terraform's state still contains the token. To avoid that, set a secret's ARN.
 
 locals {
   create_token = var.wallarm_api_token_secret_arn == ""
   token_arn    = local.create_token ? one(aws_ssm_parameter.token[*].arn) : var.wallarm_api_token_secret_arn
 
-  # ECS takes a secret's ARN with a key, a stage and a version behind it; IAM takes it without.
+  # ECS accepts a secret's ARN with a key, a stage and a version at its end; IAM needs the ARN without them.
   token_parts    = split(":", var.wallarm_api_token_secret_arn)
   is_secret      = try(local.token_parts[2], "") == "secretsmanager"
   token_resource = local.is_secret ? join(":", slice(local.token_parts, 0, 7)) : local.token_arn

@@ -1,6 +1,6 @@
-# Who may speak to whom: the function to the load balancer, the load balancer to the Node, the Nodes
-# to each other. DNS goes to the VPC's resolver, which security groups do not filter; a DNS server of
-# one's own can't be reached.
+# Allowed traffic: from the function to the load balancer, from the load balancer to the Node, and between the
+# Nodes. DNS uses the VPC's resolver, which security groups do not filter. A DNS server of your own can't be
+# reached.
 
 locals {
   listener_port = local.is_https ? 443 : 80
@@ -13,8 +13,8 @@ resource "aws_security_group" "lambda" {
 
   tags = { Name = "${local.name}-lambda" }
 
-  # Lambda takes up to 45 minutes to remove its network interfaces after the function is gone, and
-  # needs the function's role for it. The group goes when they are gone, and the role after that.
+  # After the function is deleted, Lambda takes up to 45 minutes to remove its network interfaces, and needs
+  # the function's role for it. The group is deleted after the interfaces, and the role after the group.
   timeouts {
     delete = "60m"
   }
@@ -54,8 +54,8 @@ resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
   from_port                    = local.listener_port
   to_port                      = local.listener_port
 
-  # Where a live stack turns to HTTPS, the old port stays open until the listener can leave it: a
-  # certificate may take its time.
+  # If a live stack changes to HTTPS, the old port stays open until the listener can leave it: a certificate
+  # may take some time.
   depends_on = [aws_acm_certificate_validation.node]
 }
 

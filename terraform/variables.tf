@@ -14,19 +14,19 @@ variable "wallarm_api_host" {
 }
 
 variable "wallarm_api_token" {
-  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty only where `wallarm_api_token_secret_arn` is set."
+  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty only if `wallarm_api_token_secret_arn` is set."
   type        = string
   default     = "your-token-here"
   sensitive   = true
 
   validation {
     condition     = var.wallarm_api_token != "your-token-here"
-    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and give wallarm_api_token_secret_arn."
+    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and set wallarm_api_token_secret_arn."
   }
 }
 
 variable "wallarm_api_token_secret_arn" {
-  description = "ARN of an SSM SecureString parameter or a Secrets Manager secret that holds the token, so that Terraform's state never does. `wallarm_api_token` is then `\"\"`."
+  description = "ARN of an SSM SecureString parameter or a Secrets Manager secret that holds the token. Terraform's state then never contains it. Set `wallarm_api_token` to `\"\"`."
   type        = string
   default     = ""
 
@@ -48,7 +48,7 @@ variable "wallarm_api_token_kms_key_arn" {
 }
 
 variable "x_wallarm_application_id" {
-  description = "Wallarm application id that the calls count for, a whole number. `-1` is the default application."
+  description = "Wallarm application id for the calls, a whole number. `-1` is the default application."
   type        = string
   default     = "-1"
 
@@ -80,7 +80,7 @@ variable "name_prefix" {
 
   validation {
     condition     = length(var.name_prefix) <= 38
-    error_message = "The value of name_prefix is too long: the name of the function takes at most 38 characters of it."
+    error_message = "The value of name_prefix must have at most 38 characters: the name of the function has no room for more."
   }
 
   validation {
@@ -89,14 +89,14 @@ variable "name_prefix" {
   }
 
   validation {
-    # A hyphen and the hash follow, so that `internal` and `sg` alone are refused too.
+    # A hyphen and the hash follow the prefix, so `internal` and `sg` alone are rejected too.
     condition     = !can(regex("^(internal(-|$)|sg(-|$)|aws|ecs|fargate)", var.name_prefix))
-    error_message = "The value of name_prefix must not be internal or sg, nor begin with internal- (refused for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
+    error_message = "The value of name_prefix must not be internal or sg, and must not begin with internal- (AWS rejects it for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
   }
 }
 
 variable "tags" {
-  description = "Tags for everything that takes tags."
+  description = "Tags for everything that supports tags."
   type        = map(string)
   default     = {}
 }
@@ -123,12 +123,12 @@ variable "availability_zones" {
 
   validation {
     condition     = length(var.availability_zones) == 0 || (length(distinct(var.availability_zones)) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) <= 6)
-    error_message = "The value of availability_zones must be empty or name two to six different zones, since a load balancer needs two."
+    error_message = "The value of availability_zones must be empty or have two to six different zones: a load balancer needs two."
   }
 }
 
 variable "nat_gateway_per_zone" {
-  description = "Whether each zone gets its own NAT gateway. One for all costs less; one per zone keeps the Node's way out where a zone fails."
+  description = "Whether each zone gets its own NAT gateway. One for all zones costs less; with one per zone, the Node still reaches the internet if a zone fails."
   type        = bool
   default     = false
 }
@@ -166,7 +166,7 @@ variable "node_image" {
 
   validation {
     condition     = can(regex("^[a-z0-9][a-zA-Z0-9._:/-]*[a-z0-9]$", var.node_image)) && !can(regex(":[^/]*$", var.node_image))
-    error_message = "The value of node_image must be an image's name without its tag, such as wallarm/node-native-aio: the tag goes into node_tag."
+    error_message = "The value of node_image must be an image's name without its tag, such as wallarm/node-native-aio: set the tag as node_tag."
   }
 }
 
@@ -193,7 +193,7 @@ variable "node_group" {
 }
 
 variable "node_replicas" {
-  description = "How many Nodes run at least. The mesh keeps a call and its answer together on one of them."
+  description = "Minimum number of Nodes. The mesh keeps a call and its response together on one of them."
   type        = number
   default     = 1
 
@@ -204,7 +204,7 @@ variable "node_replicas" {
 }
 
 variable "node_max_replicas" {
-  description = "How many Nodes run at most: more are started where their CPU is busy. `node_replicas` where that is more."
+  description = "Maximum number of Nodes: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
   type        = number
   default     = 3
 
@@ -226,7 +226,7 @@ variable "node_cpu" {
 }
 
 variable "node_memory" {
-  description = "Memory of a Node, in MiB: reserved, and the most that it gets. The instance needs about 500 more."
+  description = "Memory of a Node, in MiB: both reserved and the maximum. The instance needs about 500 MiB more."
   type        = number
   default     = 3072
 
@@ -243,30 +243,30 @@ variable "node_log_level" {
 
   validation {
     condition     = contains(["debug", "info", "warn", "error", "fatal"], var.node_log_level)
-    error_message = "The value of node_log_level must be one of debug, info, warn, error and fatal."
+    error_message = "The value of node_log_level must be one of debug, info, warn, error or fatal."
   }
 }
 
 variable "node_access_log" {
-  description = "Whether the Node logs each message that it gets. That is two lines for a call, which CloudWatch bills: for troubleshooting."
+  description = "Whether the Node logs each message that it gets. This is for troubleshooting: it writes two lines for a call, and CloudWatch bills them."
   type        = bool
   default     = false
 }
 
 variable "instance_type" {
-  description = "Type of the EC2 instances that the Node runs on. Its processor must be that of `ecs_ami_ssm_parameter`."
+  description = "Type of the EC2 instances that the Node runs on. Its processor must match `ecs_ami_ssm_parameter`."
   type        = string
   default     = "t3.medium"
 }
 
 variable "ecs_ami_ssm_parameter" {
-  description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` moves: an apply after a new image renews the instances."
+  description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` changes: an apply after a new image replaces the instances."
   type        = string
   default     = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
 
   validation {
     condition     = can(regex("^/.+/image_id$", var.ecs_ami_ssm_parameter))
-    error_message = "The value of ecs_ami_ssm_parameter must be an SSM parameter with an image's id alone: its name ends with /image_id."
+    error_message = "The value of ecs_ami_ssm_parameter must be an SSM parameter that holds only an image's id: its name ends with /image_id."
   }
 }
 
@@ -281,7 +281,7 @@ variable "config_image" {
 ################################################################################
 
 variable "r53_domain_name" {
-  description = "Public Route 53 zone for the Node's name. With `node_dns_name`, the function speaks HTTPS with the Node."
+  description = "Public Route 53 zone for the Node's name. With `node_dns_name`, the function uses HTTPS to the Node."
   type        = string
   default     = ""
 
@@ -303,13 +303,13 @@ variable "node_dns_name" {
 }
 
 variable "alb_access_logs_bucket" {
-  description = "S3 bucket for the load balancer's access logs, with the policy that they need. Empty for none."
+  description = "S3 bucket for the load balancer's access logs. It must have the bucket policy that they need. Empty for none."
   type        = string
   default     = ""
 }
 
 variable "alb_deletion_protection" {
-  description = "Whether the load balancer is protected from deletion. `terraform destroy` then needs it switched off by an apply first."
+  description = "Whether the load balancer is protected from deletion. Before `terraform destroy`, switch this off with an apply."
   type        = bool
   default     = false
 }
@@ -336,7 +336,7 @@ variable "lambda_architecture" {
 }
 
 variable "lambda_memory_size" {
-  description = "Memory of the function, in MB. Its share of a processor goes with it."
+  description = "Memory of the function, in MB. Its share of a processor is proportional to it."
   type        = number
   default     = 128
 
@@ -358,18 +358,18 @@ variable "lambda_timeout" {
 }
 
 variable "lambda_reserved_concurrency" {
-  description = "How many copies of the function may run at a time. `null` for the account's limit; events that must wait are kept for `lambda_maximum_event_age`. With `enable_redrive` at least 2."
+  description = "Number of function instances that may run at the same time. `null` for the account's limit. Events that must wait are kept for `lambda_maximum_event_age`. With `enable_redrive`, at least 2."
   type        = number
   default     = null
 
   validation {
     condition     = var.lambda_reserved_concurrency == null ? true : var.lambda_reserved_concurrency >= 1 && floor(var.lambda_reserved_concurrency) == var.lambda_reserved_concurrency
-    error_message = "The value of lambda_reserved_concurrency must be a whole number of at least 1, or null: with 0 no event would ever be forwarded."
+    error_message = "The value of lambda_reserved_concurrency must be a whole number of at least 1, or null: with 0, no event would ever be forwarded."
   }
 }
 
 variable "lambda_maximum_event_age" {
-  description = "Seconds for which Lambda keeps trying an event, or a record of `kinesis_stream_arn`, before it goes to the failure queue, from 60 to 21600."
+  description = "Seconds for which Lambda retries an event, or a record of `kinesis_stream_arn`, before it goes to the failure queue, from 60 to 21600."
   type        = number
   default     = 21600
 
@@ -380,7 +380,7 @@ variable "lambda_maximum_event_age" {
 }
 
 variable "lambda_maximum_retry_attempts" {
-  description = "How often Lambda tries an event again that the function failed, from 0 to 2."
+  description = "How often Lambda retries an event that failed, from 0 to 2."
   type        = number
   default     = 2
 
@@ -391,7 +391,7 @@ variable "lambda_maximum_retry_attempts" {
 }
 
 variable "failure_queue_max_message_size" {
-  description = "The most bytes that an event in the failure queue may have: one that is larger can't be kept. `1048576` takes nearly all of them, but needs a current version 6 of the provider."
+  description = "Maximum size of an event in the failure queue, in bytes: a larger event can't be kept. `1048576` is enough for nearly all events, but needs a current version 6 of the provider."
   type        = number
   default     = 262144
 
@@ -402,13 +402,13 @@ variable "failure_queue_max_message_size" {
 }
 
 variable "enable_redrive" {
-  description = "Whether the function takes the events of the failure queue again by itself."
+  description = "Whether the function retries the events of the failure queue by itself."
   type        = bool
   default     = false
 }
 
 variable "failure_bucket_name" {
-  description = "An existing S3 bucket of this account that keeps failed events instead of the queue, whatever their size, and failed records of `kinesis_stream_arn`. Empty for the queue."
+  description = "An existing S3 bucket of this account. It keeps failed events of any size instead of the queue, and failed records of `kinesis_stream_arn`. Empty for the queue."
   type        = string
   default     = ""
 
@@ -429,7 +429,7 @@ variable "kinesis_stream_arn" {
   }
 }
 
-# The function's own settings, each under its name in lower case. `null` leaves the function's default.
+# The function's own settings, each with its name in lower case. `null` keeps the function's default.
 
 variable "x_node_format" {
   description = "`X_NODE_FORMAT`: what is sent to the Node, `resend` or `batch`."
@@ -443,7 +443,7 @@ variable "x_node_format" {
 }
 
 variable "x_node_connections" {
-  description = "`X_NODE_CONNECTIONS`: connections to the Node at a time, from 1 to 64."
+  description = "`X_NODE_CONNECTIONS`: simultaneous connections to the Node, from 1 to 64."
   type        = number
   default     = null
 
@@ -465,7 +465,7 @@ variable "x_node_connect_timeout_ms" {
 }
 
 variable "x_node_timeout_ms" {
-  description = "`X_NODE_TIMEOUT_MS`: milliseconds that an answer of the Node may take."
+  description = "`X_NODE_TIMEOUT_MS`: milliseconds that a response of the Node may take."
   type        = number
   default     = null
 
@@ -487,30 +487,30 @@ variable "x_node_down_after_ms" {
 }
 
 variable "x_node_headers" {
-  description = "`X_NODE_HEADERS`: headers that the function adds to each message. Their names have letters, digits and hyphens alone."
+  description = "`X_NODE_HEADERS`: headers that the function adds to each message. Their names may have only letters, digits and hyphens."
   type        = map(string)
   default     = {}
   sensitive   = true
 
   validation {
     condition     = alltrue([for name in keys(var.x_node_headers) : can(regex("^[a-zA-Z0-9-]+$", name))])
-    error_message = "Each name in x_node_headers must have letters, digits and hyphens alone: the load balancer drops a header with any other name."
+    error_message = "Each name in x_node_headers must have only letters, digits and hyphens: the load balancer drops a header with any other name."
   }
 }
 
 variable "x_node_ca_cert" {
-  description = "`X_NODE_CA_CERT`: certificates to trust beside the public ones, as PEM text. The certificate that is created here needs none."
+  description = "`X_NODE_CA_CERT`: certificates to trust in addition to the public ones, as PEM text. The certificate that is created here needs none."
   type        = string
   default     = null
 
   validation {
     condition     = var.x_node_ca_cert == null ? true : can(regex("-----BEGIN CERTIFICATE-----", var.x_node_ca_cert))
-    error_message = "The value of x_node_ca_cert must be certificates as PEM text, with BEGIN CERTIFICATE in it, or null."
+    error_message = "The value of x_node_ca_cert must be certificates as PEM text that contains BEGIN CERTIFICATE, or null."
   }
 }
 
 variable "x_max_inflated_bytes" {
-  description = "`X_MAX_INFLATED_BYTES`: the most bytes that one event may inflate to."
+  description = "`X_MAX_INFLATED_BYTES`: the maximum number of bytes that one event may inflate to."
   type        = number
   default     = null
 
@@ -521,19 +521,19 @@ variable "x_max_inflated_bytes" {
 }
 
 variable "x_strip_stage" {
-  description = "`X_STRIP_STAGE`: whether the stage is taken off the path of the gateway's own domain."
+  description = "`X_STRIP_STAGE`: whether the stage is removed from the path of the gateway's own domain."
   type        = bool
   default     = null
 }
 
 variable "x_log_level" {
-  description = "`X_LOG_LEVEL`: the least level that the function prints. Above `INFO` the metrics of sound events are off."
+  description = "`X_LOG_LEVEL`: the minimum level that the function prints. With a level above `INFO`, events without a problem have no metrics."
   type        = string
   default     = null
 
   validation {
     condition     = var.x_log_level == null ? true : contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.x_log_level)
-    error_message = "The value of x_log_level must be one of TRACE, DEBUG, INFO, WARN, ERROR and FATAL, or null for the function's default."
+    error_message = "The value of x_log_level must be one of TRACE, DEBUG, INFO, WARN, ERROR or FATAL, or null for the function's default."
   }
 }
 
@@ -548,12 +548,12 @@ variable "api_gateway_log_group_name" {
 
   validation {
     condition     = can(regex("^[a-zA-Z0-9_./#-]{0,512}$", var.api_gateway_log_group_name))
-    error_message = "The value of api_gateway_log_group_name must be the name of a log group, and not its ARN."
+    error_message = "The value of api_gateway_log_group_name must be the name of a log group, not its ARN."
   }
 
   validation {
     condition     = !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", var.api_gateway_log_group_name))
-    error_message = "The value of api_gateway_log_group_name is a log group that the connector itself writes to: each line would make another one without end. Give the group of the API's access logs."
+    error_message = "The value of api_gateway_log_group_name must not be a log group that the connector itself writes to: each line would cause another line, without end. Set it to the group of the API's access logs."
   }
 }
 
@@ -564,12 +564,12 @@ variable "additional_log_group_names" {
 
   validation {
     condition     = alltrue([for name in var.additional_log_group_names : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", name))])
-    error_message = "Each of additional_log_group_names must be the name of a log group, and not its ARN."
+    error_message = "Each of additional_log_group_names must be the name of a log group, not its ARN."
   }
 
   validation {
     condition     = alltrue([for name in var.additional_log_group_names : !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", name))])
-    error_message = "One of additional_log_group_names is a log group that the connector itself writes to: each line would make another one without end. Give groups of access logs."
+    error_message = "Each of additional_log_group_names must be a log group that the connector itself does not write to: each line would cause another line, without end. Set it to groups of access logs."
   }
 }
 
@@ -580,18 +580,18 @@ variable "subscription_filter_pattern" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which the log groups that are created keep their lines. The API's lines are in its log group even where the Node was down."
+  description = "Days for which the log groups that are created keep their lines. The API's lines are in its log group even if the Node was down."
   type        = number
   default     = 30
 
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "The value of log_retention_days must be a number of days that CloudWatch Logs knows, such as 7, 14, 30, 90 or 365."
+    error_message = "The value of log_retention_days must be a number of days that CloudWatch Logs supports, such as 7, 14, 30, 90 or 365."
   }
 }
 
 variable "manage_api_gateway_account" {
-  description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region: what is there is replaced, and a destroy takes the role away."
+  description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region. An existing role is replaced, and a destroy removes the role."
   type        = bool
   default     = false
 }
@@ -601,7 +601,7 @@ variable "manage_api_gateway_account" {
 ################################################################################
 
 variable "alarm_sns_topic_arn" {
-  description = "SNS topic that alarms are sent to. Empty for alarms that are only seen in CloudWatch."
+  description = "SNS topic that alarms are sent to. If it is empty, alarms are visible only in CloudWatch."
   type        = string
   default     = ""
 

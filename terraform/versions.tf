@@ -1,5 +1,5 @@
 # Nothing in *.tf is newer than Terraform 1.0, and every argument exists in versions 5.100 and 6 of
-# the provider. No other provider is used, so that `terraform init` fetches one thing.
+# the provider. No other provider is used, so `terraform init` downloads only one.
 terraform {
   required_version = ">= 1.0"
 

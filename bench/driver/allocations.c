@@ -1,5 +1,5 @@
-/* Counts what a program asks of glibc's allocator; it is loaded before the program with LD_PRELOAD.
- * The counters lie in the file that BENCH_ALLOCATIONS names, so that they can be read at any time. */
+/* Counts a program's calls of glibc's allocator. LD_PRELOAD loads it before the program.
+ * The counters are in the file that BENCH_ALLOCATIONS names, so they can be read at any time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@ struct counters {
     atomic_ullong bytes;
 };
 
-/* Until the file is mapped: the loader allocates before it runs any constructor. */
+/* Used until the file is mapped: the loader allocates before it runs any constructor. */
 static struct counters early;
 static struct counters *counters = &early;
 
@@ -50,7 +50,7 @@ void *calloc(size_t number, size_t size) {
     return __libc_calloc(number, size);
 }
 
-/* What grows in place counts too: nobody can rely on it. */
+/* Growth in place counts too: a program can't rely on it. */
 void *realloc(void *old, size_t size) {
     count(size);
     return __libc_realloc(old, size);

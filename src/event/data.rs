@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Fault;
+use super::EventError;
 
 /// How many characters of base64 are decoded at a time. A multiple of four, so that a piece ends
 /// where a group of four does.
@@ -13,7 +13,7 @@ const PIECE: usize = 16 * 1024;
 
 /// The compressed document of an event, still in base64.
 #[derive(Debug)]
-pub(crate) struct Data<'a>(pub(super) Cow<'a, str>);
+pub(crate) struct Data<'a>(pub(crate) Cow<'a, str>);
 
 /// Tells one document from another: see [`Data::fingerprint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Data<'_> {
 
     /// Decodes the data piece by piece, so that the compressed document never lies in memory
     /// whole. Stops at the first error.
-    pub(crate) fn decode<E: From<Fault>>(
+    pub(crate) fn decode<E: From<EventError>>(
         &self,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -41,12 +41,12 @@ impl Data<'_> {
             let start = index * PIECE;
             let length = STANDARD
                 .decode_slice(piece, &mut decoded)
-                .map_err(|error| Fault::Base64 {
+                .map_err(|error| EventError::Base64 {
                     offset: start + fault_offset(&error, piece.len()),
                 })?;
-            // Padding is sound at the end of a piece, but only the last one may have it.
+            // Padding is valid at the end of a piece, but only the last one may have it.
             if pieces.peek().is_some() && length < decoded.len() {
-                return Err(E::from(Fault::Base64 {
+                return Err(E::from(EventError::Base64 {
                     offset: start + length / 3 * 4,
                 }));
             }
@@ -83,11 +83,11 @@ fn fault_offset(error: &base64::DecodeSliceError, length: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn decode(data: &str) -> Result<Vec<u8>, Fault> {
+    fn decode(data: &str) -> Result<Vec<u8>, EventError> {
         let mut out = Vec::new();
         Data(data.into()).decode(|piece| {
             out.extend_from_slice(piece);
-            Ok::<(), Fault>(())
+            Ok::<(), EventError>(())
         })?;
         Ok(out)
     }
@@ -109,12 +109,12 @@ mod tests {
             ("aGVs\nbG8=", 4),
             ("_-_-", 0),
         ] {
-            assert_eq!(decode(data), Err(Fault::Base64 { offset }), "{data}");
+            assert_eq!(decode(data), Err(EventError::Base64 { offset }), "{data}");
         }
         // Padding before the end is a fault wherever the pieces are cut.
         for groups in [1, PIECE / 4 - 1, PIECE / 4] {
             let data = format!("{}aA=={}", "AAAA".repeat(groups - 1), "AAAA".repeat(3));
-            let Err(Fault::Base64 { offset }) = decode(&data) else {
+            let Err(EventError::Base64 { offset }) = decode(&data) else {
                 panic!("{groups} groups");
             };
             assert!(

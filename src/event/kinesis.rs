@@ -1,5 +1,5 @@
 //! Records of a Kinesis stream that a log destination, or a subscription, writes to: each one's
-//! data is a compressed document (`aws-wire.md` §2.5).
+//! data is a compressed document (DESIGN.md, "Kinesis and Firehose as log destinations").
 
 use serde::Deserialize;
 

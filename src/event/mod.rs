@@ -8,34 +8,38 @@
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
 //! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
 //!
-//! The shapes are those of `aws-wire.md` §2.1 and §4. One pass tells them apart.
+//! The shapes are those of DESIGN.md, "Subscription event" and "Event sources and destinations". One pass tells them apart.
 
+mod batch_failures;
 mod data;
 mod firehose;
 mod kinesis;
 mod sqs;
+mod subscription;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 
+use batch_failures::batch_item_failures;
 pub(crate) use data::{Data, Fingerprint};
-pub(crate) use firehose::Transformed;
+use firehose::{Transformed, transformation};
+pub(crate) use subscription::summary;
 
 /// What an invocation brings.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// One document: the invocation succeeds or fails with it.
     Single(Document<'a>),
-    /// Several of them: the answer names those that failed.
+    /// Several of them: the response names those that failed.
     Batch(Batch<'a>),
 }
 
 /// One document, and by which id it comes again if it fails.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
-    /// The id of the invocation that got it first, where the event tells; it is the same in each try.
+    /// The id of the invocation that got it first, where the event tells; it is the same in each attempt.
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) data: Data<'a>,
 }
@@ -50,37 +54,45 @@ pub(crate) struct Batch<'a> {
 /// Where the items of a batch are from, which says what becomes of those that fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// SQS: each that the answer names comes again by itself.
+    /// SQS: each that the response names comes again by itself.
     Queue,
-    /// Kinesis: they come again from the first one that the answer names, so that going on after it
+    /// Kinesis: they come again from the first one that the response names, so that going on after it
     /// would only send the others twice. When to give one up, and where to keep it, is the event source
     /// mapping's to know.
     Stream,
-    /// Firehose: none comes again. The answer has each of them, and says which ones failed.
+    /// Firehose: none comes again. The response has each of them, and says which ones failed.
     Firehose,
 }
 
-impl<'a> Batch<'a> {
-    /// Every record as it came, and whether it is among the `failed`, which are places in `items` in
-    /// their order.
-    pub(crate) fn transformed(self, failed: &[usize]) -> Vec<Transformed<'a>> {
-        let items = self.items.into_iter().enumerate();
-        let records = items.filter_map(|(at, item)| match item.content {
-            Content::Record(data) => Some(Transformed {
-                record_id: item.identifier,
-                data,
-                has_failed: failed.binary_search(&at).is_ok(),
-            }),
-            Content::Message(_) => None,
-        });
-        records.collect()
+impl Batch<'_> {
+    /// The body of the batch's response. `failed` are the places in `items` of those that failed, in their
+    /// order: an event source mapping gets only these, and Firehose every record as it came, with its result.
+    pub(crate) fn response(&self, failed: &[usize]) -> Vec<u8> {
+        match self.source {
+            Source::Queue | Source::Stream => {
+                let failed = failed.iter().map(|&at| &*self.items[at].identifier);
+                batch_item_failures(failed)
+            }
+            Source::Firehose => {
+                let items = self.items.iter().enumerate();
+                let records = items.filter_map(|(at, item)| match &item.content {
+                    Content::Record(data) => Some(Transformed {
+                        record_id: &item.identifier,
+                        data,
+                        has_failed: failed.binary_search(&at).is_ok(),
+                    }),
+                    Content::Message(_) => None,
+                });
+                transformation(records)
+            }
+        }
     }
 }
 
 /// One item of a batch.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
-    /// By which the answer names it: an SQS message's id, a Kinesis record's sequence number, or a
+    /// By which the response names it: an SQS message's id, a Kinesis record's sequence number, or a
     /// Firehose record's id.
     pub(crate) identifier: Cow<'a, str>,
     content: Content<'a>,
@@ -98,7 +110,7 @@ impl Item<'_> {
     /// # Errors
     ///
     /// Where it carries something else.
-    pub(crate) fn document(&self) -> Result<Document<'_>, Fault> {
+    pub(crate) fn document(&self) -> Result<Document<'_>, EventError> {
         let mut document = match &self.content {
             Content::Message(message) => message.document()?,
             Content::Record(data) => Document {
@@ -113,16 +125,16 @@ impl Item<'_> {
 
 /// Why an event can't be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum EventError {
     /// It is not JSON, or not of a documented shape. Line and column count from one.
     Json { line: usize, column: usize },
-    /// It is sound, but carries no document of a CloudWatch Logs subscription.
+    /// It is valid, but carries no document of a CloudWatch Logs subscription.
     Unsupported(&'static str),
     /// The base64 is broken at this character, counting from zero.
     Base64 { offset: usize },
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json { line, column } => write!(
@@ -143,9 +155,9 @@ impl fmt::Display for Fault {
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for EventError {}
 
-impl From<serde_json::Error> for Fault {
+impl From<serde_json::Error> for EventError {
     /// The text of serde's error may quote the event, so that only the position is kept.
     fn from(error: serde_json::Error) -> Self {
         Self::Json {
@@ -228,7 +240,7 @@ impl<'a> Record<'a> {
 
 impl<'a> Shape<'a> {
     /// The single document of this shape, or what it is instead.
-    fn document(self) -> Result<Document<'a>, Fault> {
+    fn document(self) -> Result<Document<'a>, EventError> {
         let is_destination = self.request_payload.is_some();
         let payload = self.request_payload.and_then(|payload| payload.awslogs);
         if let Some(AwsLogs { data: Text(data) }) = self.awslogs.or(payload) {
@@ -238,12 +250,12 @@ impl<'a> Shape<'a> {
                 data: Data(data),
             });
         }
-        Err(Fault::Unsupported(if self.records.is_some() {
+        Err(EventError::Unsupported(if self.records.is_some() {
             "a batch of other records (S3 or SNS, say)"
         } else if is_destination {
             "the record of another function's failure"
         } else {
-            "no event that is known"
+            "an event of an unknown kind"
         }))
     }
 }
@@ -252,9 +264,9 @@ impl<'a> Shape<'a> {
 ///
 /// # Errors
 ///
-/// Where the event as a whole is not sound, or of another kind. What is wrong with one item of a
+/// Where the event as a whole is not valid, or of another kind. What is wrong with one item of a
 /// batch is that item's own [`Item::document`].
-pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, Fault> {
+pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     let mut shape: Shape<'_> = serde_json::from_slice(event)?;
     let records = shape.records.take();
     if let Some(records) = records {
@@ -282,7 +294,7 @@ mod tests {
     use super::*;
 
     /// What an event carries: of each document its id, and its data or why there is none.
-    fn documents(event: &str) -> Result<Vec<String>, Fault> {
+    fn documents(event: &str) -> Result<Vec<String>, EventError> {
         let spell = |document: Document<'_>| {
             let id = document.id.as_deref().unwrap_or("-").to_string();
             format!("{id} {}", document.data.0)
@@ -361,7 +373,11 @@ mod tests {
             ("[1]", 1, 2),
             ("{}x", 1, 3),
         ] {
-            assert_eq!(documents(text), Err(Fault::Json { line, column }), "{text}");
+            assert_eq!(
+                documents(text),
+                Err(EventError::Json { line, column }),
+                "{text}"
+            );
         }
         for text in [
             r#"{"awslogs":{}}"#,
@@ -371,7 +387,10 @@ mod tests {
             r#"{"records":{"topic-0":[]}}"#,
             r#"{"records":[{"recordId":"8"}]}"#,
         ] {
-            assert!(matches!(documents(text), Err(Fault::Json { .. })), "{text}");
+            assert!(
+                matches!(documents(text), Err(EventError::Json { .. })),
+                "{text}"
+            );
         }
     }
 
@@ -384,11 +403,11 @@ mod tests {
                 r#"{"version":"1.0","requestPayload":{}}"#,
                 "another function",
             ),
-            (r#"{"awslogs":null}"#, "no event that is known"),
-            ("{}", "no event that is known"),
+            (r#"{"awslogs":null}"#, "an event of an unknown kind"),
+            ("{}", "an event of an unknown kind"),
         ] {
             let error = documents(text).unwrap_err();
-            assert!(matches!(error, Fault::Unsupported(_)));
+            assert!(matches!(error, EventError::Unsupported(_)));
             assert!(error.to_string().contains(kind), "{error}");
         }
     }

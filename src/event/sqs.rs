@@ -1,11 +1,11 @@
 //! Messages of a queue that keeps what has failed: an on-failure destination writes a record around
-//! the event, a dead-letter queue gets the event as it was (`aws-wire.md` §4).
+//! the event, a dead-letter queue gets the event as it was (DESIGN.md, "On-failure destinations and dead-letter queues").
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Document, Fault, Shape, Text};
+use super::{Document, EventError, Shape, Text};
 
 /// What a dead-letter queue has beside the event.
 #[derive(Deserialize)]
@@ -37,7 +37,7 @@ impl<'a> Attributes<'a> {
 }
 
 impl Message<'_> {
-    pub(super) fn document(&self) -> Result<Document<'_>, Fault> {
+    pub(super) fn document(&self) -> Result<Document<'_>, EventError> {
         let shape: Shape<'_> = serde_json::from_str(&self.body)?;
         let mut document = shape.document()?;
         if let (None, Some(id)) = (&document.id, &self.request_id) {

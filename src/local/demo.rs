@@ -10,13 +10,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     child::Child,
-    error::{CommandError, printable, printing},
-    event::{Batcher, Event, Line},
+    error::{CommandError, printing},
     lines,
+    summary::Summary,
+};
+use crate::standin::{
+    cloudwatch::{Batcher, Event, Line},
+    http::printable,
     node::{self, StandInNode},
     runtime_api::{FakeRuntimeApi, Outcome},
     sample::{FIRST_TIMESTAMP, sample_lines},
-    summary::Summary,
 };
 
 /// How long an invocation may take.

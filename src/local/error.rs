@@ -62,17 +62,3 @@ impl error::Error for CommandError {
 pub(crate) fn printing(cause: io::Error) -> CommandError {
     CommandError::with_cause("failed to print", cause)
 }
-
-/// Text of foreign origin with its control characters escaped, so that it can not act on a terminal.
-#[must_use]
-pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}

@@ -15,7 +15,8 @@ use serde::{
     de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{error::CommandError, sample::FIRST_TIMESTAMP};
+use super::error::CommandError;
+use crate::standin::sample::FIRST_TIMESTAMP;
 
 /// The longest line in bytes: CloudWatch Logs takes no longer event.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
@@ -228,7 +229,7 @@ impl<'de> Visitor<'de> for Events<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::event::gzip;
+    use crate::standin::cloudwatch::gzip;
 
     fn collect(input: &[u8]) -> Result<Vec<(i64, String)>, Failure> {
         let mut lines = Vec::new();

@@ -9,7 +9,7 @@ use std::{
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use super::{error::printable, inventory::Inventory, node::Snapshot};
+use crate::standin::{http::printable, inventory::Inventory, node::Snapshot};
 
 /// What the pipeline's process has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,7 +285,7 @@ fn shorten(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::inventory::Call;
+    use crate::standin::inventory::Call;
 
     fn good() -> Summary {
         let mut reports = Reports::default();

@@ -2,10 +2,8 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use super::{
-    error::{CommandError, printing},
-    node::{Options, Snapshot, StandInNode},
-};
+use super::error::{CommandError, printing};
+use crate::standin::node::{Options, Snapshot, StandInNode};
 
 /// Starts a Node at `address` and reports on it until the process is ended.
 ///

@@ -1,52 +1,55 @@
-//! One connection to the Node: bytes out, answers in.
+//! One connection to the Node: bytes out, responses in.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{BoxedTransport, next_timeout};
-use crate::http1::{self, Answer, AnswerReader, Step};
-use crate::node::retry_after;
+use ureq::unversioned::transport::time::Duration as UreqDuration;
+use ureq::unversioned::transport::{NextTimeout, Transport};
+
+use super::retry_after;
+use crate::http1::{HttpError, ResponseReader, Step};
 
 // A connection has both buffers to itself, and ureq touches all of them, twice with TLS. So they are as
 // small as they can be: with 8 and 32 KiB eight connections took 152 KiB more, 304 with TLS.
 
-/// How much is read at a time. Answers are small, and several of them come together.
-pub(crate) const INPUT_BUFFER: usize = 4 * 1024;
+/// How much is read at a time. Responses are small, and several of them come together.
+pub(super) const INPUT_BUFFER: usize = 4 * 1024;
 
-/// How much is written at a time. A parcel of `resend` mostly fits, so that it goes in one system call, and a
+/// How much is written at a time. A chunk of `resend` mostly fits, so that it goes in one system call, and a
 /// record of TLS always does, which has up to 16,406 bytes.
-pub(crate) const OUTPUT_BUFFER: usize = 17 * 1024;
+pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
 
 /// How long a connection may lie idle and still be used. Load balancers close after 60 s by
-/// default; a sandbox that was frozen for longer has missed that they did.
+/// default; an execution environment that was frozen for longer has missed that they did.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
-/// How many messages may be in flight on one connection, at most.
-pub(super) const MAX_WINDOW: usize = 32;
-
 pub(super) struct Connection {
-    transport: BoxedTransport,
-    reader: AnswerReader,
+    transport: Box<dyn Transport>,
+    reader: ResponseReader,
     /// Tells this connection from the earlier ones.
     pub(super) number: usize,
-    /// How many answers came on it.
-    pub(super) answers: u64,
-    /// How many messages may be written before the first one is answered. It begins with one and
-    /// doubles with each clean round, so that a server that answers only one at a time is never
+    /// How many responses came on it.
+    pub(super) responses: u64,
+    /// How many messages may be written before the first response came. It begins with one and
+    /// doubles with each clean round, so that a server that responses only one at a time is never
     /// sent what it would not read.
     pub(super) window: usize,
-    /// By both clocks: a sandbox's monotonic clock may stand still while it is frozen.
+    /// By both clocks: an execution environment's monotonic clock may stand still while it is
+    /// frozen (DESIGN.md, "Freeze and thaw").
     last_used: (Instant, SystemTime),
 }
 
-/// An answer, and for how long the server wants to be left alone.
+/// A response that was read to its end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reply {
-    pub(super) answer: Answer,
+pub(super) struct Response {
+    pub(super) status: u16,
+    /// Whether the connection can take another message.
+    pub(super) keep_alive: bool,
+    /// For how long the server wants to be left alone.
     pub(super) retry_after: Option<Duration>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     Timeout,
@@ -54,7 +57,7 @@ pub(super) enum Failure {
     /// The certificate, or another part of the handshake.
     Tls(String),
     Io(String),
-    Http(http1::Fault),
+    Http(HttpError),
 }
 
 impl fmt::Display for Failure {
@@ -63,7 +66,7 @@ impl fmt::Display for Failure {
             Self::Timeout => f.write_str("timed out"),
             Self::Closed => f.write_str("the connection was closed"),
             Self::Tls(error) | Self::Io(error) => f.write_str(error),
-            Self::Http(fault) => fault.fmt(f),
+            Self::Http(error) => error.fmt(f),
         }
     }
 }
@@ -79,6 +82,10 @@ impl From<ureq::Error> for Failure {
                 Self::Tls(error.to_string())
             }
             ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => Self::Timeout,
+            // Its own words would be "connection refused", and a refusal is the Node's response to a record.
+            ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
+                Self::Io("nothing listens at the Node's address and port".to_string())
+            }
             ureq::Error::Io(io)
                 if matches!(
                     io.kind(),
@@ -96,12 +103,12 @@ impl From<ureq::Error> for Failure {
 }
 
 impl Connection {
-    pub(super) fn new(transport: BoxedTransport, number: usize) -> Self {
+    pub(super) fn new(transport: Box<dyn Transport>, number: usize) -> Self {
         Self {
             transport,
-            reader: AnswerReader::new(false),
+            reader: ResponseReader::new(false),
             number,
-            answers: 0,
+            responses: 0,
             window: 1,
             last_used: (Instant::now(), SystemTime::now()),
         }
@@ -153,14 +160,14 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads the next answer to its end. What follows it stays for the next call. `until`, when it
-    /// has to be there, is only asked for where it isn't there yet: answers mostly come together,
+    /// Reads the next response to its end. What follows it stays for the next call. `until`, when it
+    /// has to be there, is only asked for where it isn't there yet: responses mostly come together,
     /// and looking at the clock for each was 6 % of what `resend` costs.
     pub(super) fn read(
         &mut self,
         is_head: bool,
         until: impl Fn() -> Instant,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Response, Failure> {
         self.reader.reset(is_head);
         let mut retry_after = None;
         let mut waits_until = None;
@@ -177,12 +184,12 @@ impl Connection {
                 // The body says nothing that we would act on.
                 Step::NeedInput => None,
                 Step::Body(_) => Some(None),
-                Step::Done(answer) => Some(Some(answer)),
+                Step::Done(response) => Some(Some(response)),
             });
             self.transport.buffers().input_consume(consumed);
-            let answer = match step.map_err(Failure::Http)? {
+            let response = match step.map_err(Failure::Http)? {
                 Some(None) => continue,
-                Some(Some(answer)) => answer,
+                Some(Some(response)) => response,
                 None if {
                     let until = *waits_until.get_or_insert_with(&until);
                     self.transport.await_input(next_timeout(until)?)?
@@ -193,20 +200,40 @@ impl Connection {
                 None if self.reader.is_untouched() => return Err(Failure::Closed),
                 None => self.reader.finish().map_err(Failure::Http)?,
             };
-            self.answers += 1;
-            return Ok(Reply {
-                answer,
+            self.responses += 1;
+            return Ok(Response {
+                status: response.status,
+                keep_alive: response.keep_alive,
                 retry_after,
             });
         }
     }
 }
 
+/// What is left until then, as ureq's chain takes it.
+///
+/// ureq tells the socket of each timeout that differs from the one before, which is a system call for nearly
+/// every read and write. So a long one is cut to whole twentieths of a second.
+pub(super) fn next_timeout(until: Instant) -> Result<NextTimeout, Failure> {
+    let mut left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(Failure::Timeout);
+    }
+    if left > Duration::from_secs(1) {
+        left -= Duration::from_nanos(u64::from(left.subsec_nanos() % 50_000_000));
+    }
+    Ok(NextTimeout {
+        after: UreqDuration::from(left),
+        reason: ureq::Timeout::Global,
+        ..NextTimeout::default()
+    })
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("number", &self.number)
-            .field("answers", &self.answers)
+            .field("responses", &self.responses)
             .field("window", &self.window)
             .finish_non_exhaustive()
     }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::delivery::{Outcome, Stats};
 use super::queue::{into_inner, lock};
+use crate::account::{Outcome, Stats};
 
 /// How many records may be refused one by one before a Node that has accepted none counts as one
 /// that refuses everything.
@@ -20,8 +20,8 @@ pub(super) struct Progress {
     /// When the first failure was noted since something has succeeded, in milliseconds since the start;
     /// [`Self::FINE`] where none was.
     failing_since: AtomicU64,
-    /// How many messages the Node has answered with anything but "try again".
-    answered: AtomicU64,
+    /// How many messages the Node has responded to with anything but "try again".
+    responses: AtomicU64,
     /// How many of them it has accepted.
     accepted: AtomicU64,
     /// How many records it has refused that were alone in their message.
@@ -41,7 +41,7 @@ impl Progress {
             deadline,
             down_after,
             failing_since: AtomicU64::new(Self::FINE),
-            answered: AtomicU64::new(0),
+            responses: AtomicU64::new(0),
             accepted: AtomicU64::new(u64::from(has_accepted)),
             refused_alone: AtomicU64::new(0),
             has_given_up: AtomicBool::new(false),
@@ -73,9 +73,9 @@ impl Progress {
         self.has_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// The Node has answered a message, and not with "try again".
-    pub(super) fn note_answer(&self, is_accepted: bool) {
-        self.answered.fetch_add(1, Ordering::Relaxed);
+    /// The Node has responded to a message, and not with "try again".
+    pub(super) fn note_response(&self, is_accepted: bool) {
+        self.responses.fetch_add(1, Ordering::Relaxed);
         if is_accepted {
             self.accepted.fetch_add(1, Ordering::Relaxed);
         }
@@ -111,8 +111,8 @@ impl Progress {
             });
     }
 
-    pub(super) fn answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+    pub(super) fn responses(&self) -> u64 {
+        self.responses.load(Ordering::Relaxed)
     }
 
     /// Whether the Node refuses everything, as far as can be told: it makes no sense then to look

@@ -4,25 +4,22 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::worker::Job;
-
 /// How many jobs wait at most. Making one takes less time than delivering one over any network, so that two
 /// keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
 const ROOM: usize = 2;
 
 /// A bounded queue of jobs, and a heap of those that are done.
-pub(super) struct Queue {
-    state: Mutex<QueueState>,
+pub(super) struct Queue<T> {
+    state: Mutex<QueueState<T>>,
     /// A job waits, or none will any more.
     work: Condvar,
     /// A job was taken; or, when no more come, one is done.
     change: Condvar,
 }
 
-#[derive(Default)]
-struct QueueState {
-    waiting: VecDeque<Job>,
-    done: Vec<Job>,
+struct QueueState<T> {
+    waiting: VecDeque<T>,
+    done: Vec<T>,
     /// How many were taken and are not done.
     taken: usize,
     is_closed: bool,
@@ -30,17 +27,23 @@ struct QueueState {
     is_aborted: bool,
 }
 
-impl Queue {
+impl<T> Queue<T> {
     pub(super) fn new() -> Self {
         Self {
-            state: Mutex::new(QueueState::default()),
+            state: Mutex::new(QueueState {
+                waiting: VecDeque::new(),
+                done: Vec::new(),
+                taken: 0,
+                is_closed: false,
+                is_aborted: false,
+            }),
             work: Condvar::new(),
             change: Condvar::new(),
         }
     }
 
     /// Gives the job back where nobody would take it.
-    pub(super) fn push(&self, job: Job) -> Result<(), Job> {
+    pub(super) fn push(&self, job: T) -> Result<(), T> {
         let state = lock(&self.state);
         let mut state = self
             .change
@@ -58,7 +61,7 @@ impl Queue {
     }
 
     /// The next job for a worker; `None` when there will be none.
-    pub(super) fn next(&self) -> Option<Job> {
+    pub(super) fn next(&self) -> Option<T> {
         let state = lock(&self.state);
         let mut state = self
             .work
@@ -71,7 +74,7 @@ impl Queue {
         Some(job)
     }
 
-    pub(super) fn done(&self, job: Job) {
+    pub(super) fn done(&self, job: T) {
         let mut state = lock(&self.state);
         state.taken -= 1;
         state.done.push(job);
@@ -83,12 +86,12 @@ impl Queue {
         }
     }
 
-    pub(super) fn take_done(&self) -> Option<Job> {
+    pub(super) fn take_done(&self) -> Option<T> {
         lock(&self.state).done.pop()
     }
 
     /// Waits for the next job that is done; `None` when all are. The queue is closed by then.
-    pub(super) fn wait_done(&self) -> Option<Job> {
+    pub(super) fn wait_done(&self) -> Option<T> {
         let state = lock(&self.state);
         self.change
             .wait_while(state, |state| {
@@ -107,18 +110,18 @@ impl Queue {
 }
 
 /// Lets the workers end when whoever feeds them is gone, by a panic too.
-pub(super) struct CloseOnDrop<'a>(pub(super) &'a Queue);
+pub(super) struct CloseOnDrop<'a, T>(pub(super) &'a Queue<T>);
 
-impl Drop for CloseOnDrop<'_> {
+impl<T> Drop for CloseOnDrop<'_, T> {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
 /// Tells whoever waits for a worker that it will not come back.
-pub(super) struct AbortOnPanic<'a>(pub(super) &'a Queue);
+pub(super) struct AbortOnPanic<'a, T>(pub(super) &'a Queue<T>);
 
-impl Drop for AbortOnPanic<'_> {
+impl<T> Drop for AbortOnPanic<'_, T> {
     fn drop(&mut self) {
         if thread::panicking() {
             lock(&self.0.state).is_aborted = true;

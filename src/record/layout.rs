@@ -3,10 +3,12 @@
 //! A stage writes each line from one template, so that the text between the values, once read, need
 //! only be compared in the next line. A line of the documented format then takes half the
 //! instructions (4,700 instead of 8,900 on x86-64), and the result is the same: where this text
-//! stands between the values, the line has the names, blanks and separators of the one that was
+//! stands between the values, the line has the names, whitespace and separators of the one that was
 //! learned.
 
-use super::{Fields, Name, Span};
+use super::fields::Fields;
+use super::names::Name;
+use super::span::Span;
 use crate::json;
 
 /// The most values, and the most text between them, that are learned: twice what the longest
@@ -56,7 +58,7 @@ impl Layout {
         self.text.extend_from_slice(&escaped[at..]);
     }
 
-    /// Reads a line that has the same layout. `None`: it has another one, and `fields` are spoilt.
+    /// Reads a line that has the same layout. `None`: it has another one, and `fields` can't be used.
     pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
         let mut at = 0;
         let mut end_of_text = 0;

@@ -1,3 +1,4 @@
+use super::names::find;
 use super::*;
 
 /// A line as an escaped JSON string's content, as it stands in its document.

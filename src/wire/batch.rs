@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    Call, Parcel, Part, push_decimal, push_header, push_name, push_number, push_target, push_text,
+    Call, Chunk, Part, push_decimal, push_header, push_name, push_number, push_target, push_text,
 };
 use crate::envelope::Header;
 
@@ -26,7 +26,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// `authority` is the Node's host and port, `path` a sound target, and `headers` are sound
+    /// `authority` is the Node's host and port, `path` a valid target, and `headers` are valid
     /// names and values.
     pub(crate) fn new(
         authority: &str,
@@ -57,22 +57,16 @@ impl Frame {
     }
 
     /// Appends the JSON of one record.
-    pub(crate) fn push(
-        &self,
-        parcel: &mut Parcel,
-        header: &Header,
-        ordinal: usize,
-        call: &Call<'_>,
-    ) {
-        if parcel.parts.is_empty() {
-            self.begin(parcel, header);
+    pub(crate) fn push(&self, chunk: &mut Chunk, header: &Header, ordinal: usize, call: &Call<'_>) {
+        if chunk.parts.is_empty() {
+            self.begin(chunk, header);
         } else {
-            parcel.bytes.push(b',');
+            chunk.bytes.push(b',');
         }
-        let from = parcel.bytes.len();
-        push_record(&mut parcel.bytes, call);
-        let to = parcel.bytes.len();
-        parcel.parts.push(Part {
+        let from = chunk.bytes.len();
+        push_record(&mut chunk.bytes, call);
+        let to = chunk.bytes.len();
+        chunk.parts.push(Part {
             ordinal,
             from,
             middle: to,
@@ -81,9 +75,9 @@ impl Frame {
         });
     }
 
-    /// Begins an empty parcel: says which log group and stream its records are from.
-    fn begin(&self, parcel: &mut Parcel, header: &Header) {
-        let out = &mut parcel.bytes;
+    /// Begins an empty chunk: says which log group and stream its records are from.
+    fn begin(&self, chunk: &mut Chunk, header: &Header) {
+        let out = &mut chunk.bytes;
         out.extend_from_slice(b"{\"source\":{");
         for (name, value) in [
             ("account", &header.owner),
@@ -98,24 +92,24 @@ impl Frame {
         out.extend_from_slice(b",\"records\":[");
     }
 
-    /// The whole message for some neighbouring parts of a parcel, in pieces: the parts stay where
+    /// The whole message for some neighbouring parts of a chunk, in pieces: the parts stay where
     /// they are. Its head is written into `head`.
     pub(crate) fn message<'a>(
         &self,
         head: &'a mut Vec<u8>,
-        parcel: &'a Parcel,
+        chunk: &'a Chunk,
         parts: Range<usize>,
     ) -> [&'a [u8]; 4] {
         const END: &[u8] = b"]}";
-        let parts = &parcel.parts[parts];
+        let parts = &chunk.parts[parts];
         let (Some(begin), Some(first), Some(last)) =
-            (parcel.parts.first(), parts.first(), parts.last())
+            (chunk.parts.first(), parts.first(), parts.last())
         else {
             return [&[]; 4];
         };
-        let begin = &parcel.bytes[..begin.from];
-        // The parts stand in the parcel with a comma between each two.
-        let records = &parcel.bytes[first.from..last.to];
+        let begin = &chunk.bytes[..begin.from];
+        // The parts stand in the chunk with a comma between each two.
+        let records = &chunk.bytes[first.from..last.to];
         head.clear();
         head.extend_from_slice(&self.head);
         push_decimal(head, (begin.len() + records.len() + END.len()) as u64);

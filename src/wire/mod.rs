@@ -12,14 +12,14 @@ use crate::record::AccessRecord;
 
 /// The two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// The call itself, then what it was answered: two exchanges for a record.
+pub(crate) enum Format {
+    /// The request of the call, then what is known of its response: two exchanges for a record.
     Resend,
     /// One POST of JSON for many records.
     Batch,
 }
 
-/// Writes records into parcels, in the configured format.
+/// Writes records into chunks, in the configured format.
 #[derive(Debug)]
 pub(crate) enum Writer {
     Resend(resend::Writer),
@@ -27,28 +27,22 @@ pub(crate) enum Writer {
 }
 
 impl Writer {
-    /// Appends one record of the document with this header to a parcel.
-    pub(crate) fn push(
-        &self,
-        parcel: &mut Parcel,
-        header: &Header,
-        ordinal: usize,
-        call: &Call<'_>,
-    ) {
+    /// Appends one record of the document with this header to a chunk.
+    pub(crate) fn push(&self, chunk: &mut Chunk, header: &Header, ordinal: usize, call: &Call<'_>) {
         match self {
-            Self::Resend(writer) => writer.push(parcel, ordinal, call),
-            Self::Batch(frame) => frame.push(parcel, header, ordinal, call),
+            Self::Resend(writer) => writer.push(chunk, ordinal, call),
+            Self::Batch(frame) => frame.push(chunk, header, ordinal, call),
         }
     }
 
-    /// Whether a parcel has as much as one should have. Smaller ones share the work of a small
+    /// Whether a chunk has as much as one should have. Smaller ones share the work of a small
     /// event among more connections, larger ones cost less for each record.
-    pub(crate) fn is_full(&self, parcel: &Parcel) -> bool {
+    pub(crate) fn is_full(&self, chunk: &Chunk) -> bool {
         let (records, bytes) = match self {
             Self::Resend(_) => (16, 24 * 1024),
             Self::Batch(_) => (200, 64 * 1024),
         };
-        parcel.parts.len() >= records || parcel.bytes.len() >= bytes
+        chunk.parts.len() >= records || chunk.bytes.len() >= bytes
     }
 }
 
@@ -57,28 +51,28 @@ impl Writer {
 /// In `resend` each part is a request message and a response message; in `batch` it is the JSON of
 /// one record, and the message around the parts is made when it is sent.
 #[derive(Debug, Default)]
-pub(crate) struct Parcel {
+pub(crate) struct Chunk {
     pub(crate) bytes: Vec<u8>,
     pub(crate) parts: Vec<Part>,
     /// A body whose length has to be known before its head is written.
     scratch: Vec<u8>,
 }
 
-/// One record's share of a parcel.
+/// One record's share of a chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     /// Which log event of the document it is, counting from zero.
     pub(crate) ordinal: usize,
-    /// Where it begins in the parcel's bytes.
+    /// Where it begins in the chunk's bytes.
     pub(crate) from: usize,
     /// Where its response message begins (`resend`).
     pub(crate) middle: usize,
     pub(crate) to: usize,
-    /// Its request is a HEAD, whose answer has no body whatever it says.
+    /// Its request is a HEAD, whose response has no body whatever it says.
     pub(crate) is_head: bool,
 }
 
-impl Parcel {
+impl Chunk {
     /// Empties it, and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
@@ -109,7 +103,7 @@ impl Call<'_> {
 
 /// Appends a path as it can stand in a request line.
 ///
-/// What RFC 3986 allows in a path stays, as does a sound `%XX`. Every other byte is
+/// What RFC 3986 allows in a path stays, as does a valid `%XX`. Every other byte is
 /// percent-encoded, so that nothing in a path can end the line, the target or the message. That
 /// goes for `?` too: the gateway logs no query, so that one belongs to the path.
 pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
@@ -144,7 +138,7 @@ pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
 /// at most 16 KB.
 const MAX_TARGET: usize = 15_000;
 
-/// Whether [`push_target`] would make a path too long. A sound `%XX` counts as if it were encoded.
+/// Whether [`push_target`] would make a path too long. A valid `%XX` counts as if it were encoded.
 pub(crate) fn is_too_long(path: &[u8]) -> bool {
     let length = |path: &[u8]| -> usize {
         path.iter()

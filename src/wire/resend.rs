@@ -1,10 +1,10 @@
-//! `resend`: the call itself, then what it was answered.
+//! `resend`: the request of the call, then what is known of its response.
 //!
 //! The first message is the original request without its body, the second a POST to the same path
 //! with what the gateway logged of the response. The Node pairs the two by `X-Request-Id`,
 //! whichever of its replicas gets them. `tests/golden/resend.http` fixes both.
 
-use super::{Call, Parcel, Part, push_decimal, push_header, push_number, push_target, push_text};
+use super::{Call, Chunk, Part, push_decimal, push_header, push_number, push_target, push_text};
 
 // The names on the wire: to change one, change its line and the golden files.
 const HOST: &str = "Host";
@@ -42,7 +42,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// `headers` are sound names and values.
+    /// `headers` are valid names and values.
     pub(crate) fn new(application_id: i64, headers: &[(String, String)]) -> Self {
         let mut constant = Vec::new();
         push_header(
@@ -57,16 +57,16 @@ impl Writer {
     }
 
     /// Appends the two messages of one record.
-    pub(crate) fn push(&self, parcel: &mut Parcel, ordinal: usize, call: &Call<'_>) {
-        let from = parcel.bytes.len();
-        self.push_request(&mut parcel.bytes, call);
-        let middle = parcel.bytes.len();
-        self.push_response(&mut parcel.bytes, &mut parcel.scratch, call);
-        parcel.parts.push(Part {
+    pub(crate) fn push(&self, chunk: &mut Chunk, ordinal: usize, call: &Call<'_>) {
+        let from = chunk.bytes.len();
+        self.push_request(&mut chunk.bytes, call);
+        let middle = chunk.bytes.len();
+        self.push_response(&mut chunk.bytes, &mut chunk.scratch, call);
+        chunk.parts.push(Part {
             ordinal,
             from,
             middle,
-            to: parcel.bytes.len(),
+            to: chunk.bytes.len(),
             is_head: call.record.method == "HEAD",
         });
     }

@@ -1,4 +1,4 @@
-# What becomes of the variables, without AWS: run `terraform init` and `terraform test`.
+# The effect of the variables, without AWS: run `terraform init` and `terraform test`.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -6,7 +6,7 @@ mock_provider "aws" {
 
 variables {
   wallarm_api_token = "token"
-  # Any file will do where nothing is deployed.
+  # Any file will do if nothing is deployed.
   bootstrap_zip = "versions.tf"
 }
 
@@ -30,7 +30,7 @@ run "default" {
       X_NODE_URL               = "internal-mock.us-east-1.elb.amazonaws.com"
       X_NODE_SCHEME            = "http"
     })
-    error_message = "What is not set is left to the function."
+    error_message = "The function uses its default for a setting that is not set."
   }
   assert {
     condition = alltrue([
@@ -52,7 +52,7 @@ run "default" {
       length(aws_acm_certificate.node) == 0,
       length(aws_route53_record.node) == 0,
     ])
-    error_message = "Without names the load balancer is internal and speaks HTTP."
+    error_message = "Without names the load balancer is internal and uses HTTP."
   }
   assert {
     condition = alltrue([
@@ -77,7 +77,7 @@ run "default" {
       { for tag in aws_autoscaling_group.node.tag : tag.key => tag.propagate_at_launch } ==
       { AmazonECSManaged = true, Application = false, Deployment = false }
     )
-    error_message = "The group has the tags, and its instances have them from the template."
+    error_message = "The group has the tags, and its instances get them from the template."
   }
   assert {
     condition = alltrue([
@@ -115,7 +115,7 @@ run "default" {
   }
   assert {
     condition     = !strcontains(aws_ecs_task_definition.node.container_definitions, "\"value\":\"token\"")
-    error_message = "The token never stands in the task's definition."
+    error_message = "The task definition never contains the token."
   }
   assert {
     condition     = jsondecode(aws_ecs_task_definition.node.container_definitions)[1].dockerLabels["wallarm.token-version"] == "3"
@@ -129,7 +129,7 @@ run "default" {
       alltrue([for permission in aws_lambda_permission.logs : permission.principal == "logs.us-east-1.amazonaws.com"]),
       alltrue([for permission in aws_lambda_permission.logs : permission.source_account == "123456789012"]),
     ])
-    error_message = "CloudWatch Logs may call the function for this group alone."
+    error_message = "CloudWatch Logs may call the function only for this group."
   }
   assert {
     condition = alltrue([
@@ -141,19 +141,19 @@ run "default" {
       length(aws_lambda_event_source_mapping.stream) == 0,
       aws_lambda_function_event_invoke_config.resend.destination_config[0].on_failure[0].destination == aws_sqs_queue.failed.arn,
     ])
-    error_message = "The failure queue keeps events for two weeks, and nothing takes them."
+    error_message = "The failure queue keeps events for two weeks, and nothing reads them."
   }
   assert {
     condition     = length(local.ecr_images) == 0
-    error_message = "Public images need no rights in ECR."
+    error_message = "Public images need no permissions in ECR."
   }
   assert {
     condition     = length(aws_api_gateway_account.this) == 0
-    error_message = "The account's setting is left alone."
+    error_message = "The account's setting is not changed."
   }
   assert {
     condition     = endswith(output.api_gateway_log_group, "#logsV2:log-groups/log-group/$252Faws$252Fapigateway$252Fwallarm-api-discovery-${local.name}")
-    error_message = "The console's address has the name encoded as the console wants it."
+    error_message = "The console's address has the name in the encoding that the console expects."
   }
   assert {
     condition     = jsondecode(output.access_log_format).domainName == "$context.domainName" && !strcontains(output.access_log_format, "\n")
@@ -190,7 +190,7 @@ run "https" {
       aws_vpc_security_group_egress_rule.lambda_to_alb.from_port == 443,
       aws_vpc_security_group_ingress_rule.alb_from_lambda.from_port == 443,
     ])
-    error_message = "With both names the load balancer speaks HTTPS."
+    error_message = "With both names the load balancer uses HTTPS."
   }
   assert {
     condition = alltrue([
@@ -204,7 +204,7 @@ run "https" {
   }
 }
 
-run "the_name_in_full" {
+run "the_full_name" {
   command = plan
 
   variables {
@@ -214,7 +214,7 @@ run "the_name_in_full" {
 
   assert {
     condition     = local.fqdn == "node.example.com"
-    error_message = "A name in full is not completed again."
+    error_message = "A full name gets no second suffix."
   }
 }
 
@@ -228,11 +228,11 @@ run "the_zone_itself" {
 
   assert {
     condition     = local.fqdn == "example.com"
-    error_message = "The zone's own name is not completed."
+    error_message = "The zone's own name gets no suffix."
   }
 }
 
-run "a_name_that_ends_alike" {
+run "a_name_with_a_similar_end" {
   command = plan
 
   variables {
@@ -282,7 +282,7 @@ run "existing_vpc" {
       length(aws_route.private_internet) == 0,
       length(aws_route.public_internet) == 0,
     ])
-    error_message = "Nothing of the network is created."
+    error_message = "No part of the network is created."
   }
   assert {
     condition = alltrue([
@@ -290,7 +290,7 @@ run "existing_vpc" {
       aws_lb.node.subnets == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
       aws_lambda_function.resend.vpc_config[0].subnet_ids == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
     ])
-    error_message = "All of it goes into the existing subnets."
+    error_message = "All parts are in the existing subnets."
   }
 }
 
@@ -306,7 +306,7 @@ run "nat_per_zone_in_three_zones" {
       length(aws_subnet.private) == 3,
       alltrue([for zone, route in aws_route.private_internet : route.nat_gateway_id == aws_nat_gateway.this[zone].id]),
     ])
-    error_message = "Each zone goes out over its own gateway."
+    error_message = "Each zone reaches the internet over its own gateway."
   }
 }
 
@@ -320,7 +320,7 @@ run "smallest_range" {
 
   assert {
     condition     = alltrue([for subnet in concat(values(aws_subnet.private), values(aws_subnet.public)) : tonumber(split("/", subnet.cidr_block)[1]) <= 28])
-    error_message = "AWS takes no subnet smaller than /28."
+    error_message = "AWS accepts no subnet smaller than /28."
   }
 }
 
@@ -336,7 +336,7 @@ run "replicas" {
       aws_appautoscaling_target.node.max_capacity == 5,
       aws_autoscaling_group.node.max_size == 10,
     ])
-    error_message = "The least number of replicas is also the most where that is more."
+    error_message = "The minimum number of replicas is also the maximum if it is larger."
   }
 }
 
@@ -353,7 +353,7 @@ run "token_from_a_secret" {
       jsondecode(aws_ecs_task_definition.node.container_definitions)[1].secrets[0].valueFrom == var.wallarm_api_token_secret_arn,
       local.token_resource == "arn:aws:secretsmanager:us-east-1:123456789012:secret:wallarm-AbCdEf",
     ])
-    error_message = "ECS gets the secret with its key, and IAM without."
+    error_message = "ECS gets the secret with its key, and IAM gets it without the key."
   }
 }
 
@@ -371,7 +371,7 @@ run "token_from_a_parameter" {
   }
 }
 
-run "image_in_a_registry_of_ones_own" {
+run "image_in_an_own_registry" {
   command = plan
 
   variables {
@@ -447,14 +447,14 @@ run "redrive" {
       aws_lambda_event_source_mapping.redrive[0].function_response_types == toset(["ReportBatchItemFailures"]),
       contains(keys(aws_cloudwatch_metric_alarm.this), "dead-events"),
     ])
-    error_message = "The function takes failed events again, and what is hopeless goes into a second queue."
+    error_message = "The function retries failed events, and events that fail each time go into a second queue."
   }
   assert {
     condition = alltrue([
       aws_cloudwatch_metric_alarm.this["failed-events-in-flight"].metric_name == "ApproximateNumberOfMessagesNotVisible",
       aws_cloudwatch_metric_alarm.this["failed-events-in-flight"].dimensions == tomap({ QueueName = aws_sqs_queue.failed.name }),
     ])
-    error_message = "A message that fails each time is seen where it is hidden."
+    error_message = "The alarm sees a message that fails each time, even while it is hidden."
   }
 }
 
@@ -480,7 +480,7 @@ run "failed_records_of_a_stream_in_a_bucket" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == "arn:aws:s3:::failed-events"
-    error_message = "The bucket keeps what is given up of the stream."
+    error_message = "The bucket keeps the records of the stream that are given up."
   }
 }
 
@@ -496,7 +496,7 @@ run "stream" {
       aws_lambda_event_source_mapping.stream[0].function_response_types == toset(["ReportBatchItemFailures"]),
       contains(keys(aws_cloudwatch_metric_alarm.this), "stream-behind"),
     ])
-    error_message = "The function takes the stream, and answers for each record."
+    error_message = "The function reads the stream, and reports a result for each record."
   }
   assert {
     condition = alltrue([
@@ -505,7 +505,7 @@ run "stream" {
       aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error,
       aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failed.arn,
     ])
-    error_message = "A record is waited for within bounds, and its place is kept when it is given up."
+    error_message = "A record is retried within limits, and its position is kept when it is given up."
   }
 }
 
@@ -518,11 +518,11 @@ run "account_wide_role" {
 
   assert {
     condition     = length(aws_api_gateway_account.this) == 1 && length(aws_iam_role_policy_attachment.api_gateway) == 1
-    error_message = "The account's role is set where that is asked for."
+    error_message = "The account's role is set if this is configured."
   }
 }
 
-run "alarms_have_an_address" {
+run "alarms_have_a_topic" {
   command = plan
 
   variables {
@@ -531,7 +531,7 @@ run "alarms_have_an_address" {
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:operations"]) && alarm.ok_actions == alarm.alarm_actions])
-    error_message = "Each alarm tells the topic when it begins and ends."
+    error_message = "Each alarm notifies the topic when it begins and ends."
   }
 }
 
@@ -553,7 +553,7 @@ run "longest_prefix" {
   command = plan
 
   variables {
-    # 38 characters, with a hyphen where the load balancer's name is cut.
+    # 38 characters, with a hyphen at the place where the load balancer's name is cut.
     name_prefix = "abcdefghijklmnopqrstuvw-xyz01234567890"
   }
 
@@ -565,6 +565,6 @@ run "longest_prefix" {
       aws_lb.node.name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
       length(aws_sqs_queue.failed.name) <= 80,
     ])
-    error_message = "No name is longer than AWS takes."
+    error_message = "No name is longer than AWS allows."
   }
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cw_resend_lambda::local::event::event_id;
-use cw_resend_lambda::local::node::{Fault, Kind, Message, Shape, StandInNode};
-use cw_resend_lambda::local::runtime_api::{InvokeOptions, Outcome};
+use cw_resend_lambda::standin::cloudwatch::event_id;
+use cw_resend_lambda::standin::node::{Fault, Kind, Message, Shape, StandInNode};
+use cw_resend_lambda::standin::runtime_api::{InvokeOptions, Outcome};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 

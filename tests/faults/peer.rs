@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use cw_resend_lambda::local::node::{Fault, Message, Options, ReadWrite, StandInNode, WrapHook};
+use cw_resend_lambda::standin::node::{Fault, Message, Options, ReadWrite, StandInNode, WrapHook};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cw_resend_lambda::local::event::{Line, document, event_id, gzip, wrap};
-use cw_resend_lambda::local::node::{Fault, StandInNode};
+use cw_resend_lambda::standin::cloudwatch::{Line, document, event_id, gzip, wrap};
+use cw_resend_lambda::standin::node::{Fault, StandInNode};
 use serde_json::{Value, json};
 
 use crate::harness::{Function, assert_adds_up, faulty_node, line, node};
@@ -23,7 +23,7 @@ fn compressed(log_group: &str, n: u64) -> Vec<u8> {
     gzip(&plain(log_group, n)).unwrap()
 }
 
-/// What an on-failure destination writes (`aws-wire.md` §4).
+/// What an on-failure destination writes (DESIGN.md, "On-failure destinations and dead-letter queues").
 fn failure(request_id: &str, payload: &Value) -> String {
     json!({
         "version": "1.0",

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::{event_id, gzip, wrap};
+use cw_resend_lambda::standin::cloudwatch::{event_id, gzip, wrap};
 use serde_json::{Value, json};
 
 use crate::harness::{Function, assert_adds_up, assert_got_all, line, node};

@@ -27,7 +27,7 @@ fn a_demo_of_ten_thousand_lines_accounts_for_every_line() {
 
 #[test]
 fn a_log_of_ones_own_can_be_shown() {
-    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/local/sample.log");
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
     let output = demo(&["--log", sample, "--strip-stage"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");

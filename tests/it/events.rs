@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
+use cw_resend_lambda::standin::cloudwatch::{Line, document, gzip, wrap};
 use serde_json::{Value, json};
 
 use crate::harness::{
@@ -212,7 +212,7 @@ fn events_of_other_kinds_are_named() {
             r#"{"version":"1.0","requestPayload":{"key1":"value1"}}"#,
             "another function's failure",
         ),
-        (r#"{"key1":"value1"}"#, "no event that is known"),
+        (r#"{"key1":"value1"}"#, "an event of an unknown kind"),
     ] {
         let failed = function.invoke(event.as_bytes(), TIME).unwrap_err();
         assert_eq!(failed.error_type, "Function.EventUnsupported");

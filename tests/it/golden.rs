@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::wrap;
-use cw_resend_lambda::local::runtime_api::InvokeOptions;
+use cw_resend_lambda::standin::cloudwatch::wrap;
+use cw_resend_lambda::standin::runtime_api::InvokeOptions;
 
 use crate::harness::{Function, PATIENCE, event_of, line};
 

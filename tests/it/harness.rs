@@ -7,9 +7,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::local::event::{Line, event_id, events};
-use cw_resend_lambda::local::node::{Fault, Message, Options, StandInNode};
-use cw_resend_lambda::local::runtime_api::{FakeRuntimeApi, Invocation, InvokeOptions, Outcome};
+use cw_resend_lambda::standin::cloudwatch::{Line, event_id, events};
+use cw_resend_lambda::standin::node::{Fault, Message, Options, StandInNode};
+use cw_resend_lambda::standin::runtime_api::{FakeRuntimeApi, Invocation, InvokeOptions, Outcome};
 use serde_json::Value;
 
 /// Longer than anything takes here, on a machine that is busy with something else.

@@ -16,4 +16,5 @@ mod memory;
 mod restart;
 mod rules;
 mod runtime_api;
+mod structure;
 mod tls;

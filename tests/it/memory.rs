@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::wrap;
+use cw_resend_lambda::standin::cloudwatch::wrap;
 
 use crate::harness::{Function, line, node};
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::local::node::Fault;
+use cw_resend_lambda::standin::node::Fault;
 
 use crate::delivery::restart_after;
 use crate::harness::{

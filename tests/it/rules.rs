@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use cw_resend_lambda::config::VARIABLES;
+use cw_resend_lambda::VARIABLES;
 use serde_json::Value;
 
 fn read(path: &str) -> String {
@@ -74,32 +74,175 @@ fn the_changelog_has_this_version_once() {
     assert_eq!(count, 1);
 }
 
-/// A defence without a test that shows it is a claim.
+/// The text of every file below these places whose name has one of these endings.
+fn texts(places: &[&str], endings: &[&str]) -> Vec<(String, String)> {
+    fn walk(path: &Path, endings: &[&str], texts: &mut Vec<(String, String)>) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).unwrap() {
+                walk(&entry.unwrap().path(), endings, texts);
+            }
+        } else if endings
+            .iter()
+            .any(|ending| path.to_string_lossy().ends_with(ending))
+        {
+            let name = path.to_string_lossy().into_owned();
+            texts.push((name, std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    let mut texts = Vec::new();
+    for place in places {
+        walk(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(place),
+            endings,
+            &mut texts,
+        );
+    }
+    texts
+}
+
+const DOCUMENTS: [&str; 9] = [
+    "README.md",
+    "SECURITY.md",
+    "DESIGN.md",
+    "CONTRIBUTING.md",
+    "tests/README.md",
+    "bench/README.md",
+    "bootstrap/README.md",
+    "terraform/README.md",
+    "terraform/examples/README.md",
+];
+
+/// A defence without a test that shows it is a claim, and so is a fact that was measured.
 #[test]
-fn the_security_policy_names_tests_that_are_there() {
-    fn sources(directory: &Path, text: &mut String) {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                sources(&path, text);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text.push_str(&std::fs::read_to_string(path).unwrap());
+fn the_documents_name_tests_that_are_there() {
+    let sources = texts(&["src", "tests"], &[".rs"]);
+    let is_test = |name: &str| {
+        let function = format!("fn {name}()");
+        sources.iter().any(|(_, text)| text.contains(&function))
+    };
+    for (document, least) in [
+        ("SECURITY.md", 20),
+        ("DESIGN.md", 10),
+        ("CONTRIBUTING.md", 0),
+    ] {
+        let text = read(document);
+        // Code blocks apart, what stands between two backticks is every second piece.
+        let named: BTreeSet<&str> = text
+            .split('`')
+            .filter(|word| word.contains("::") && !word.contains([' ', '(']))
+            .filter_map(|word| word.rsplit("::").next())
+            .filter(|name| name.contains('_') && !name.contains(|c: char| c.is_ascii_uppercase()))
+            .collect();
+        assert!(named.len() >= least, "{document}: {named:?}");
+        for name in named {
+            assert!(is_test(name), "{document}: no test {name}");
+        }
+    }
+}
+
+/// The code cites a fact by its heading: `DESIGN.md, "Polling again"`, and further ones after an `and`.
+#[test]
+fn each_citation_has_its_heading() {
+    let design = read("DESIGN.md");
+    let headings: BTreeSet<&str> = design
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| line.trim_start_matches('#').trim())
+        .collect();
+    let mut citations = 0;
+    for (file, text) in texts(
+        &["src", "tests", "bench/driver", "bench/contenders"],
+        &[".rs"],
+    ) {
+        // A citation may go over the end of a comment's line.
+        let lines = text
+            .lines()
+            .map(|line| line.trim().trim_start_matches(['/', '!']).trim());
+        let text = lines.collect::<Vec<_>>().join(" ");
+        let mark = ["DESIGN", ".md, \""].concat();
+        for citation in text.split(&mark).skip(1) {
+            let mut rest = citation;
+            loop {
+                let (heading, after) = rest.split_once('"').unwrap();
+                assert!(headings.contains(heading), "{file}: no heading {heading:?}");
+                citations += 1;
+                match after.strip_prefix(" and \"") {
+                    Some(next) => rest = next,
+                    None => break,
+                }
             }
         }
     }
+    assert!(citations > 15, "{citations}");
+}
+
+/// Each path that a document or a comment names leads somewhere.
+#[test]
+fn each_path_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut text = String::new();
-    for directory in ["src", "tests"] {
-        sources(&root.join(directory), &mut text);
+    let places = [
+        "src/",
+        "tests/",
+        "bench/",
+        "bootstrap/",
+        "terraform/",
+        ".ci/",
+        ".github/",
+    ];
+    // What a build makes is not there before it.
+    let made = ["bootstrap/dist", "terraform/terraform.tfvars"];
+    let mut files = texts(&DOCUMENTS, &[""]);
+    files.extend(texts(&["src", "tests", "bench"], &[".rs", "/run"]));
+    let mut paths = 0;
+    let mut dead = Vec::new();
+    for (file, text) in files {
+        for word in text.split(['`', '(', ')', ' ', '\n', '"']) {
+            let path = word
+                .split(['#', ':'])
+                .next()
+                .unwrap()
+                .trim_end_matches(['.', ',', ';']);
+            let is_path = places.iter().any(|place| path.starts_with(place));
+            if !is_path
+                || made.iter().any(|made| path.starts_with(made))
+                || path.contains(['*', '<', '{', '$', '…'])
+            {
+                continue;
+            }
+            paths += 1;
+            // A link is relative to its document.
+            let beside = Path::new(&file).parent().unwrap();
+            if !root.join(path).exists() && !beside.join(path).exists() {
+                dead.push(format!("{file}: no {path}"));
+            }
+        }
     }
-    let policy = read("SECURITY.md");
-    let named: BTreeSet<&str> = policy
-        .split('`')
-        .filter(|word| word.contains("::"))
-        .filter_map(|word| word.rsplit("::").next())
-        .collect();
-    assert!(named.len() > 20, "{named:?}");
-    for name in named {
-        assert!(text.contains(&format!("fn {name}()")), "no test {name}");
+    assert!(paths > 50, "{paths}");
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
+/// What an operator reads has the standard terms of HTTP and AWS.
+#[test]
+fn the_documents_have_standard_terms() {
+    let private = [
+        "answer",
+        "answers",
+        "answered",
+        "parcel",
+        "parcels",
+        "sandbox",
+        "sandboxes",
+        "mend",
+        "mended",
+        "spoil",
+        "spoils",
+        "unsound",
+    ];
+    for document in DOCUMENTS {
+        for (number, line) in read(document).lines().enumerate() {
+            let mut words = line.split(|c: char| !c.is_ascii_alphabetic());
+            let found = words.find(|word| private.contains(&word.to_ascii_lowercase().as_str()));
+            assert!(found.is_none(), "{document}:{}: {found:?}", number + 1);
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use cw_resend_lambda::local::event::wrap;
-use cw_resend_lambda::local::runtime_api::{Framing, InvokeOptions, NextFault, Outcome, PostFault};
+use cw_resend_lambda::standin::cloudwatch::wrap;
+use cw_resend_lambda::standin::runtime_api::{
+    Framing, InvokeOptions, NextFault, Outcome, PostFault,
+};
 use serde_json::Value;
 
 use crate::harness::{Function, PATIENCE, assert_got_all, event_of_calls, node};
@@ -149,7 +151,10 @@ fn no_proxy_is_ever_used() {
 fn an_init_error_is_posted_and_ends_the_process() {
     for (vars, what) in [
         (vec![], "X_NODE_URL is not set"),
-        (vec![("X_NODE_URL", "a b")], "X_NODE_URL is no host name"),
+        (
+            vec![("X_NODE_URL", "a b")],
+            "X_NODE_URL must be a host name",
+        ),
         (
             vec![("X_NODE_URL", "n"), ("X_NODE_CONECTIONS", "2")],
             "did you mean X_NODE_CONNECTIONS?",

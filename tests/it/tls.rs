@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cw_resend_lambda::local::node::{Options, ReadWrite, StandInNode};
+use cw_resend_lambda::standin::node::{Options, ReadWrite, StandInNode};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -107,10 +107,10 @@ fn certificates_that_are_no_good_are_an_init_error() {
     for (ca, what) in [
         (
             [ours.pem(), key].concat(),
-            "no certificate, such as a private key",
+            "other than a certificate, such as a private key",
         ),
         ([ours.pem(), broken].concat(), "broken"),
-        ("/no/such/file".to_string(), "no file that can be read"),
+        ("/no/such/file".to_string(), "or a file that can be read"),
     ] {
         let function = Function::start_with(&[("X_NODE_URL", "node"), ("X_NODE_CA_CERT", &ca)]);
         let post = function

@@ -25,9 +25,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use cw_resend_lambda::local::event::{Line, event_id, events};
-use cw_resend_lambda::local::node::{Fault, Options, Shape, StandInNode};
-use cw_resend_lambda::local::sample::{Random, sample_lines};
+use cw_resend_lambda::standin::cloudwatch::{Line, event_id, events};
+use cw_resend_lambda::standin::node::{Fault, Options, Shape, StandInNode};
+use cw_resend_lambda::standin::sample::{Random, sample_lines};
 use serde_json::{Value, json};
 
 use harness::{Function, assert_adds_up};

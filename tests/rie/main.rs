@@ -11,8 +11,8 @@ use std::{
     ops::Range,
 };
 
-use cw_resend_lambda::local::{
-    event::{Line, document, event_id, gzip, wrap},
+use cw_resend_lambda::standin::{
+    cloudwatch::{Line, document, event_id, gzip, wrap},
     node::{Options, StandInNode},
     sample::{FIRST_TIMESTAMP, sample_lines},
 };

@@ -1,7 +1,7 @@
-"""Holds every argument and attribute that the configuration uses against version 6 of the provider.
+"""Checks every argument and attribute of the configuration against version 6 of the provider.
 
-`bindings.py DIRECTORY ARCHIVE` reads them from typed bindings that were generated from that
-version's schema: the npm package `@cdktn/provider-aws`, as `npm pack` gives it.
+`bindings.py DIRECTORY ARCHIVE` reads the schema from typed bindings that were generated from that version's
+schema: the npm package `@cdktn/provider-aws`, as `npm pack` writes it.
 """
 
 import re
@@ -13,12 +13,12 @@ from pathlib import Path
 import lint
 from lark import Token
 
-# Terraform's own, in every resource.
+# Terraform's own arguments, valid in every resource.
 META_ARGUMENTS = {"count", "depends_on", "for_each", "provider"}
 META_BLOCKS = {"lifecycle"}
 
 INTERFACE = re.compile(r"^export interface (\w+)[^{]*\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-# The name as Terraform has it stands in the comment before the member.
+# Terraform's name of a member is in the comment before it.
 MEMBER = re.compile(r"#(\w+) \w+#\w+\}.*?^    readonly (\w+)(\??): ([^;{]*)", re.MULTILINE | re.DOTALL)
 GETTER = re.compile(r"^    get (\w+)\(\)", re.MULTILINE)
 
@@ -35,7 +35,7 @@ class Bindings:
 
     @cache
     def schema(self, name):
-        """Interfaces by name, and the one that has the resource's own arguments."""
+        """All interfaces by name, and the name of the one with the resource's own arguments."""
         source = self.source(name)
         if source is None:
             return None, None
@@ -51,7 +51,7 @@ class Bindings:
         return interfaces, main
 
     def attributes(self, name):
-        """What can be read of a resource, in lower case and without separators."""
+        """The readable attributes of a resource, in lower case and without separators."""
         return {plain(getter) for getter in GETTER.findall(self.source(name))}
 
 
@@ -65,7 +65,7 @@ def binding_name(kind, type_name):
 
 
 def blocks_inside(block):
-    """A block's own blocks, where a dynamic one counts as what it makes."""
+    """A block's own blocks. A dynamic block counts as the block that it generates."""
     for inner in block.blocks:
         if inner.kind == "dynamic":
             (content,) = [each for each in inner.blocks if each.kind == "content"]
@@ -75,7 +75,7 @@ def blocks_inside(block):
 
 
 def problems_in(block, interfaces, interface, place):
-    """What the block says that the interface does not know, and what it lacks."""
+    """Arguments and blocks that the interface does not have, and required ones that are missing."""
     arguments = interfaces[interface]
     used = set()
     for name, attribute in block.attributes.items():
@@ -145,7 +145,7 @@ def main():
     found, counts = check(configuration, bindings)
     if found:
         sys.exit("\n".join(sorted(found)))
-    print(f"  provider {version} knows {counts['blocks']} blocks with all their arguments, and {counts['attributes']} attributes")
+    print(f"  provider {version} has all arguments of {counts['blocks']} blocks, and {counts['attributes']} attributes")
 
 
 if __name__ == "__main__":

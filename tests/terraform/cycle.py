@@ -1,7 +1,7 @@
 """Applies the configuration to the emulator with the real provider, changes it, and destroys it.
 
 `cycle.py VARIANT --source TERRAFORM --binaries DIRECTORY --work DIRECTORY` runs one of the variants
-`http` and `https`, and leaves the requests that Terraform made in WORK/calls.json.
+`http` and `https`, and writes the requests that Terraform made to WORK/calls.json.
 """
 
 import argparse
@@ -15,20 +15,20 @@ from pathlib import Path
 
 import deployed
 import end_to_end
-import spoils
+import mutations
 from deployed import equal
 from emulator import ACCOUNT, Emulator
 from tf import Failed, Terraform
 
 TOKEN = "test-token-3f9c2a"
 CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
-# The longest that the README promises.
+# The longest prefix that the README promises.
 LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
 FAILURE_BUCKET = "failed-events"
 
 
 def pack(binary, path):
-    """Makes the package that Lambda takes: the binary as `bootstrap`, executable."""
+    """Makes the package for Lambda: the binary as `bootstrap`, executable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     entry = zipfile.ZipInfo("bootstrap")
     entry.external_attr = 0o100755 << 16
@@ -38,7 +38,7 @@ def pack(binary, path):
 
 
 class Cycle:
-    """A variant's steps, each with a line for what it took."""
+    """A variant's steps. Each prints a line with its duration."""
 
     def __init__(self, variant, emulator, options):
         self.variant = variant
@@ -60,7 +60,7 @@ class Cycle:
         self.step("terraform init", self.terraform.init)
         if self.variant == "http":
             self.step("plan for an existing VPC and secret", plan_variant, self)
-            self.step(f"{len(REFUSED)} plans with wrong input", plan_wrong_input, self)
+            self.step(f"{len(REJECTED)} plans with wrong input", plan_wrong_input, self)
         plan = self.step("terraform plan", self.terraform.run, "plan")
         self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
         resources = self.resources()
@@ -71,30 +71,30 @@ class Cycle:
         outputs = self.terraform.outputs()
         groups = groups or [outputs["api_gateway_log_group_arn"].split(":log-group:")[1]]
         stack = deployed.Stack(self.emulator, outputs, self.variant, groups, settings)
-        self.step(f"{len(deployed.CHECKS)} checks of what is deployed", self.hold, stack)
+        self.step(f"{len(deployed.CHECKS)} checks of the deployed stack", self.hold, stack)
         if self.variant == "http":
-            self.step("each check fails where its subject is spoilt", spoils.run, stack)
-        self.step("end to end", end_to_end.run, stack, self.options.work / "sandboxes", self.options.binaries / "cw-resend")
+            self.step("each check fails when its subject is mutated", mutations.run, stack)
+        self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend")
         if self.variant == "http":
             self.step("examples", self.examples, stack)
 
         self.step("a changed tag and token", self.change, stack)
         self.step("plan without drift", self.no_drift)
         if self.variant == "https":
-            self.step("changes all over", self.change_all_over, stack)
+            self.step("changes in most resources", self.change_most_resources, stack)
             self.step("plan without drift", self.no_drift)
         if self.variant == "http":
             zone = self.step("HTTPS switched on", self.switch_https_on, stack)
             self.step("plan without drift", self.no_drift)
-        self.step("checks of what is deployed", self.hold, stack)
+        self.step("checks of the deployed stack", self.hold, stack)
         self.step("terraform destroy", self.terraform.run, "destroy", "-auto-approve")
-        equal(self.terraform.addresses(), [], "what Terraform still knows")
+        equal(self.terraform.addresses(), [], "the resources left in Terraform's state")
         if self.variant == "http":
             self.emulator.client("route53").delete_hosted_zone(Id=zone)
         after = deployed.inventory(self.emulator)
-        for what, one, other in (("left behind", after, before), ("gone that was there before", before, after)):
+        for what, one, other in (("left behind", after, before), ("missing that existed before", before, after)):
             difference = {kind: sorted(set(one[kind]) - set(other[kind])) for kind in one}
-            equal({kind: entries for kind, entries in difference.items() if entries}, {}, f"what is {what}")
+            equal({kind: entries for kind, entries in difference.items() if entries}, {}, f"the resources {what}")
         self.write_calls(settings)
 
     def resources(self):
@@ -102,11 +102,11 @@ class Cycle:
 
     def hold(self, stack):
         found = deployed.violations(stack)
-        assert not found, "\n".join(["what is deployed is not what is meant:", *found])
+        assert not found, "\n".join(["the deployed stack is not as intended:", *found])
 
     def no_drift(self):
         result = self.terraform.run("plan", "-detailed-exitcode", expected=(0, 2))
-        assert result.returncode == 0, f"a plan right after an apply wants to change something:\n{result.stdout}"
+        assert result.returncode == 0, f"a plan right after an apply has changes:\n{result.stdout}"
 
     def change(self, stack):
         """A new version and a new token change the task, and nothing else."""
@@ -120,18 +120,18 @@ class Cycle:
         }
         replaced = changes.pop("aws_ecs_task_definition.node", None)
         assert replaced and sorted(replaced) == ["create", "delete"], f"the task definition: {replaced}"
-        equal(changes, expected, "what a changed tag and token change")
+        equal(changes, expected, "the changes of a new tag and token")
         self.terraform.run("apply", "change.plan")
         stack.settings.update(CHANGED)
-        # A token is read when a task starts: without a new task it would never be.
+        # A token is read when a task starts: without a new task it would never be read.
         assert stack.task["revision"] > revision, "the service still has the old task definition"
         old = stack.aws("ecs").describe_task_definition(taskDefinition=f"{stack.name}:{revision}")["taskDefinition"]
         equal(old["status"], "INACTIVE", "the status of the old task definition")
-        # Half of an apply must not leave the service with one that is inactive.
+        # An interrupted apply must not leave the service with an inactive revision.
         self.came_in_order(before, "RegisterTaskDefinition", "UpdateService", "DeregisterTaskDefinition")
 
     def switch_https_on(self, stack):
-        """HTTPS in a live stack: the function is told the new address when it answers there."""
+        """HTTPS in a live stack: the function gets the new address only when that responds."""
         zone = self.emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")["HostedZone"]["Id"]
         before = len(self.emulator.calls)
         self.set_variables({"r53_domain_name": "example.com", "node_dns_name": "node"})
@@ -149,26 +149,26 @@ class Cycle:
             "aws_vpc_security_group_ingress_rule.alb_from_lambda",
         }
         expected = {address: ["create"] for address in created} | {address: ["update"] for address in updated}
-        equal(changes, expected, "what HTTPS changes")
+        equal(changes, expected, "the changes of HTTPS")
         self.terraform.run("apply", "change.plan")
         stack.scheme, stack.outputs = "https", self.terraform.outputs()
         stack.settings["fqdn"] = "node.example.com"
-        # The port stays open until there is a certificate, and the function stays until all is there.
+        # The port stays open until there is a certificate, and the function changes after everything else.
         self.came_in_order(before, "DescribeCertificate", "ModifySecurityGroupRules", "UpdateFunctionConfiguration")
         self.came_in_order(before, "ChangeResourceRecordSets", "UpdateFunctionConfiguration")
         self.came_in_order(before, "ModifyListener", "UpdateFunctionConfiguration")
         return zone
 
     def came_in_order(self, since, *operations):
-        """Each of these operations was done for the last time before the next was asked for at all."""
+        """The last call of each operation came before the first call of the next one."""
         calls = [call.operation for call in self.emulator.calls[since:] if not call.failed]
         for one, next_one in zip(operations, operations[1:]):
-            assert one in calls and next_one in calls, f"{one} and {next_one} were not both asked for: {calls}"
+            assert one in calls and next_one in calls, f"{one} and {next_one} were not both called: {calls}"
             last = len(calls) - 1 - calls[::-1].index(one)
             assert last < calls.index(next_one), f"{next_one} came before {one}: {calls}"
 
-    def change_all_over(self, stack):
-        """Changes that reach most resources update them: what strangers rely on keeps its address."""
+    def change_most_resources(self, stack):
+        """Changes of most resources update them: addresses that others rely on stay."""
         balancer, function = stack.load_balancer["DNSName"], stack.function["FunctionArn"]
         settings = {
             "tags": {"Team": "payments"},
@@ -183,7 +183,7 @@ class Cycle:
         self.set_variables(settings)
         _, changes = self.terraform.plan()
         replaced = {address for address, actions in changes.items() if "delete" in actions}
-        equal(replaced, set(), "what is replaced")
+        equal(replaced, set(), "the replaced resources")
         self.terraform.run("apply", "change.plan")
         stack.settings.update(settings)
         equal(stack.load_balancer["DNSName"], balancer, "the load balancer's name")
@@ -191,12 +191,12 @@ class Cycle:
         equal(stack.function["Timeout"], 45, "the function's timeout")
         equal(stack.launch_template["InstanceType"], "t3.large", "the instances' type")
         refreshes = [call for call in self.emulator.calls if call.operation == "StartInstanceRefresh"]
-        assert refreshes, "the instances that run keep their old type"
+        assert refreshes, "the running instances keep their old type"
         tags = stack.aws("lambda").list_tags(Resource=function)["Tags"]
         equal(tags.get("Team"), "payments", "the function's tag")
 
     def examples(self, stack):
-        """Both examples deploy beside the connector, and their stages log where it listens."""
+        """Both examples deploy beside the connector, and their stages log to its log group."""
         before = len(self.emulator.calls)
         for name in ("rest-api", "http-api"):
             directory = self.terraform.directory / "examples" / name
@@ -206,9 +206,9 @@ class Cycle:
             result = example.run("plan", "-detailed-exitcode", expected=(0, 2))
             assert result.returncode == 0, f"the example {name} drifts:\n{result.stdout}"
             logging = getattr(self, f"stage_of_{name.replace('-', '_')}")()
-            equal(logging, (stack.outputs["api_gateway_log_group_arn"], stack.outputs["access_log_format"]), f"where {name} logs")
+            equal(logging, (stack.outputs["api_gateway_log_group_arn"], stack.outputs["access_log_format"]), f"the log destination and format of {name}")
             example.run("destroy", "-auto-approve")
-        # The deployer's policy is for the connector, and does not cover them.
+        # The deployer's policy is for the connector, and does not cover the examples.
         self.of_examples = range(before, len(self.emulator.calls))
 
     def stage_of_rest_api(self):
@@ -224,8 +224,8 @@ class Cycle:
         return stage["AccessLogSettings"]["DestinationArn"], stage["AccessLogSettings"]["Format"]
 
     def write_calls(self, settings):
-        # Terraform repeats a request that the server failed at, and so hides a gap of the emulator.
-        equal(self.emulator.gaps, [], "what the emulator failed at")
+        # Terraform retries a request after an error of the server, which would hide a gap of the emulator.
+        equal(self.emulator.gaps, [], "the operations that the emulator failed")
         calls = [
             {"service": call.service, "operation": call.operation, "params": call.params, "region": call.region}
             for number, call in enumerate(self.emulator.calls)
@@ -236,15 +236,15 @@ class Cycle:
         print(f"  {len(calls)} requests, {len({(each['service'], each['operation']) for each in calls})} operations")
 
     def set_variables(self, settings):
-        """Changes variables where the user would: in the file that `prepare` has written."""
+        """Changes variables as the user would: in the file that `prepare` has written."""
         raise NotImplementedError
 
     def prepare_http(self):
-        """The first steps of the README: the example's file with a token, and the package built."""
+        """The first steps of the README: the example's file with a token, and the built package."""
         directory = self.terraform.directory
         example = (directory / "terraform.tfvars.example").read_text()
         placeholder = '"your-token-here"'
-        equal(example.count(placeholder), 1, "how often the example has the placeholder")
+        equal(example.count(placeholder), 1, "the number of placeholders in the example")
         target = directory / "terraform.tfvars"
         target.write_text(example.replace(placeholder, f'"{TOKEN}"'))
         pack(self.options.binaries / "bootstrap", directory.parent / "bootstrap/dist/arm64/bootstrap.zip")
@@ -261,7 +261,7 @@ class Cycle:
         return {"wallarm_api_token": TOKEN, "node_tag": tag}, None
 
     def prepare_https(self):
-        """HTTPS with a zone and log groups that are there, and every option that changes something."""
+        """HTTPS with an existing zone and log groups, and every option that changes something."""
         aws = self.emulator.client
         aws("route53").create_hosted_zone(Name="example.com", CallerReference="test")
         groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments"]
@@ -312,7 +312,7 @@ class Cycle:
 
 
 def plan_variant(cycle):
-    """The existing network and the existing secret are planned only: the emulator has neither."""
+    """The existing network and the existing secret are only planned: the emulator has neither."""
     ec2, secrets = cycle.emulator.client("ec2"), cycle.emulator.client("secretsmanager")
     (vpc,) = ec2.describe_vpcs()["Vpcs"]
     subnets = sorted(each["SubnetId"] for each in ec2.describe_subnets()["Subnets"])[:2]
@@ -343,12 +343,12 @@ def plan_variant(cycle):
     assert TOKEN not in json.dumps(plan), "the plan has the token that a secret holds"
     containers = json.loads(after["aws_ecs_task_definition.node"]["container_definitions"])
     sources = [each["valueFrom"] for container in containers for each in container.get("secrets", [])]
-    equal(sources, [secret], "where the Node's token comes from")
+    equal(sources, [secret], "the source of the Node's token")
 
 
-# Wrong input that no variable tells by itself: variables, and how each refusal begins. An empty name of
-# a log group stands for the one that the configuration creates.
-REFUSED = [
+# Wrong input that no variable shows by itself: variables, and the beginning of each error. An empty name of a
+# log group stands for the log group that the configuration creates.
+REJECTED = [
     (
         {
             "wallarm_api_token": "",
@@ -388,16 +388,16 @@ REFUSED = [
         },
         [
             "The value of wallarm_api_token has a space, a line break ",
-            "The list private_subnet_ids has one subnet alone: ",
+            "The list private_subnet_ids has only one subnet: ",
         ],
     ),
 ]
 
 
 def plan_wrong_input(cycle):
-    """Each is refused by a plan of the configuration itself, with its sentence and before anything is made."""
+    """A plan of the configuration itself rejects each input, with its error and before anything is created."""
     suffix = hashlib.sha1(f"{ACCOUNT}/us-east-1/api-gw-discovery".encode()).hexdigest()[:6]
-    for settings, beginnings in REFUSED:
+    for settings, beginnings in REJECTED:
         if "api_gateway_log_group_name" in settings:
             settings = settings | {"api_gateway_log_group_name": f"/aws/apigateway/wallarm-api-discovery-api-gw-discovery-{suffix}"}
         cycle.variables.write_text(json.dumps(settings))
@@ -405,13 +405,13 @@ def plan_wrong_input(cycle):
         cycle.variables.unlink()
         messages = [json.loads(line) for line in result.stdout.splitlines()]
         details = [each["diagnostic"]["detail"] for each in messages if each["type"] == "diagnostic"]
-        # A group that is not there can't be read either, which is another complaint.
-        refusals = [each for each in details if "modules/input_checks/" in each]
-        unexpected = [each for each in refusals if not each.startswith(tuple(beginnings))]
-        equal(unexpected, [], f"refusals of {settings}")
+        # A missing group can't be read either, which is a separate error.
+        errors = [each for each in details if "modules/input_checks/" in each]
+        unexpected = [each for each in errors if not each.startswith(tuple(beginnings))]
+        equal(unexpected, [], f"unexpected errors for {settings}")
         for beginning in beginnings:
-            assert any(each.startswith(beginning) for each in refusals), f"{settings} is not refused with {beginning!r}: {details}"
-        assert TOKEN not in result.stdout, "a refusal shows the token"
+            assert any(each.startswith(beginning) for each in errors), f"{settings} is not rejected with {beginning!r}: {details}"
+        assert TOKEN not in result.stdout, "an error shows the token"
 
 
 def main():
@@ -427,8 +427,8 @@ def main():
         try:
             Cycle(options.variant, emulator, options).run()
         except (AssertionError, Failed) as error:
-            sys.exit(f"error: {error}\nwhat the emulator failed at: {emulator.gaps}")
-    print(f"  all of it: {time.monotonic() - started:.0f} s")
+            sys.exit(f"error: {error}\noperations that the emulator failed: {emulator.gaps}")
+    print(f"  total: {time.monotonic() - started:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What has to hold of a deployed stack, read from AWS as an auditor would, and not from Terraform."""
+"""Checks of a deployed stack. They read from AWS, as an auditor would, and not from Terraform."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from policies import as_list
 
 CHECKS = []
 
-# The path that Wallarm documents for the one file that the Node reads.
+# Wallarm documents this path for the one file that the Node reads.
 NODE_CONFIGURATION = "/opt/wallarm/etc/wallarm/go-node.yaml"
 LISTENER_PORTS = {"http": 80, "https": 443}
 NODE_PORT = 5050
@@ -26,13 +26,13 @@ def check(function):
 
 
 class Stack:
-    """A deployed stack, found by the name that its function carries."""
+    """A deployed stack, found by the name of its function."""
 
     def __init__(self, emulator, outputs, scheme, groups, settings):
         self.emulator = emulator
         self.outputs = outputs
         self.scheme = scheme
-        # The log groups whose lines are forwarded, and what the variables say.
+        # The log groups whose lines are forwarded, and the values of the variables.
         self.groups = groups
         self.settings = settings
         self.function_name = outputs["function_name"]
@@ -87,7 +87,7 @@ class Stack:
         return f"arn:aws:logs:{self.emulator.region}:{ACCOUNT}:log-group:{name}"
 
     def security_groups(self):
-        """The groups of each part: what the part itself says, and not how a group is named."""
+        """The groups of each part, as the part itself reports them; names of groups do not count."""
         configuration = self.service["networkConfiguration"]["awsvpcConfiguration"]
         return {
             "function": self.function["VpcConfig"]["SecurityGroupIds"],
@@ -98,7 +98,7 @@ class Stack:
 
 
 def violations(stack, names=None):
-    """Runs each check, or those of these names, and gives what does not hold."""
+    """Runs all checks, or those with these names, and returns the violations."""
     found = []
     for each in CHECKS:
         if names is not None and each.__name__ not in names:
@@ -107,14 +107,14 @@ def violations(stack, names=None):
             each(stack)
         except AssertionError as error:
             found.append(f"{each.__name__}: {error}")
-        # What is missing altogether shows as an error of the look-up.
+        # A missing resource shows as an error of the look-up.
         except (ClientError, KeyError, ValueError, IndexError) as error:
             found.append(f"{each.__name__}: {type(error).__name__}: {error}")
     return found
 
 
 def equal(actual, expected, what):
-    assert actual == expected, f"{what} is {actual!r}, and not {expected!r}"
+    assert actual == expected, f"{what} must be {expected!r}, and is {actual!r}"
 
 
 ################################################################################
@@ -135,7 +135,7 @@ def permissions(group, direction):
 
 
 @check
-def security_groups_let_through_what_is_meant(stack):
+def security_groups_allow_exactly_the_intended_traffic(stack):
     groups = stack.security_groups()
     for part, ids in groups.items():
         equal(len(ids), 1, f"the number of security groups of the {part}")
@@ -161,30 +161,30 @@ def security_groups_let_through_what_is_meant(stack):
     }
     for part, (ingress, egress) in expected.items():
         group = by_id[one[part]]
-        equal(set(permissions(group, "IpPermissions")), ingress, f"what reaches the {part}")
-        equal(set(permissions(group, "IpPermissionsEgress")), egress, f"what the {part} reaches")
+        equal(set(permissions(group, "IpPermissions")), ingress, f"the ingress rules of the {part}")
+        equal(set(permissions(group, "IpPermissionsEgress")), egress, f"the egress rules of the {part}")
 
 
 @check
-def default_security_group_lets_nothing_through(stack):
+def default_security_group_allows_no_traffic(stack):
     vpc = stack.load_balancer["VpcId"]
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (group,) = stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
-    equal(list(permissions(group, "IpPermissions")), [], "what reaches the default group")
-    equal(list(permissions(group, "IpPermissionsEgress")), [], "what the default group reaches")
+    equal(list(permissions(group, "IpPermissions")), [], "the ingress rules of the default group")
+    equal(list(permissions(group, "IpPermissionsEgress")), [], "the egress rules of the default group")
 
 
 @check
-def nothing_may_come_in_from_anywhere(stack):
+def no_security_group_allows_ingress_from_addresses(stack):
     vpc = stack.load_balancer["VpcId"]
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     for group in stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
         for rule in permissions(group, "IpPermissions"):
-            assert rule[3].startswith("sg-"), f"{group['GroupName']} lets in {rule}"
+            assert rule[3].startswith("sg-"), f"{group['GroupName']} allows {rule}"
 
 
 @check
-def parts_stand_in_private_subnets_of_two_zones(stack):
+def parts_are_in_private_subnets_of_two_zones(stack):
     ec2 = stack.aws("ec2")
     service = stack.service["networkConfiguration"]["awsvpcConfiguration"]
     (scaling,) = stack.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
@@ -198,11 +198,11 @@ def parts_stand_in_private_subnets_of_two_zones(stack):
     for part, ids in places.items():
         subnets = ec2.describe_subnets(SubnetIds=ids)["Subnets"]
         zones = {each["AvailabilityZone"] for each in subnets}
-        assert len(zones) >= 2, f"the {part} stands in {zones} alone"
+        assert len(zones) >= 2, f"the {part} is only in {zones}"
         for subnet in subnets:
-            assert not subnet["MapPublicIpOnLaunch"], f"{subnet['SubnetId']} gives public addresses"
+            assert not subnet["MapPublicIpOnLaunch"], f"{subnet['SubnetId']} assigns public addresses"
             default = default_route(ec2, subnet["SubnetId"])
-            assert "NatGatewayId" in default, f"{subnet['SubnetId']} goes out by {default}"
+            assert "NatGatewayId" in default, f"the default route of {subnet['SubnetId']} is {default}"
 
 
 def default_route(ec2, subnet):
@@ -213,22 +213,22 @@ def default_route(ec2, subnet):
 
 
 @check
-def nat_gateways_are_as_many_as_asked_for(stack):
+def number_of_nat_gateways_is_as_configured(stack):
     ec2 = stack.aws("ec2")
     gateways = ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["available"]}])["NatGateways"]
     zones = stack.load_balancer["AvailabilityZones"]
     equal(len(gateways), len(zones) if stack.settings.get("nat_gateway_per_zone") else 1, "the number of NAT gateways")
     for gateway in gateways:
         default = default_route(ec2, gateway["SubnetId"])
-        assert default.get("GatewayId", "").startswith("igw-"), f"a NAT gateway goes out by {default}"
+        assert default.get("GatewayId", "").startswith("igw-"), f"the default route of a NAT gateway is {default}"
 
 
 @check
 def vpc_resolves_private_names(stack):
     vpc = stack.load_balancer["VpcId"]
     for attribute in ("enableDnsSupport", "enableDnsHostnames"):
-        answer = stack.aws("ec2").describe_vpc_attribute(VpcId=vpc, Attribute=attribute)
-        equal(answer[attribute[0].upper() + attribute[1:]]["Value"], True, attribute)
+        response = stack.aws("ec2").describe_vpc_attribute(VpcId=vpc, Attribute=attribute)
+        equal(response[attribute[0].upper() + attribute[1:]]["Value"], True, attribute)
 
 
 @check
@@ -250,8 +250,8 @@ def load_balancer_is_internal_and_strict(stack):
     balancer = stack.load_balancer
     equal(balancer["Scheme"], "internal", "the scheme of the load balancer")
     equal(balancer["Type"], "application", "the type of the load balancer")
-    answer = stack.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])
-    attributes = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+    response = stack.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])
+    attributes = {each["Key"]: each["Value"] for each in response["Attributes"]}
     equal(attributes.get("routing.http.drop_invalid_header_fields.enabled"), "true", "dropping invalid headers")
     bucket = stack.settings.get("alb_access_logs_bucket", "")
     equal(attributes.get("access_logs.s3.enabled", "false"), "true" if bucket else "false", "access logs")
@@ -259,15 +259,15 @@ def load_balancer_is_internal_and_strict(stack):
 
 
 @check
-def listener_speaks_the_scheme(stack):
+def listener_uses_the_scheme(stack):
     elb = stack.aws("elbv2")
     (listener,) = elb.describe_listeners(LoadBalancerArn=stack.load_balancer["LoadBalancerArn"])["Listeners"]
     equal(listener["Protocol"], stack.scheme.upper(), "the protocol of the listener")
     equal(listener["Port"], LISTENER_PORTS[stack.scheme], "the port of the listener")
     (action,) = listener["DefaultActions"]
-    equal(action["Type"], "forward", "what the listener does")
+    equal(action["Type"], "forward", "the action of the listener")
     (target,) = elb.describe_target_groups()["TargetGroups"]
-    equal(action["TargetGroupArn"], target["TargetGroupArn"], "where the listener forwards to")
+    equal(action["TargetGroupArn"], target["TargetGroupArn"], "the target of the listener")
     if stack.scheme == "http":
         equal(listener.get("Certificates", []), [], "the certificates of the listener")
         return
@@ -281,7 +281,7 @@ def listener_speaks_the_scheme(stack):
 
 
 @check
-def target_group_asks_the_node_for_its_health(stack):
+def target_group_checks_the_health_of_the_node(stack):
     (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
     expected = {
         "Protocol": "HTTP",
@@ -295,7 +295,7 @@ def target_group_asks_the_node_for_its_health(stack):
 
 
 @check
-def node_has_a_name_where_it_speaks_https(stack):
+def node_has_a_name_if_it_uses_https(stack):
     zones = stack.aws("route53").list_hosted_zones()["HostedZones"]
     public = [zone for zone in zones if not zone["Config"]["PrivateZone"]]
     if stack.scheme == "http":
@@ -305,7 +305,7 @@ def node_has_a_name_where_it_speaks_https(stack):
     (record,) = [each for each in records if each["Type"] == "A"]
     equal(record["Name"].rstrip("."), stack.settings["fqdn"], "the Node's name")
     target = record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.")
-    equal(target.lower(), stack.load_balancer["DNSName"].lower(), "what the Node's name stands for")
+    equal(target.lower(), stack.load_balancer["DNSName"].lower(), "the target of the Node's name")
     assert any(each["Type"] == "CNAME" for each in records), "there is no record to validate the certificate"
 
 
@@ -315,9 +315,9 @@ def node_has_a_name_where_it_speaks_https(stack):
 
 
 @check
-def service_runs_as_meant(stack):
+def service_is_configured_as_intended(stack):
     service, settings = stack.service, stack.settings
-    # Later it is Application Auto Scaling's, which does nothing in the emulator.
+    # Later, Application Auto Scaling sets it; in the emulator it does nothing.
     equal(service["desiredCount"], settings.get("first_replicas", 1), "the number of Nodes")
     assert "FARGATE" not in str(service.get("launchType")), "the service runs on Fargate"
     equal(service["deploymentConfiguration"]["deploymentCircuitBreaker"], {"enable": True, "rollback": True}, "the circuit breaker")
@@ -337,7 +337,7 @@ def service_runs_as_meant(stack):
     equal(group["autoScalingGroupArn"], scaling["AutoScalingGroupARN"], "the capacity provider's group")
     equal(group["managedTerminationProtection"], "ENABLED", "the protection of instances with tasks")
     equal(group["managedScaling"]["status"], "ENABLED", "the scaling of instances")
-    # Managed termination protection is refused without it.
+    # AWS rejects managed termination protection without it.
     equal(scaling["NewInstancesProtectedFromScaleIn"], True, "the group's protection from scale-in")
     tags = {tag["Key"]: tag["Value"] for tag in scaling["Tags"]}
     assert "AmazonECSManaged" in tags, "the tag AmazonECSManaged is missing"
@@ -351,9 +351,9 @@ def service_runs_as_meant(stack):
 def node_is_scaled_by_its_cpu(stack):
     scaling = stack.aws("application-autoscaling")
     (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
-    equal(target["ResourceId"], f"service/{stack.name}/{stack.service['serviceName']}", "what is scaled")
-    equal(target["MinCapacity"], stack.settings.get("node_replicas", 1), "the least number of Nodes")
-    assert target["MaxCapacity"] >= target["MinCapacity"], "fewer Nodes at most than at least"
+    equal(target["ResourceId"], f"service/{stack.name}/{stack.service['serviceName']}", "the scaled resource")
+    equal(target["MinCapacity"], stack.settings.get("node_replicas", 1), "the minimum number of Nodes")
+    assert target["MaxCapacity"] >= target["MinCapacity"], "the maximum number of Nodes is below the minimum"
     (policy,) = scaling.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
     tracking = policy["TargetTrackingScalingPolicyConfiguration"]
     metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
@@ -380,7 +380,7 @@ def task_gets_its_token_as_a_secret(stack):
 
 
 @check
-def token_is_nowhere_in_clear(stack):
+def token_is_nowhere_in_clear_text(stack):
     token = stack.settings["wallarm_api_token"]
     places = {
         "the task definition": stack.task,
@@ -394,33 +394,33 @@ def token_is_nowhere_in_clear(stack):
         if place == "the launch template":
             text += base64.b64decode(content["UserData"]).decode()
         for spelling in spellings:
-            assert spelling not in text, f"the token stands in {place}"
+            assert spelling not in text, f"the token is in {place}"
 
 
 @check
 def node_reads_its_configuration_at_the_documented_path(stack):
     task, node, writer = stack.task, stack.container("node"), stack.container("config")
     equal(task["networkMode"], "awsvpc", "the network mode")
-    equal(task["requiresCompatibilities"], ["EC2"], "what the task needs")
+    equal(task["requiresCompatibilities"], ["EC2"], "the compatibility of the task")
     for forbidden in ("entryPoint", "command"):
         assert not node.get(forbidden), f"the Node's container overrides {forbidden}"
     assert not node.get("privileged"), "the Node's container is privileged"
     volumes = {each["name"]: each["host"]["sourcePath"] for each in task["volumes"]}
     (mount,) = node["mountPoints"]
-    equal(mount["containerPath"], NODE_CONFIGURATION, "where the Node's configuration is mounted")
+    equal(mount["containerPath"], NODE_CONFIGURATION, "the path at which the Node's configuration is mounted")
     (written,) = writer["mountPoints"]
     file, directory = volumes[mount["sourceVolume"]], volumes[written["sourceVolume"]]
-    # A directory over the path would hide the files that the image has beside it.
-    equal(file, f"{directory}/go-node.yaml", "the file that is mounted")
+    # A mounted directory would hide the image's other files in that directory.
+    equal(file, f"{directory}/go-node.yaml", "the mounted file")
     command = " ".join(writer["command"])
     assert f"{written['containerPath']}/go-node.yaml" in command, f"nothing writes the file: {command}"
-    equal(node["dependsOn"], [{"containerName": "config", "condition": "SUCCESS"}], "what the Node waits for")
-    equal(writer["essential"], False, "whether the task ends with the container that writes")
+    equal(node["dependsOn"], [{"containerName": "config", "condition": "SUCCESS"}], "the dependency of the Node")
+    equal(writer["essential"], False, "whether the container that writes is essential")
     assert "secrets" not in writer or not writer["secrets"], "the container that writes has secrets"
 
 
 @check
-def node_configuration_says_what_the_rest_relies_on(stack):
+def node_configuration_matches_the_other_parts(stack):
     environment = {each["name"]: each["value"] for each in stack.container("config")["environment"]}
     (text,) = environment.values()
     configuration = yaml.safe_load(text)
@@ -433,7 +433,7 @@ def node_configuration_says_what_the_rest_relies_on(stack):
     mesh = connector["mesh"]
     equal((mesh["discovery"], mesh["port"]), ("dns", MESH_PORT), "the mesh")
     equal(mesh["name"], mesh_name(stack), "the mesh's name")
-    equal(configuration["log"]["log_file"], "stdout", "where the Node logs to")
+    equal(configuration["log"]["log_file"], "stdout", "the log file of the Node")
     ports = {each["containerPort"] for each in stack.container("node")["portMappings"]}
     assert {NODE_PORT, MESH_PORT} <= ports, f"the ports of the container are {ports}"
 
@@ -447,8 +447,8 @@ def mesh_name(stack):
     (record,) = details["DnsConfig"]["DnsRecords"]
     equal(record["Type"], "A", "the type of the Nodes' records")
     equal(details["DnsConfig"]["RoutingPolicy"], "MULTIVALUE", "the routing of the Nodes' records")
-    # With a container's name or port the records would be of another type.
-    equal(set(registry), {"registryArn"}, "what the registry is given")
+    # With a container's name or port, the records would have another type.
+    equal(set(registry), {"registryArn"}, "the keys of the registry")
     namespace = discovery.get_namespace(Id=details["DnsConfig"]["NamespaceId"])["Namespace"]
     equal(namespace["Type"], "DNS_PRIVATE", "the type of the namespace")
     return f"{details['Name']}.{namespace['Name']}"
@@ -468,18 +468,18 @@ def node_logs_into_its_group(stack):
 
 
 @check
-def instances_guard_their_credentials(stack):
+def instances_protect_their_credentials(stack):
     template = stack.launch_template
     options = template["MetadataOptions"]
     equal(options["HttpTokens"], "required", "whether IMDSv2 is required")
-    equal(int(options["HttpPutResponseHopLimit"]), 1, "the hops of IMDS")
+    equal(int(options["HttpPutResponseHopLimit"]), 1, "the hop limit of IMDS")
     (device,) = template["BlockDeviceMappings"]
     equal(str(device["Ebs"]["Encrypted"]).lower(), "true", "whether the disk is encrypted")
     equal(device["Ebs"]["VolumeType"], "gp3", "the type of the disk")
     assert int(device["Ebs"]["VolumeSize"]) >= 30, "the disk is smaller than the image"
     user_data = base64.b64decode(template["UserData"]).decode()
-    assert f"ECS_CLUSTER={stack.name}\n" in user_data, "the instances join another cluster"
-    assert "ECS_AWSVPC_BLOCK_IMDS=true\n" in user_data, "tasks reach the instance's credentials"
+    assert f"ECS_CLUSTER={stack.name}\n" in user_data, "the instances do not join this cluster"
+    assert "ECS_AWSVPC_BLOCK_IMDS=true\n" in user_data, "tasks can reach the instance's credentials"
     assert not template.get("KeyName"), "the instances have an SSH key"
     image = template["ImageId"]
     path = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
@@ -492,7 +492,7 @@ def instances_guard_their_credentials(stack):
 
 
 @check
-def function_is_configured_as_meant(stack):
+def function_is_configured_as_intended(stack):
     function, settings = stack.function, stack.settings
     expected = {
         "Runtime": "provided.al2023",
@@ -513,7 +513,7 @@ def function_is_configured_as_meant(stack):
     equal({key: variables.get(key) for key in known}, known, "the function's environment")
     own = settings.get("function_variables", {})
     rest = {key: value for key, value in variables.items() if key not in known}
-    equal(rest, own, "the rest of the function's environment")
+    equal(rest, own, "the other variables of the function's environment")
     equal(stack.outputs["node_url"], f"{stack.scheme}://{host}", "the output node_url")
     reserved = stack.aws("lambda").get_function_concurrency(FunctionName=stack.function_name)
     equal(reserved.get("ReservedConcurrentExecutions"), settings.get("lambda_reserved_concurrency"), "the concurrency")
@@ -522,28 +522,28 @@ def function_is_configured_as_meant(stack):
 @check
 def failed_events_are_kept(stack):
     settings = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)
-    equal(settings["MaximumRetryAttempts"], 2, "how often Lambda tries again")
-    equal(settings["MaximumEventAgeInSeconds"], 21600, "how long Lambda tries")
-    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], stack.failure_arn, "where failed events go")
+    equal(settings["MaximumRetryAttempts"], 2, "the number of Lambda's retries")
+    equal(settings["MaximumEventAgeInSeconds"], 21600, "the maximum age of an event")
+    equal(settings["DestinationConfig"]["OnFailure"]["Destination"], stack.failure_arn, "the on-failure destination")
     url = stack.outputs["failure_queue_url"]
     attributes = stack.aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    equal(attributes["MessageRetentionPeriod"], "1209600", "how long the queue keeps an event")
+    equal(attributes["MessageRetentionPeriod"], "1209600", "the retention of the queue")
     encrypted = attributes.get("SqsManagedSseEnabled") == "true" or "KmsMasterKeyId" in attributes
     assert encrypted, "the queue is not encrypted"
-    assert attributes.get("FifoQueue") != "true", "Lambda sends to no FIFO queue"
-    assert int(attributes["VisibilityTimeout"]) >= 6 * stack.function["Timeout"], "a reader's time is too short"
+    assert attributes.get("FifoQueue") != "true", "the queue is a FIFO queue, to which Lambda can't send"
+    assert int(attributes["VisibilityTimeout"]) >= 6 * stack.function["Timeout"], "the visibility timeout is too short"
 
 
 @check
-def stream_is_taken_where_there_is_one(stack):
-    # The emulator does not know a mapping by the function's name, where it was made with the ARN.
+def stream_is_mapped_if_one_is_configured(stack):
+    # The emulator does not find a mapping by the function's name if it was created with the ARN.
     mappings = stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
     own = [each for each in mappings if each["FunctionArn"] == stack.function["FunctionArn"]]
     streams = [each for each in own if ":kinesis:" in each["EventSourceArn"]]
     expected = stack.settings.get("kinesis_stream_arn")
-    equal([each["EventSourceArn"] for each in streams], [expected] if expected else [], "the streams that the function takes")
+    equal([each["EventSourceArn"] for each in streams], [expected] if expected else [], "the streams that are mapped to the function")
     for each in streams:
-        equal(each["FunctionResponseTypes"], ["ReportBatchItemFailures"], "how the function answers for a stream")
+        equal(each["FunctionResponseTypes"], ["ReportBatchItemFailures"], "the response types of the function for a stream")
         function = Role(stack.aws("iam"), stack.function["Role"])
         for action in ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"):
             assert function.allows(f"kinesis:{action}", expected), f"Lambda may not do {action} with the stream"
@@ -551,25 +551,25 @@ def stream_is_taken_where_there_is_one(stack):
 
 
 @check
-def stream_waits_for_a_record_within_bounds(stack):
-    """A record that never succeeds holds up its shard for a while, and is kept then."""
+def stream_retries_a_record_within_limits(stack):
+    """A record that never succeeds blocks its shard for a limited time, and is then kept."""
     mappings = stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
     for each in mappings:
         if each["FunctionArn"] != stack.function["FunctionArn"] or ":kinesis:" not in each["EventSourceArn"]:
             continue
-        # Minus one, which is the default of both, is no bound.
-        tries, age = each.get("MaximumRetryAttempts", -1), each.get("MaximumRecordAgeInSeconds", -1)
-        assert 100 <= tries <= 10000, f"a record of the stream is tried {tries} times more"
-        equal(age, 21600, "how old a record of the stream may be")
+        # Minus one, which is the default of both, means no limit.
+        retries, age = each.get("MaximumRetryAttempts", -1), each.get("MaximumRecordAgeInSeconds", -1)
+        assert 100 <= retries <= 10000, f"a record of the stream is retried {retries} times"
+        equal(age, 21600, "the maximum age of a record of the stream")
         equal(each.get("BisectBatchOnFunctionError"), True, "whether a failed batch is split")
         destination = each.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
-        equal(destination, stack.failure_arn, "where failed records of the stream go")
+        equal(destination, stack.failure_arn, "the on-failure destination of the stream")
 
 
 @check
-def permission_lets_in_the_logs_of_this_account_alone(stack):
-    answer = stack.aws("lambda").get_policy(FunctionName=stack.function_name)
-    statements = json.loads(answer["Policy"])["Statement"]
+def permission_allows_only_the_logs_of_this_account(stack):
+    response = stack.aws("lambda").get_policy(FunctionName=stack.function_name)
+    statements = json.loads(response["Policy"])["Statement"]
     sources = []
     for statement in statements:
         equal(statement["Effect"], "Allow", "the effect")
@@ -589,16 +589,16 @@ def permission_comes_before_the_filter(stack):
         source = f"{stack.group_arn(name)}:*"
         granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == source]
         put = [n for n, (operation, params) in enumerate(calls) if operation == "PutSubscriptionFilter" and params.get("logGroupName") == name]
-        assert granted and put, f"{name} is not permitted, or not subscribed"
-        assert granted[0] < put[0], f"the filter of {name} is put before the permission"
+        assert granted and put, f"{name} has no permission, or no subscription"
+        assert granted[0] < put[0], f"the filter of {name} is created before the permission"
         destination = [n for n, (operation, _) in enumerate(calls) if operation == "PutFunctionEventInvokeConfig"]
-        assert destination and destination[0] < put[0], f"the filter of {name} is put before failed events are kept"
-    refused = [call for call in stack.emulator.calls if call.operation == "PutSubscriptionFilter" and call.failed]
-    equal(refused, [], "filters that were refused at first")
+        assert destination and destination[0] < put[0], f"the filter of {name} is created before failed events are kept"
+    rejected = [call for call in stack.emulator.calls if call.operation == "PutSubscriptionFilter" and call.failed]
+    equal(rejected, [], "filters that were rejected at first")
 
 
 @check
-def filters_hand_lines_to_the_function(stack):
+def filters_send_lines_to_the_function(stack):
     logs = stack.aws("logs")
     for name in stack.groups:
         (found,) = logs.describe_subscription_filters(logGroupName=name)["subscriptionFilters"]
@@ -622,12 +622,12 @@ def outputs_name_what_is_deployed(stack):
         ("node_log_group", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]),
         ("function_log_group", f"/aws/lambda/{stack.function_name}"),
     ):
-        # The console escapes a name twice, with $ for the second per cent.
+        # The console escapes a name twice, with $ for the second percent sign.
         url = stack.outputs[output]
         prefix = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
         equal(url, prefix + group.replace("/", "$252F"), f"the output {output}")
     line = json.loads(re.sub(r"\$context\.[A-Za-z.]+", "-", stack.outputs["access_log_format"]))
-    assert "\n" not in stack.outputs["access_log_format"], "the log format is no single line"
+    assert "\n" not in stack.outputs["access_log_format"], "the log format is not a single line"
     assert {"requestId", "httpMethod", "path", "status", "domainName"} <= set(line), line
 
 
@@ -637,7 +637,7 @@ def outputs_name_what_is_deployed(stack):
 
 
 @check
-def roles_are_for_their_services_alone(stack):
+def roles_trust_only_their_services(stack):
     expected = {
         stack.function["Role"]: "lambda.amazonaws.com",
         stack.task["executionRoleArn"]: "ecs-tasks.amazonaws.com",
@@ -650,14 +650,14 @@ def roles_are_for_their_services_alone(stack):
     for arn, service in expected.items():
         trust = Role(stack.aws("iam"), arn).trust
         (statement,) = trust["Statement"]
-        equal(statement["Principal"], {"Service": service}, f"who may be {arn}")
+        equal(statement["Principal"], {"Service": service}, f"the principal that may assume {arn}")
     roles = {each["Arn"] for each in stack.aws("iam").list_roles()["Roles"]}
     own = {arn for arn in roles if "/aws-service-role/" not in arn}
     equal(own, set(expected), "the roles")
 
 
-# Actions of the function's role that IAM knows no resources for: Lambda needs them to attach the
-# function to its VPC.
+# IAM has no resources for these actions of the function's role. Lambda needs them to attach the function to
+# its VPC.
 WITHOUT_RESOURCES = {
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -669,7 +669,7 @@ WITHOUT_RESOURCES = {
 
 
 @check
-def roles_may_do_what_they_need_alone(stack):
+def roles_allow_only_what_is_needed(stack):
     iam = stack.aws("iam")
     for arn in (stack.function["Role"], stack.task["executionRoleArn"]):
         for document in Role(iam, arn).documents:
@@ -679,7 +679,7 @@ def roles_may_do_what_they_need_alone(stack):
                 for action in as_list(statement["Action"]):
                     assert "*" not in action, f"{arn} may do {action}"
                     for resource in as_list(statement["Resource"]):
-                        # The streams of one log group are what such a policy can say at its narrowest.
+                        # The streams of one log group are the narrowest resource that such a policy can name.
                         narrow = "*" not in resource.removesuffix(":*").removesuffix("/aws/lambda/*")
                         assert narrow or action in WITHOUT_RESOURCES, f"{arn} may do {action} with {resource}"
     function = Role(iam, stack.function["Role"])
@@ -691,24 +691,24 @@ def roles_may_do_what_they_need_alone(stack):
         objects = f"arn:aws:s3:::{bucket}/aws/lambda"
         failed = f"{objects}/async/{stack.function_name}/x"
         assert function.allows("s3:PutObject", failed, own), "the function may not keep failed events in the bucket"
-        # What a stream gave up lies below the id of its mapping.
+        # Records that a stream gave up are stored below the id of its mapping.
         batch = f"{objects}/0a1b2c3d-0000-0000-0000-000000000000/shardId-000000000000/2026/11/01/x"
         assert function.allows("s3:PutObject", batch, own), "the function may not keep a stream's records in the bucket"
-        assert function.allows("s3:ListBucket", f"arn:aws:s3:::{bucket}", own), "Lambda refuses a bucket that may not be listed"
-        assert not function.allows("s3:PutObject", failed, {"s3:ResourceAccount": "210987654321"}), "the bucket may be a stranger's"
+        assert function.allows("s3:ListBucket", f"arn:aws:s3:::{bucket}", own), "the function may not list the bucket: Lambda rejects it"
+        assert not function.allows("s3:PutObject", failed, {"s3:ResourceAccount": "210987654321"}), "the bucket may belong to another account"
     own = stack.group_arn(f"/aws/lambda/{stack.function_name}")
     assert function.allows("logs:PutLogEvents", f"{own}:log-stream:x"), "the function may not log"
     for name in stack.groups:
         stream = f"{stack.group_arn(name)}:log-stream:x"
         assert not function.allows("logs:PutLogEvents", stream), f"the function may write to {name}"
-    # Lambda needs them, and the code that runs in it does not.
+    # Lambda needs these actions; the code that runs in it does not.
     context = {"lambda:SourceFunctionArn": stack.function["FunctionArn"]}
     for action in WITHOUT_RESOURCES:
         assert not function.allows(action, "*", context), f"the function's code may do {action}"
-    # Lambda refuses a role that lacks one of these when a function in a VPC is created.
+    # Lambda rejects a role without one of these when a function in a VPC is created.
     for action in ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"):
         assert function.allows(action, "*"), f"Lambda may not do {action}"
-    assert not stack.task.get("taskRoleArn"), "the Node has a role, though it calls nothing of AWS"
+    assert not stack.task.get("taskRoleArn"), "the Node has a role, but it does not call AWS"
 
 
 ################################################################################
@@ -732,22 +732,22 @@ def known_dimensions(stack):
 
 
 @check
-def alarms_watch_what_is_there(stack):
+def alarms_watch_existing_resources(stack):
     known = known_dimensions(stack)
     every = stack.aws("cloudwatch").describe_alarms()["MetricAlarms"]
-    # Application Auto Scaling makes alarms of its own for what it tracks.
+    # Application Auto Scaling creates alarms of its own for target tracking.
     alarms = [each for each in every if not each["AlarmName"].startswith("TargetTracking-")]
     watched = set()
     for alarm in alarms:
         name = alarm["AlarmName"]
-        assert alarm["AlarmDescription"], f"{name} says nothing"
-        # The function's own metrics come out of log lines, which may be lost.
+        assert alarm["AlarmDescription"], f"{name} has no description"
+        # The function's own metrics come from log lines, which may be lost.
         assert alarm["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB"), alarm["Namespace"]
-        assert alarm["Dimensions"], f"{name} watches nothing in particular"
+        assert alarm["Dimensions"], f"{name} has no dimensions"
         for dimension in alarm["Dimensions"]:
             assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
         topic = stack.settings.get("alarm_sns_topic_arn")
-        equal(alarm["AlarmActions"], [topic] if topic else [], f"whom {name} tells")
+        equal(alarm["AlarmActions"], [topic] if topic else [], f"the actions of {name}")
         watched.add((alarm["Namespace"], alarm["MetricName"]))
     needed = {
         ("AWS/Lambda", "Errors"),
@@ -757,25 +757,25 @@ def alarms_watch_what_is_there(stack):
     }
     if stack.settings.get("enable_redrive"):
         needed.add(("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"))
-    assert needed <= watched, f"nothing watches {needed - watched}"
+    assert needed <= watched, f"no alarm watches {needed - watched}"
 
 
 def dashboard_metrics(stack):
     """Each metric of the dashboard: its namespace, its name, its dimensions."""
-    answer = stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name)
-    for widget in json.loads(answer["DashboardBody"])["widgets"]:
+    response = stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name)
+    for widget in json.loads(response["DashboardBody"])["widgets"]:
         for metric in widget["properties"].get("metrics", []):
             texts = [each for each in metric if isinstance(each, str)]
             yield texts[0], texts[1], dict(zip(texts[2::2], texts[3::2]))
 
 
 @check
-def dashboard_shows_what_is_there(stack):
+def dashboard_shows_existing_resources(stack):
     known = known_dimensions(stack)
     shown = set()
     for namespace, metric, dimensions in dashboard_metrics(stack):
         for name, value in dimensions.items():
-            assert value in known[name], f"{metric} is shown of {name} {value}"
+            assert value in known[name], f"{metric} is shown for {name} {value}"
         shown.add((namespace, metric))
     needed = {
         ("CwResend", "recordsReceived"),
@@ -795,12 +795,12 @@ def dashboard_shows_what_is_there(stack):
 
 
 ################################################################################
-# What remains
+# Inventory
 ################################################################################
 
 
 def inventory(emulator):
-    """Everything that there is, by kind. What a destroy leaves behind is what was not there before."""
+    """All existing resources, by kind. Two inventories show what a destroy leaves behind."""
     aws = emulator.client
     ec2, elb, ecs = aws("ec2"), aws("elbv2"), aws("ecs")
     found = {}
@@ -826,7 +826,7 @@ def inventory(emulator):
     balancers = elb.describe_load_balancers()["LoadBalancers"]
     add("load balancers", balancers, "LoadBalancerArn")
     add("target groups", elb.describe_target_groups()["TargetGroups"], "TargetGroupArn")
-    # The emulator lists what is deleted, with a status that says so.
+    # The emulator lists deleted resources too, with a status that says so.
     names = ecs.list_clusters()["clusterArns"]
     clusters = ecs.describe_clusters(clusters=names)["clusters"] if names else []
     add("clusters", [each for each in clusters if each["status"] == "ACTIVE"], "clusterName")
@@ -857,7 +857,7 @@ def inventory(emulator):
     add("subscription filters", filters, "logGroupName", "filterName")
     found["queues"] = sorted(aws("sqs").list_queues().get("QueueUrls", []))
     add("topics", aws("sns").list_topics()["Topics"], "TopicArn")
-    # The emulator has thousands of parameters of AWS itself, none of which is secret.
+    # The emulator has thousands of AWS's own parameters; none of them is secret.
     secret = [{"Key": "Type", "Values": ["SecureString"]}]
     add("parameters", aws("ssm").describe_parameters(ParameterFilters=secret)["Parameters"], "Name")
     add("secrets", aws("secretsmanager").list_secrets()["SecretList"], "ARN")

@@ -1,8 +1,8 @@
-"""Holds the deployer's IAM policy against what Terraform really asked for.
+"""Compares the deployer's IAM policy with the requests that Terraform really made.
 
-`deployer.py POLICY CALLS...` takes the requests that the emulator recorded in whole cycles, finds the
-IAM action and the resources that each one needs, and fails where the policy does not allow one of
-them. What AWS checks beside the request itself, and what only other changes call, is listed here.
+`deployer.py POLICY CALLS...` reads the requests that the emulator recorded in complete cycles. It finds the
+IAM action and the resources that each request needs, and fails if the policy does not allow one of them.
+This file lists what AWS checks in addition to the request itself, and what only other changes call.
 """
 
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 from policies import Policy
 
 DEFAULT_PREFIX = "api-gw-discovery"
-# Names of load balancers and target groups have no room for more of a prefix.
+# Names of load balancers and target groups have no room for a longer prefix.
 BALANCER_PREFIX = 24
 
 
 @dataclass(frozen=True, order=True)
 class Need:
-    """An action with a resource, `*` for an action that IAM knows none for, and why."""
+    """An action with a resource and a reason. The resource is `*` if IAM has none for the action."""
 
     action: str
     resource: str
@@ -33,7 +33,7 @@ class Need:
 
 
 class Request:
-    """A recorded request, and the names of what it is about."""
+    """A recorded request, and the names of its resources."""
 
     def __init__(self, call, account):
         self.service = call["service"]
@@ -53,7 +53,7 @@ class Request:
         return f"arn:aws:{service or self.service}:{region}:{account}:{rest}"
 
     def named(self, kind, value):
-        """An ARN of a name, or the ARN that was given in its place."""
+        """The ARN for a name, or the value itself if it is an ARN."""
         return value if value.startswith("arn:") else self.arn(f"{kind}{value}")
 
     def role(self, name):
@@ -70,7 +70,7 @@ class Request:
         )
 
 
-# What IAM calls the action of an operation, where that is not the operation's own name.
+# IAM's name for the action of an operation, if it differs from the operation's own name.
 ACTIONS = {
     "apigateway:GetAccount": "apigateway:GET",
     "apigateway:UpdateAccount": "apigateway:PATCH",
@@ -80,7 +80,7 @@ ACTIONS = {
 # Operations that need no permission at all.
 FREE = {"sts:GetCallerIdentity"}
 
-# Operations of services with names in their ARNs, for which IAM nevertheless knows no resource.
+# Operations for which IAM has no resource, although their services have names in their ARNs.
 WITHOUT_RESOURCE = {
     "ecs:CreateCapacityProvider",
     "ecs:CreateCluster",
@@ -92,13 +92,13 @@ WITHOUT_RESOURCE = {
     "ssm:DescribeParameters",
 }
 
-# Services whose resources have ids of their own, which nobody knows before they are there. A policy
-# can't name them.
+# Services whose resources have ids of their own. Nobody knows these ids before the resources exist, so a
+# policy can't name them.
 WITHOUT_NAMES = {"acm", "application-autoscaling", "ec2", "route53", "servicediscovery", "sts"}
 
 
 def resources(request):
-    """The ARNs that a request is about."""
+    """The ARNs of the resources of a request."""
     name = f"{request.service}:{request.operation}"
     if name in WITHOUT_RESOURCE or request.service in WITHOUT_NAMES:
         return ["*"]
@@ -154,7 +154,7 @@ def elasticloadbalancing_resources(request):
     for key in ("ListenerArn", "TargetGroupArn", "LoadBalancerArn"):
         if key in request.params:
             return [request[key]]
-    raise KeyError(f"can't tell what {request.operation} is about: {request.params}")
+    raise KeyError(f"no resource found for {request.operation}: {request.params}")
 
 
 def iam_resources(request):
@@ -186,7 +186,7 @@ def sqs_resources(request):
 
 def ssm_resources(request):
     name = request.params.get("ResourceId") or request["Name"]
-    # What AWS publishes belongs to no account.
+    # Parameters that AWS publishes belong to no account.
     account = "" if name.startswith("/aws/service/") else None
     return [request.arn(f"parameter{name}", account=account)]
 
@@ -197,8 +197,8 @@ def context_of(request):
     return ()
 
 
-# The action that tags given at creation need beside the creation, and the resource that it is for
-# where that is another than the operation's own.
+# The action that tags need at creation, in addition to the creation itself. `tagging` finds the resource if
+# it differs from the operation's own.
 TAGGING = {
     "acm": "acm:AddTagsToCertificate",
     "application-autoscaling": "application-autoscaling:TagResource",
@@ -243,7 +243,7 @@ def tagging(request):
 
 
 def passed_roles(request):
-    """Each role that a request hands to a service, which needs a right of its own."""
+    """Each role that a request passes to a service, which needs a permission of its own."""
     name = f"{request.service}:{request.operation}"
     found = []
     if name in ("lambda:CreateFunction", "lambda:UpdateFunctionConfiguration") and "Role" in request.params:
@@ -259,11 +259,11 @@ def passed_roles(request):
             if operation["path"] == "/cloudwatchRoleArn" and operation.get("value"):
                 found.append((operation["value"], "apigateway.amazonaws.com"))
     for role, service in found:
-        yield Need("iam:PassRole", role, (("iam:PassedToService", service),), f"{request.operation} hands it over")
+        yield Need("iam:PassRole", role, (("iam:PassedToService", service),), f"{request.operation} passes it")
 
 
-# What AWS checks of whoever makes a request, beside the request's own action: for the operation, the
-# actions that know no resources.
+# For each operation, the actions that AWS checks in addition to the operation's own action. They have no
+# resources.
 DEPENDENT = {
     "autoscaling:CreateAutoScalingGroup": ["ec2:CreateTags", "ec2:RunInstances"],
     "application-autoscaling:PutScalingPolicy": ["cloudwatch:DescribeAlarms"],
@@ -279,8 +279,8 @@ DEPENDENT = {
     "servicediscovery:DeleteNamespace": ["route53:DeleteHostedZone"],
 }
 
-# Roles that AWS makes for itself in an account that has not used the service yet, in the name of
-# whoever is the first.
+# AWS creates these roles for itself in an account that has not used the service yet, with the permissions of
+# the first user.
 SERVICE_ROLES = {
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
     "ecs.amazonaws.com": "AWSServiceRoleForECS",
@@ -290,7 +290,7 @@ SERVICE_ROLES = {
 
 
 def fixed(account, region, name, function):
-    """What no request shows: roles of the services, scaling's own alarms, and other changes."""
+    """Needs that no request shows: roles of the services, scaling's own alarms, and other changes."""
 
     def arn(service, rest, where=region, whose=account):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"
@@ -341,8 +341,8 @@ def fixed(account, region, name, function):
             yield Need(action, resource, (), "a later change")
 
 
-def refused(account, region):
-    """What a policy that is as narrow as names allow must not give."""
+def forbidden(account, region):
+    """Needs that the policy must not allow, since it is as narrow as names permit."""
 
     def arn(service, rest, where=region):
         return f"arn:aws:{service}:{where}:{account}:{rest}"
@@ -382,7 +382,7 @@ def name_of_balancer(name):
 
 
 def for_prefix(text, prefix):
-    """The policy as the README says to write it for another prefix."""
+    """The policy for another prefix, written as the README describes."""
     if prefix == DEFAULT_PREFIX:
         return text
     short = prefix[:BALANCER_PREFIX].rstrip("-")
@@ -394,7 +394,7 @@ def for_prefix(text, prefix):
 
 
 def needs(record):
-    """Everything that a recorded cycle needs."""
+    """All needs of a recorded cycle."""
     functions = {call["params"]["FunctionName"] for call in record["calls"] if call["operation"] == "CreateFunction"}
     (function,) = functions
     region = next(call["region"] for call in record["calls"] if call["operation"] == "CreateFunction")
@@ -409,7 +409,7 @@ def needs(record):
         found.update(tagging(request))
         found.update(passed_roles(request))
         for action in DEPENDENT.get(name, []):
-            found.add(Need(action, "*", (), f"beside {name}"))
+            found.add(Need(action, "*", (), f"in addition to {name}"))
     return found
 
 
@@ -429,7 +429,7 @@ def main():
         region = record["calls"][0]["region"]
     failures += [
         f"allowed, and should not be: {need}"
-        for need in refused(record["account"], region)
+        for need in forbidden(record["account"], region)
         if allowed(Policy(text), need)
     ]
     if failures:

@@ -1,7 +1,7 @@
-"""AWS on loopback: moto's server, with what the provider for AWS needs and moto 5.2.1 lacks.
+"""AWS on loopback: moto's server, with shims for what the AWS provider needs and moto 5.2.1 lacks.
 
-Each shim says what moto does, and what AWS does instead. Every request is recorded with the name of
-its operation, so that a test can tell what Terraform asked for, in which order.
+Each shim describes what moto does, and what AWS does instead. Every request is recorded with the name of
+its operation, so a test can find out what Terraform requested, and in which order.
 """
 
 import functools
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from urllib.parse import parse_qs, parse_qsl
 
-# moto knows the policies that AWS manages only when it is told to load them, which it reads once.
+# moto has AWS's managed policies only if this variable is set; it reads the variable once.
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 import boto3
@@ -45,9 +45,9 @@ from policies import Policy
 
 ACCOUNT = "123456789012"
 
-# How requests are signed differs from what policies and models call the service.
+# The name in a signature, and the service's name in policies and models.
 SERVICES = {"monitoring": "cloudwatch"}
-# Services whose requests say their operation by method and path alone.
+# Services whose requests identify their operation only by method and path.
 REST_MODELS = {"lambda": ["lambda"], "route53": ["route53"], "apigateway": ["apigateway", "apigatewayv2"], "s3": ["s3"]}
 
 
@@ -75,14 +75,14 @@ class Call:
         return f"{self.service}:{self.operation}"
 
     def has(self, *prefixes):
-        """Whether a parameter with such a name is there, nested or flat."""
+        """Whether a parameter with such a name exists, nested or flat."""
         return any(self.params.get(each) for each in prefixes) or any(
             name.startswith(f"{each}.") for name in self.params for each in prefixes
         )
 
 
 class Recorder:
-    """Stands in front of moto and keeps what is asked."""
+    """Records all requests in front of moto."""
 
     def __init__(self, application):
         self.application = application
@@ -117,7 +117,7 @@ def call_of(environ, body):
     if target:
         operation, params = target.rsplit(".", 1)[1], json.loads(body or b"{}")
     elif cbor:
-        raise RuntimeError(f"{service}:{cbor.group(1)} came as CBOR, which is not read here")
+        raise RuntimeError(f"{service}:{cbor.group(1)} came as CBOR, which is not supported here")
     elif service in REST_MODELS:
         operation, params = rest_operation(service, environ, body)
     else:
@@ -128,7 +128,7 @@ def call_of(environ, body):
 
 @functools.lru_cache
 def rest_operations(service):
-    """Each operation with its method, an expression for its path, and what its query must hold."""
+    """Each operation with its method, an expression for its path, and the keys that its query needs."""
     session = botocore.session.get_session()
     found = []
     for name in REST_MODELS[service]:
@@ -145,7 +145,7 @@ def rest_operations(service):
             literal = len(re.sub(r"\{[^}]*\}", "", path))
             needed = tuple(parse_qs(query, keep_blank_values=True))
             found.append((http["method"], re.compile(expression + "/?"), needed, literal, operation))
-    # The most literal one stands for a request that several match.
+    # If several operations match a request, the one with the longest literal path wins.
     return sorted(found, key=lambda each: (-len(each[2]), -each[3]))
 
 
@@ -162,14 +162,14 @@ def rest_operation(service, environ, body):
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Requests are recorded, and need no line each."""
+    """Logs nothing: requests are recorded already."""
 
     def log_request(self, *_):
         pass
 
 
 class Emulator:
-    """The server, from `with` to its end. One process has one: moto keeps its state globally."""
+    """The server, within a `with` block. A process can have only one: moto keeps its state globally."""
 
     def __init__(self, region="us-east-1"):
         self.region = region
@@ -189,9 +189,9 @@ class Emulator:
 
     @property
     def environment(self):
-        """What makes a tool that speaks AWS speak with this server. The configuration needs no change.
+        """Variables that make an AWS client use this server. The configuration needs no change.
 
-        An error is worth two attempts: the provider repeats a failure for ten minutes otherwise.
+        Two attempts for an error are enough: otherwise the provider retries a failure for ten minutes.
         """
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -214,19 +214,19 @@ class Emulator:
 
     @property
     def calls(self):
-        """What Terraform has asked for so far, in order."""
+        """Terraform's requests so far, in order."""
         with self.recorder.lock:
             return [call for call in self.recorder.calls if call.is_terraform]
 
     @property
     def gaps(self):
-        """The operations that the server failed at, whoever asked for them."""
+        """The operations that failed with a server error, for any client."""
         with self.recorder.lock:
             return sorted({call.name for call in self.recorder.calls if call.status and call.status[0] >= 500})
 
 
 def shim(owner, name):
-    """Puts a function in the place of a method, and hands it the method that it replaces."""
+    """Replaces a method with a function, and passes the original method to it."""
 
     def replace(function):
         original = getattr(owner, name, None)
@@ -240,19 +240,19 @@ def shim(owner, name):
     return replace
 
 
-# Application Auto Scaling: moto does not know the tags of a target, which are set when it is
-# registered and which the provider reads with each refresh.
+# Application Auto Scaling: moto does not support the tags of a target. They are set when it is registered, and
+# the provider reads them with each refresh.
 
 target_tags = {}
 
 
 @shim(ApplicationAutoScalingResponse, "register_scalable_target")
 def register_scalable_target(original, self):
-    answer = original(self)
+    response = original(self)
     tags = self._get_param("Tags")
     if tags:
-        target_tags[json.loads(answer)["ScalableTargetARN"]] = tags
-    return answer
+        target_tags[json.loads(response)["ScalableTargetARN"]] = tags
+    return response
 
 
 @shim(ApplicationAutoScalingResponse, "list_tags_for_resource")
@@ -273,8 +273,8 @@ def untag_resource(_, self):
     return "{}"
 
 
-# Lambda: a function has one configuration of its asynchronous invocations. moto keeps all that it was
-# ever given, and answers with the oldest.
+# Lambda: a function has one configuration of its asynchronous invocations. moto keeps all earlier ones, and
+# returns the oldest.
 
 
 @shim(LambdaBackend, "put_function_event_invoke_config")
@@ -283,7 +283,7 @@ def put_function_event_invoke_config(original, self, function_name, config):
     return original(self, function_name, config)
 
 
-# Auto Scaling: moto knows no instance refresh. This one has succeeded as soon as it is asked after.
+# Auto Scaling: moto does not support instance refresh. This one has succeeded as soon as it is described.
 
 
 @shim(AutoScalingResponse, "start_instance_refresh")
@@ -297,7 +297,7 @@ def describe_instance_refreshes(_, self):
     return ActionResult({"InstanceRefreshes": [refresh]})
 
 
-# Deleted by force, a group's protected instances go too; moto leaves them.
+# A forced deletion of a group deletes its protected instances too; moto keeps them.
 
 
 @shim(AutoScalingBackend, "delete_auto_scaling_group")
@@ -308,7 +308,7 @@ def delete_auto_scaling_group(original, self, group_name):
     return original(self, group_name)
 
 
-# An instance's first network interface goes with it, which moto leaves where a template made it.
+# An instance's first network interface is deleted with it; moto keeps it if a template created it.
 
 
 @shim(Instance, "terminate")
@@ -318,7 +318,7 @@ def terminate(original, self):
     return original(self)
 
 
-# NAT gateways: moto leaves the network interface of one that is deleted.
+# NAT gateways: moto keeps the network interface of a deleted one.
 
 
 @shim(EC2Backend, "delete_nat_gateway")
@@ -328,7 +328,7 @@ def delete_nat_gateway(original, self, nat_gateway_id):
     return gateway
 
 
-# Lambda: moto forgets which log group a function writes to.
+# Lambda: moto does not store the log group of a function.
 
 
 @shim(LambdaFunction, "__init__")
@@ -351,23 +351,23 @@ def get_configuration(original, self, on_create=False):
     return configuration
 
 
-# Launch templates: moto puts the tags of the template itself into its data, where AWS takes none.
+# Launch templates: moto puts the tags of the template itself into its data; AWS does not.
 
 
 @shim(LaunchTemplates, "create_launch_template")
 def create_launch_template(original, self):
-    answer = original(self)
+    response = original(self)
     template = self.ec2_backend.get_launch_template_by_name(self._get_param("LaunchTemplateName"))
     for version in template.versions:
         specifications = version.data.pop("TagSpecifications", [])
         own = [each for each in specifications if each["ResourceType"] != "launch-template"]
         if own:
             version.data["TagSpecifications"] = own
-    return answer
+    return response
 
 
-# Security groups: moto reads a rule's description from its address range alone, and a rule between
-# two groups has none.
+# Security groups: moto reads a rule's description only from its address range, and a rule between two groups
+# has none.
 
 
 SecurityGroupRule.description = property(
@@ -375,13 +375,13 @@ SecurityGroupRule.description = property(
 )
 
 
-# A template's tags are those that it has now, where moto gives those that it was created with.
+# AWS returns a template's current tags; moto returns the tags from its creation.
 
 LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
 
 
-# ECS: moto drops most of what a service is created with, and never starts its tasks. Here a service
-# keeps it, and has as many tasks as it should.
+# ECS: moto drops most parameters of a new service, and never starts its tasks. Here a service keeps them, and
+# has the desired number of tasks.
 
 SERVICE_FIELDS = {
     "availabilityZoneRebalancing": "availability_zone_rebalancing",
@@ -396,21 +396,21 @@ SERVICE_FIELDS = {
 
 
 def keep_service_fields(original, self):
-    answer = original(self)
-    service = answer.result["service"]
+    response = original(self)
+    service = response.result["service"]
     for name, attribute in SERVICE_FIELDS.items():
         value = self._get_param(name)
         if value is not None:
             setattr(service, attribute, value)
     service.running_count, service.pending_count = service.desired_count, 0
-    return answer
+    return response
 
 
 shim(EC2ContainerServiceResponse, "create_service")(keep_service_fields)
 shim(EC2ContainerServiceResponse, "update_service")(keep_service_fields)
 
 
-# Asked for no capacity provider in particular, moto fails, and AWS gives all of them.
+# Without names of capacity providers, moto fails, and AWS returns all of them.
 
 
 @shim(EC2ContainerServiceBackend, "describe_capacity_providers")
@@ -418,7 +418,7 @@ def describe_capacity_providers(original, self, names):
     return original(self, names or [provider.name for provider in self.capacity_providers.values()])
 
 
-# SQS gives a redrive policy back without white space; the provider takes anything else for a change.
+# SQS returns a redrive policy without whitespace; for the provider, anything else is a change.
 
 queue_attributes = Queue.attributes.fget
 
@@ -434,8 +434,8 @@ def compact_attributes(self):
 Queue.attributes = property(compact_attributes)
 
 
-# CloudWatch Logs: moto only looks whether the function exists. AWS tries whether the service of the
-# region may invoke it for the group's streams, and refuses the filter otherwise.
+# CloudWatch Logs: moto only checks whether the function exists. AWS tests whether the service of the region
+# may invoke it for the group's streams, and rejects the filter otherwise.
 
 
 @shim(LogsBackend, "put_subscription_filter")
@@ -457,7 +457,7 @@ def put_subscription_filter(original, self, log_group_name, filter_name, filter_
     return original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
 
 
-# The ids of log events are numbers in moto. They are texts of 56 digits in AWS.
+# The ids of log events are numbers in moto. In AWS they are strings of 56 digits.
 
 
 @shim(LogStream, "_send_log_events")
@@ -466,20 +466,20 @@ def send_log_events(original, self, service, destination_arn, filter_name, log_e
     return original(self, service, destination_arn, filter_name, events)
 
 
-# Cloud Map: moto leaves a namespace's hosted zone behind, which AWS deletes with the namespace.
+# Cloud Map: moto keeps a namespace's hosted zone; AWS deletes it with the namespace.
 
 
 @shim(ServiceDiscoveryBackend, "delete_namespace")
 def delete_namespace(original, self, namespace_id):
     properties = self.get_namespace(namespace_id).dns_properties
-    answer = original(self, namespace_id)
+    response = original(self, namespace_id)
     route53 = route53_backends[self.account_id][get_partition(self.region_name)]
     route53.delete_hosted_zone(properties["HostedZoneId"])
-    return answer
+    return response
 
 
-# moto hands a queue's message to the function when it is sent. Lambda takes it from the queue when it
-# can, which is left to whoever runs the function.
+# moto passes a queue's message to the function when it is sent. Lambda reads it from the queue later; here,
+# the test that runs the function does this.
 
 
 @shim(LambdaBackend, "send_sqs_batch")
@@ -487,8 +487,8 @@ def send_sqs_batch(*_):
     return False
 
 
-# Lambda runs nothing by itself here: whoever wants an event handled puts a function in this place.
-# It gets the deployed function and the event as CloudWatch Logs would hand it over.
+# Here, Lambda runs nothing by itself. A test that handles events adds a handler to this list. The handler gets
+# the deployed function, and the event as CloudWatch Logs would pass it.
 
 handlers = []
 

@@ -1,5 +1,5 @@
-"""A line's whole way through what is deployed: log group, subscription filter, the function's own
-package, and the Node's stand-in; and the failure queue where there is no Node.
+"""A line's whole path through the deployed stack: log group, subscription filter, the function's own
+package, and the Node's stand-in; and the failure queue if there is no Node.
 """
 
 import base64
@@ -15,14 +15,14 @@ import emulator
 from deployed import dashboard_metrics, equal
 from lambda_service import LambdaService
 
-# How long the stand-in may take to say what arrived: it does so once a second.
+# Seconds that the stand-in may take to report what arrived: it reports once a second.
 NODE_TIMEOUT = 20
 
 
 class Node:
-    """The project's own stand-in for the Node, behind a relay that keeps what it is sent.
+    """The project's own stand-in for the Node, behind a relay that keeps all messages.
 
-    The relay holds the address, so that a Node comes back where the last one went down.
+    The relay keeps the address, so a new Node starts at the address of the one that stopped.
     """
 
     def __init__(self, program):
@@ -48,7 +48,7 @@ class Node:
         threading.Thread(target=self.accept, args=[self.listener], daemon=True).start()
 
     def stop(self):
-        # A thread that waits in accept is not woken by the close alone.
+        # Close alone does not wake a thread that waits in accept.
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         self.process.kill()
@@ -80,13 +80,13 @@ class Node:
             threading.Thread(target=relay, args=[node, client, bytearray()], daemon=True).start()
 
     def report(self, pattern):
-        """Waits until the stand-in's last word on what it got is this."""
+        """Waits until the stand-in's last report matches the pattern."""
         until = time.monotonic() + NODE_TIMEOUT
         while time.monotonic() < until:
             if self.reports and re.search(pattern, self.reports[-1]):
                 return self.reports[-1]
             time.sleep(0.05)
-        raise AssertionError(f"the stand-in Node says {self.reports}, and not {pattern!r}")
+        raise AssertionError(f"the stand-in Node must report {pattern!r}, and reports {self.reports}")
 
     def messages(self):
         """Each HTTP message as (method, target, headers, body)."""
@@ -100,7 +100,7 @@ def relay(source, sink, kept):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
-        # Either end may go away at any time.
+        # Either end may close at any time.
         source.close()
         sink.close()
 
@@ -117,7 +117,7 @@ def messages_of(stream):
 
 
 def access_log_line(stack, path, status="201"):
-    """The line that API Gateway would write with the format that the stage is to be given."""
+    """The line that API Gateway would write with the stage's documented format."""
     values = {
         "requestId": "7f3c1a4e-0e0b-4a35-9b7e-2f1f6f0f5a11",
         "httpMethod": "POST",
@@ -149,7 +149,7 @@ def put_line(stack, group, line):
 
 
 def function_reports(stack):
-    """What the function said of each invocation, read where an operator reads it."""
+    """The function's report of each invocation, read from the log group as an operator reads it."""
     group = f"/aws/lambda/{stack.function_name}"
     events = stack.aws("logs").filter_log_events(logGroupName=group)["events"]
     return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
@@ -157,7 +157,7 @@ def function_reports(stack):
 
 def run(stack, directory, program):
     node = Node(program)
-    # The load balancer's name leads nowhere here. Nothing else differs from what is deployed.
+    # The load balancer's name does not resolve here. Nothing else differs from the deployed stack.
     service = LambdaService(
         stack.emulator, directory, {"X_NODE_URL": node.address, "X_NODE_SCHEME": "http"}
     )
@@ -169,7 +169,7 @@ def run(stack, directory, program):
         if stack.settings.get("enable_redrive"):
             redrive_delivers_it(stack, service, node)
         else:
-            hand_delivers_it(stack, service, node)
+            delivered_by_hand(stack, service, node)
     finally:
         emulator.handlers.remove(service.handle)
         service.stop()
@@ -183,7 +183,7 @@ def lines_arrive(stack, service, node):
     service.wait()
     count = len(stack.groups)
     failures = [outcome.payload for _, outcome in service.attempts if outcome.is_error]
-    equal(failures, [], "what the function answered")
+    equal(failures, [], "the failures of the function")
     node.report(rf"{count} requests, {count} responses, .* {count} distinct records, 0 repeated, 0 unpaired, 0 violations")
     application = stack.function["Environment"]["Variables"]["X_WALLARM_APPLICATION_ID"]
     by_kind = {"request": {}, "response": {}}
@@ -204,9 +204,9 @@ def lines_arrive(stack, service, node):
         equal(json.loads(body)["status"], 201, "the status")
 
     reports = function_reports(stack)
-    equal([report["recordsForwarded"] for report in reports], [1] * count, "what the function says it forwarded")
-    # What the dashboard shows of the function's own metrics is what the function counts, under the
-    # dimensions that it counts them under.
+    equal([report["recordsForwarded"] for report in reports], [1] * count, "the function's count of forwarded records")
+    # The dashboard shows only metrics that the function counts, with the dimensions with which it counts
+    # them.
     directive = reports[0]["_aws"]["CloudWatchMetrics"][0]
     counted = {metric["Name"] for metric in directive["Metrics"]}
     for namespace, metric, dimensions in dashboard_metrics(stack):
@@ -224,51 +224,51 @@ def failed_event_is_kept(stack, service):
     put_line(stack, stack.groups[0], line)
     service.wait()
     retries = stack.aws("lambda").get_function_event_invoke_config(FunctionName=stack.function_name)["MaximumRetryAttempts"]
-    equal(len(service.attempts), 1 + retries, "how often the event was tried")
+    equal(len(service.attempts), 1 + retries, "the number of attempts")
     equal(len({request_id for request_id, _ in service.attempts}), 1, "the number of request ids")
     for _, outcome in service.attempts:
-        assert outcome.is_error, "the function called an event a success that reached no Node"
+        assert outcome.is_error, "the function reported success for an event that reached no Node"
         equal(outcome.payload["errorType"], "Function.RecordsUndelivered", "the type of the error")
 
     record = json.loads(failed_message(stack)["Body"])
     context = record["requestContext"]
-    equal(context["condition"], "RetriesExhausted", "why the event failed")
-    equal(context["approximateInvokeCount"], 1 + retries, "how often the event was invoked")
+    equal(context["condition"], "RetriesExhausted", "the condition of the failure")
+    equal(context["approximateInvokeCount"], 1 + retries, "the number of invocations")
     equal(context["functionArn"], f"{stack.function['FunctionArn']}:$LATEST", "the function")
-    equal(record["responsePayload"]["errorType"], "Function.RecordsUndelivered", "the error that is kept")
+    equal(record["responsePayload"]["errorType"], "Function.RecordsUndelivered", "the error in the failure queue")
     data = base64.b64decode(record["requestPayload"]["awslogs"]["data"])
     kept = json.loads(gzip.decompress(data))
-    equal(kept["logGroup"], stack.groups[0], "the log group of the event that is kept")
-    equal([event["message"] for event in kept["logEvents"]], [line], "the lines of the event that is kept")
-    print(f"  without a Node, the line is in the failure queue after {1 + retries} tries")
+    equal(kept["logGroup"], stack.groups[0], "the log group of the event in the failure queue")
+    equal([event["message"] for event in kept["logEvents"]], [line], "the lines of the event in the failure queue")
+    print(f"  without a Node, the line is in the failure queue after {1 + retries} attempts")
 
 
 def failed_message(stack):
-    """The one message of the failure queue, which stays there."""
+    """The one message of the failure queue. It stays there."""
     url = stack.outputs["failure_queue_url"]
-    answer = stack.aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    (message,) = answer.get("Messages", [])
+    response = stack.aws("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    (message,) = response.get("Messages", [])
     return message
 
 
-def hand_delivers_it(stack, service, node):
-    """The README's way without a redrive: the payload goes to the function, and the message away."""
+def delivered_by_hand(stack, service, node):
+    """The README's way without a redrive: invoke the function with the payload, and delete the message."""
     node.start()
     message = failed_message(stack)
     outcome = service.invoke(stack.function_name, json.loads(message["Body"])["requestPayload"])
     assert not outcome.is_error, outcome.payload
     stack.aws("sqs").delete_message(QueueUrl=stack.outputs["failure_queue_url"], ReceiptHandle=message["ReceiptHandle"])
     arrives_late(node)
-    print("  handed over by hand, it arrives")
+    print("  passed to the function by hand, it arrives")
 
 
 def redrive_delivers_it(stack, service, node):
-    """What is still not delivered stays in the queue; what is leaves it."""
-    equal(service.poll(stack.function_name), (1, 0), "messages taken and deleted without a Node")
+    """An undelivered message stays in the queue; a delivered one is deleted."""
+    equal(service.poll(stack.function_name), (1, 0), "messages received and deleted without a Node")
     node.start()
-    equal(service.poll(stack.function_name), (1, 1), "messages taken and deleted with a Node")
+    equal(service.poll(stack.function_name), (1, 1), "messages received and deleted with a Node")
     arrives_late(node)
-    print("  the redrive keeps it until a Node is back, and delivers it then")
+    print("  the redrive keeps it until a Node is back, and then delivers it")
 
 
 def arrives_late(node):

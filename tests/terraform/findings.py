@@ -1,4 +1,4 @@
-"""Holds what checkov finds against the list of what is left as it is.
+"""Compares checkov's findings with the list of accepted findings.
 
 `findings.py CHECKOV DIRECTORY SKIPS` runs the program CHECKOV on the configuration in DIRECTORY.
 """
@@ -26,7 +26,7 @@ def main():
         report = json.loads(result.stdout)
         results, summary = report["results"], report["summary"]
     except (ValueError, KeyError, TypeError):
-        sys.exit(f"checkov gave no report:\n{result.stdout}{result.stderr}")
+        sys.exit(f"checkov printed no report:\n{result.stdout}{result.stderr}")
     if results["parsing_errors"]:
         sys.exit(f"checkov can't read {results['parsing_errors']}")
     listed = list(skips(Path(list_of_skips).read_text()))
@@ -41,7 +41,7 @@ def main():
     found += [f"no longer found: {check} {resource}" for check, resource, reason in set(listed) - set(used)]
     if found:
         sys.exit("\n".join(sorted(set(found))))
-    print(f"  {summary['passed']} checks passed, {summary['failed']} findings are left for the reasons in {Path(list_of_skips).name}")
+    print(f"  {summary['passed']} checks passed, {summary['failed']} findings are accepted for the reasons in {Path(list_of_skips).name}")
 
 
 if __name__ == "__main__":

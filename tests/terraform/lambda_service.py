@@ -1,5 +1,5 @@
-"""What Lambda does with an asynchronous event: it runs the deployed package, tries again, and hands
-what fails to the on-failure destination. The emulator stores functions, and runs none.
+"""Lambda's handling of an asynchronous event: it runs the deployed package, retries, and sends failed events
+to the on-failure destination. The emulator stores functions, but does not run them.
 """
 
 import http.server
@@ -20,7 +20,7 @@ from emulator import ACCOUNT
 from policies import Policy
 
 VERSION = "/2018-06-01/runtime"
-# The server behind the real Runtime API sends a body of more than this in chunks.
+# The server behind the real Runtime API sends a larger body in chunks.
 MAX_SIZED_BYTES = 2048
 
 
@@ -31,12 +31,12 @@ class Outcome:
 
 
 class RuntimeApi:
-    """The Runtime API for one sandbox and one event at a time."""
+    """The Runtime API for one execution environment and one event at a time."""
 
     def __init__(self):
         self.events = queue.Queue()
         self.outcomes = queue.Queue()
-        # Whether the runtime asks for an event, and so has done with the last one.
+        # Set while the runtime asks for an event, and so has finished the last one.
         self.idle = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self.server.daemon_threads = True
@@ -59,7 +59,7 @@ class RuntimeApi:
 
             def do_GET(self):
                 if self.path != f"{VERSION}/invocation/next":
-                    return self.answer(404, b"")
+                    return self.respond(404, b"")
                 api.idle.set()
                 request_id, event, headers = api.events.get()
                 api.idle.clear()
@@ -81,12 +81,12 @@ class RuntimeApi:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 kind = self.path.rsplit("/", 1)[1]
                 if kind not in ("response", "error"):
-                    return self.answer(404, b"")
-                # The error of a start belongs to the event that waits for it.
+                    return self.respond(404, b"")
+                # An error at start belongs to the event that waits for the function.
                 api.outcomes.put(Outcome(kind == "error", json.loads(body)))
-                self.answer(202, b'{"status":"OK"}\n')
+                self.respond(202, b'{"status":"OK"}\n')
 
-            def answer(self, status, body):
+            def respond(self, status, body):
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -96,8 +96,8 @@ class RuntimeApi:
         return Handler
 
 
-class Sandbox:
-    """A process of the package that the emulator keeps for a function."""
+class ExecutionEnvironment:
+    """A process that runs the package that the emulator stores for a function."""
 
     def __init__(self, function, directory, overrides):
         self.function = function
@@ -107,16 +107,16 @@ class Sandbox:
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as package:
             for entry in package.infolist():
                 path = Path(package.extract(entry, self.root))
-                # Lambda keeps the mode that the package says: a bootstrap without it does not start.
+                # Lambda uses the file mode of the package: a bootstrap that is not executable does not start.
                 path.chmod(entry.external_attr >> 16 or 0o644)
         self.api = RuntimeApi()
         self.process = None
-        # In a file, all that was printed is there to read as soon as the function has done.
+        # In a file, all output is readable as soon as the function has finished.
         log = self.root.parent / f"{self.root.name}.log"
         self.output, self.reader = log.open("ab"), log.open()
 
     def variables(self):
-        """The function's environment as Lambda makes it, with nothing of ours."""
+        """The function's environment variables as Lambda sets them, without any of this process."""
         function = self.function
         group = (function.logging_config or {}).get("LogGroup", f"/aws/lambda/{function.function_name}")
         return {
@@ -149,7 +149,7 @@ class Sandbox:
         )
 
     def printed(self):
-        """The lines that were printed since this was asked last."""
+        """The lines printed since the last call."""
         return self.reader.read().splitlines()
 
     def invoke(self, event, request_id):
@@ -195,7 +195,7 @@ class Sandbox:
 
 
 class Role:
-    """What a role may do, with the policies that the emulator keeps for it."""
+    """The permissions of a role, from the policies that the emulator stores for it."""
 
     def __init__(self, iam, arn):
         name = arn.rsplit("/", 1)[1]
@@ -216,38 +216,38 @@ class Role:
 
 
 class LambdaService:
-    """Takes events from the emulator as Lambda's queue does, one after another."""
+    """Processes events from the emulator as Lambda's queue does, one after another."""
 
     def __init__(self, emulator, directory, overrides):
         self.emulator = emulator
         self.directory = Path(directory)
         self.overrides = overrides
-        self.sandboxes = {}
+        self.environments = {}
         self.waiting = queue.Queue()
         self.attempts = []
         self.errors = []
         threading.Thread(target=self.work, daemon=True).start()
 
     def handle(self, function, event):
-        """For the emulator: an asynchronous event is taken, and nothing of it is waited for."""
+        """For the emulator: accepts an asynchronous event, and does not wait for its result."""
         self.waiting.put((function, event))
 
     def wait(self):
-        """Waits until each event has become a success or a failure."""
+        """Waits until each event has succeeded or failed."""
         self.waiting.join()
         if self.errors:
             raise self.errors[0]
 
     def stop(self):
-        for sandbox in self.sandboxes.values():
-            sandbox.stop()
+        for environment in self.environments.values():
+            environment.stop()
 
     def work(self):
         while True:
             function, event = self.waiting.get()
             try:
                 self.run(function, event)
-            except Exception as error:  # It belongs to whoever waits.
+            except Exception as error:  # `wait` raises it.
                 self.errors.append(error)
             finally:
                 self.waiting.task_done()
@@ -255,9 +255,9 @@ class LambdaService:
     def run(self, function, event):
         settings = self.emulator.client("lambda").get_function_event_invoke_config(FunctionName=function.function_name)
         request_id = str(uuid.uuid4())
-        tries = 1 + settings["MaximumRetryAttempts"]
-        # AWS waits a minute before the second try and two before the third, which proves nothing here.
-        for attempt in range(1, tries + 1):
+        attempts = 1 + settings["MaximumRetryAttempts"]
+        # AWS waits one minute before the second attempt and two before the third; this is not tested here.
+        for attempt in range(1, attempts + 1):
             outcome = self.execute(function, event, request_id)
             self.attempts.append((request_id, outcome))
             if not outcome.is_error:
@@ -266,23 +266,23 @@ class LambdaService:
 
     def execute(self, function, event, request_id):
         name = function.function_name
-        sandbox = self.sandboxes.get(name)
-        if sandbox is None:
-            sandbox = self.sandboxes[name] = Sandbox(function, self.directory / name, self.overrides)
-        outcome = sandbox.invoke(event, request_id)
-        self.log(function, sandbox)
+        environment = self.environments.get(name)
+        if environment is None:
+            environment = self.environments[name] = ExecutionEnvironment(function, self.directory / name, self.overrides)
+        outcome = environment.invoke(event, request_id)
+        self.log(function, environment)
         return outcome
 
     def invoke(self, name, event):
-        """A synchronous invocation: its outcome is the caller's, and nobody tries again."""
+        """A synchronous invocation: the caller gets its outcome, and Lambda does not retry."""
         return self.execute(self.function(name), event, str(uuid.uuid4()))
 
     def function(self, name):
         return get_backend(ACCOUNT, self.emulator.region).get_function(name)
 
     def poll(self, name):
-        """What Lambda does for a queue's event source mapping, once: how many messages it takes, and
-        how many of them it deletes.
+        """Polls once for a queue's event source mapping, as Lambda does. Returns the number of messages that it
+        receives, and the number that it deletes.
         """
         function = self.function(name)
         every = self.emulator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
@@ -294,13 +294,13 @@ class LambdaService:
                 raise AssertionError(f"the function's role may not do sqs:{action} on {source}")
         sqs = self.emulator.client("sqs")
         url = sqs.get_queue_url(QueueName=source.rsplit(":", 1)[1])["QueueUrl"]
-        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=mapping["BatchSize"], AttributeNames=["All"])
-        messages = answer.get("Messages", [])
+        response = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=mapping["BatchSize"], AttributeNames=["All"])
+        messages = response.get("Messages", [])
         outcome = self.execute(function, {"Records": [record_of(each, source, function.region) for each in messages]}, str(uuid.uuid4()))
         failed = {each["MessageId"] for each in messages}
         if not outcome.is_error:
             failed = set()
-            # Only where the mapping says so does Lambda read which items have failed.
+            # Lambda reads the failed items only if the mapping says so.
             if "ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or []):
                 failed = {each["itemIdentifier"] for each in (outcome.payload or {}).get("batchItemFailures", [])}
         for message in messages:
@@ -308,15 +308,15 @@ class LambdaService:
             if message["MessageId"] not in failed:
                 sqs.delete_message(**handle)
             else:
-                # AWS lets the visibility timeout pass, which is not waited for here.
+                # AWS lets the visibility timeout pass; this test does not wait for it.
                 sqs.change_message_visibility(**handle, VisibilityTimeout=0)
         return len(messages), len(messages) - len(failed)
 
-    def log(self, function, sandbox):
-        """Puts what the function printed into its log group, where its role lets it."""
-        variables = sandbox.variables()
+    def log(self, function, environment):
+        """Writes the function's output to its log group, if its role allows this."""
+        variables = environment.variables()
         group, stream = variables["AWS_LAMBDA_LOG_GROUP_NAME"], variables["AWS_LAMBDA_LOG_STREAM_NAME"]
-        lines = sandbox.printed()
+        lines = environment.printed()
         if not lines:
             return
         logs = self.emulator.client("logs")
@@ -331,10 +331,10 @@ class LambdaService:
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
     def fail(self, function, settings, event, request_id, attempt, outcome):
-        """Sends the record of a failed event to the destination, in the form that Lambda gives it."""
+        """Sends the record of a failed event to the destination, in Lambda's format."""
         destination = settings["DestinationConfig"]["OnFailure"]["Destination"]
         if not destination.startswith("arn:aws:sqs:"):
-            raise AssertionError(f"the on-failure destination {destination} is no queue")
+            raise AssertionError(f"the on-failure destination must be a queue, and is {destination}")
         role = Role(self.emulator.client("iam"), function.role)
         if not role.allows("sqs:SendMessage", destination):
             raise AssertionError(f"the function's role may not send to {destination}")
@@ -359,7 +359,7 @@ class LambdaService:
 
 
 def record_of(message, source, region):
-    """A message as Lambda puts it into the event of a batch."""
+    """A message in the form in which Lambda puts it into the event of a batch."""
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],

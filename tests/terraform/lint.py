@@ -1,7 +1,7 @@
-"""Holds the Terraform configuration to rules that neither `fmt` nor `validate` knows.
+"""Checks the Terraform configuration by rules that neither `fmt` nor `validate` has.
 
 `lint.py DIRECTORY` prints each place where the configuration in DIRECTORY, with its modules and
-examples, breaks a rule, and fails if there is one. `test_lint.py` has a case for each rule.
+examples, breaks a rule, and fails if there is such a place. `test_lint.py` has a case for each rule.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import hcl2
 from lark import Token, Tree
 
-# What the lowest version that the README promises does not know, and the version that brought it.
+# Constructs that the lowest version in the README does not support, and the version that introduced them.
 NEWER_FUNCTIONS = {
     "optional": "1.3",
     "startswith": "1.3",
@@ -26,9 +26,9 @@ NEWER_FUNCTIONS = {
     "templatestring": "1.9",
     "ephemeralasnull": "1.10",
 }
-# What they give is not sensitive even where their argument is, or only at times. Up to Terraform 1.6,
-# nonsensitive() is an error for a value that is not.
-FORGETFUL_FUNCTIONS = {"can", "try"}
+# The result of these functions is not sensitive, or only sometimes, even if their argument is. Up to
+# Terraform 1.6, nonsensitive() is an error for a value that is not sensitive.
+UNMARKING_FUNCTIONS = {"can", "try"}
 NEWER_BLOCKS = {
     "moved": "1.1",
     "check": "1.5",
@@ -38,7 +38,7 @@ NEWER_BLOCKS = {
     "action": "1.14",
 }
 NEWER_TYPES = {"terraform_data": "1.4"}
-# Arguments and blocks inside of a block of the kind, at any depth.
+# Arguments and blocks inside a block of this kind, at any depth.
 NEWER_INSIDE = {
     "variable": {"nullable": "1.1", "ephemeral": "1.10"},
     "output": {"precondition": "1.2", "ephemeral": "1.10"},
@@ -51,10 +51,10 @@ NEWER_INSIDE = {
     "data": {"precondition": "1.2", "postcondition": "1.2"},
     "terraform": {"cloud": "1.1"},
 }
-# IAM refuses a longer managed policy, and does not count its white space.
+# IAM rejects a longer managed policy, and does not count its whitespace.
 MAX_POLICY_CHARACTERS = 6144
 
-# The example pins the Node's version, as it advises, where the default can't know one.
+# The example pins the Node's version, as it recommends; the default can't contain a version.
 CHOSEN_IN_EXAMPLE = {"node_tag"}
 
 REFERENCE = re.compile(r"\b(var|local|data|module)((?:\.[A-Za-z_][\w-]*)+)")
@@ -82,7 +82,7 @@ class Attribute:
 
     @property
     def literal(self):
-        """The text of a string that nothing is inserted into, and None for anything else."""
+        """The text of a string without interpolation, and None for anything else."""
         text = self.text.strip()
         if re.fullmatch(r'"(?:[^"\\]|\\.)*"', text) and not INTERPOLATION.search(text):
             return json.loads(text)
@@ -133,7 +133,7 @@ class Block:
 
 
 class Module:
-    """The files of one directory, which share their names."""
+    """The files of one directory, which share one namespace."""
 
     def __init__(self, directory, root):
         self.directory = directory
@@ -145,7 +145,7 @@ class Module:
             source = path.read_text()
             try:
                 tree = hcl2.parses_to_tree(source)
-            except Exception as error:  # The parser has no common class for what it raises.
+            except Exception as error:  # The parser's errors have no common class.
                 self.problems.append(Problem(name, 1, "syntax", f"can't be parsed: {error}"))
                 continue
             self.trees.append((name, tree))
@@ -159,9 +159,9 @@ class Module:
 
     @cached_property
     def used(self):
-        """What is referred to: `var.region`, `local.name`, `data.aws_partition.current`.
+        """All references: `var.region`, `local.name`, `data.aws_partition.current`.
 
-        A variable that only its own validation refers to is not used.
+        A variable counts as unused if only its own validation refers to it.
         """
         used = set()
         for block in self.blocks:
@@ -173,7 +173,7 @@ class Module:
 
 
 class Configuration:
-    """A root module with everything below it."""
+    """A root module with all modules below it."""
 
     def __init__(self, root):
         self.root = Path(root)
@@ -219,7 +219,7 @@ def dotted(tree):
 
 
 def references_in(tree):
-    """What expressions refer to, as dotted paths."""
+    """The references of all expressions, as dotted paths."""
     found = set()
     for node in tree.iter_subtrees():
         if node.data == "get_attr_expr_term":
@@ -227,7 +227,7 @@ def references_in(tree):
             if path and path.split(".")[0] in ("var", "local", "data", "module"):
                 found.add(path)
         elif str(node.data).startswith("heredoc"):
-            # The parser leaves a heredoc as it stands.
+            # The parser does not parse a heredoc.
             for inserted in INTERPOLATION.findall(first_token(node)):
                 found |= {match.group(0) for match in REFERENCE.finditer(inserted)}
     return found
@@ -246,7 +246,7 @@ def function_calls(tree):
 
 
 def called(tree):
-    """The function that an expression is a call of, parentheses aside."""
+    """The function that an expression calls; parentheses do not count."""
     while is_tree(tree, "expr_term"):
         inner = [each for each in tree.children if isinstance(each, Tree)]
         tree = inner[0] if len(inner) == 1 else None
@@ -254,15 +254,15 @@ def called(tree):
 
 
 def redundant_marks(tree):
-    """Each nonsensitive() of what may not be sensitive: the function in it, and the line."""
+    """Each nonsensitive() of a value that may not be sensitive: the function in it, and the line."""
     for node in tree.find_data("function_call"):
         arguments = [argument for each in node.children if is_tree(each, "arguments") for argument in each.children]
         name = called(arguments[0]) if arguments else None
-        if first_token(node) == "nonsensitive" and name in FORGETFUL_FUNCTIONS:
+        if first_token(node) == "nonsensitive" and name in UNMARKING_FUNCTIONS:
             yield name, node.meta.line
 
 
-# Each rule is a function that takes a configuration and yields problems. Its name is the rule's.
+# Each rule is a function that takes a configuration and yields problems. Its name is the name of the rule.
 RULES = []
 
 
@@ -323,7 +323,7 @@ def nothing_unused(configuration):
             for name, attribute in block.attributes.items()
         ]
         declared += [(f"data.{'.'.join(each.labels)}", each, each.line) for each in module.of("data")]
-        # A module of nothing but variables is there for their validations alone.
+        # A module that has only variables exists only for their validations.
         if any(block.kind != "variable" for block in module.blocks):
             declared += [(f"var.{each.name}", each, each.line) for each in module.of("variable")]
         for path, block, line in declared:
@@ -333,7 +333,7 @@ def nothing_unused(configuration):
 
 @rule
 def terraform_1_0(configuration):
-    """Nothing that Terraform 1.0 does not know, as far as the language goes."""
+    """Only constructs of the language that Terraform 1.0 supports."""
     for module in configuration.modules:
         for name, tree in module.trees:
             for function, line in function_calls(tree):
@@ -382,9 +382,9 @@ def validations(variable):
         message = validation.attributes.get("error_message")
         if message is None:
             continue
-        # Up to 1.1 it is no expression but a text, which is held to look like a sentence.
+        # Up to 1.1 it is not an expression but a text, which must look like a sentence.
         if message.literal is None:
-            text = "an error_message with something inserted needs Terraform 1.2"
+            text = "an error_message with interpolation needs Terraform 1.2"
             yield problem(terraform_1_0, validation, text, message.line)
         elif not re.match(r"[A-Z].*[.?]$", message.literal, re.DOTALL):
             text = (
@@ -396,31 +396,31 @@ def validations(variable):
 
 @rule
 def promised_versions(configuration):
-    """The versions that the README promises to work with."""
+    """The versions that the README promises to support."""
     blocks = configuration.main.of("terraform")
     if not blocks:
         yield Problem("versions.tf", 1, promised_versions.__name__, "there is no block terraform")
         return
     required = blocks[0].attributes.get("required_version")
     if required is None or required.literal != ">= 1.0":
-        yield problem(promised_versions, blocks[0], 'required_version has to be ">= 1.0"')
+        yield problem(promised_versions, blocks[0], 'required_version must be ">= 1.0"')
     providers = [block for block in blocks[0].blocks if block.kind == "required_providers"]
     found = {name: each for block in providers for name, each in block.attributes.items()}
     for name, provider in found.items():
         if name != "aws":
-            text = f"provider {name} is one more to fetch and to trust"
+            text = f"provider {name} is not allowed: the only provider is aws"
             yield problem(promised_versions, blocks[0], text, provider.line)
     if "aws" not in found or '">= 5.100.0, < 7.0.0"' not in found["aws"].text:
-        text = 'the version of hashicorp/aws has to be ">= 5.100.0, < 7.0.0"'
+        text = 'the version of hashicorp/aws must be ">= 5.100.0, < 7.0.0"'
         yield problem(promised_versions, blocks[0], text)
 
 
 def tables(markdown):
-    """Each table's header and rows, with the line that each stands in."""
+    """Each table's header and rows, with the line number of each."""
     table = []
     for number, line in enumerate([*markdown.splitlines(), ""], 1):
         if line.startswith("|"):
-            # A bar in code is escaped in a table.
+            # In a table, a bar in code is escaped.
             cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
             table.append((number, [cell.strip() for cell in cells]))
         elif table:
@@ -439,7 +439,7 @@ def squeezed(text):
 
 @rule
 def readme_tables(configuration):
-    """The README's tables have each input and output once, with the default that it has."""
+    """The README's tables have each input and output once, with its default."""
     name = readme_tables.__name__
     readme = configuration.text("README.md")
     if readme is None:
@@ -454,7 +454,7 @@ def readme_tables(configuration):
             for line, cells in rows:
                 own = code_of(cells[0])
                 if own in seen:
-                    yield Problem("README.md", line, name, f"{kind} {own} stands there twice")
+                    yield Problem("README.md", line, name, f"{kind} {own} is there twice")
                 seen.add(own)
                 if own not in declared:
                     yield Problem("README.md", line, name, f"there is no {kind} {own}")
@@ -463,7 +463,7 @@ def readme_tables(configuration):
                     written = cells[header.index("default")]
                     expected = squeezed(default.text) if default else "required"
                     if squeezed(code_of(written)).strip('"') != expected.strip('"'):
-                        text = f"{own} has the default {expected}, and not {written}"
+                        text = f"{own} has the default {expected}, not {written}"
                         yield Problem("README.md", line, name, text)
         for missing in sorted(set(declared) - seen):
             yield Problem("README.md", 1, name, f"no table has the {kind} {missing}")
@@ -471,7 +471,7 @@ def readme_tables(configuration):
 
 @rule
 def example_values(configuration):
-    """terraform.tfvars.example names what exists, and sets nothing to another value by the way."""
+    """terraform.tfvars.example names existing variables, and sets none to a value other than its default."""
     name, rule_name = "terraform.tfvars.example", example_values.__name__
     example = configuration.text(name)
     if example is None:
@@ -486,18 +486,18 @@ def example_values(configuration):
         if own not in declared:
             yield Problem(name, number, rule_name, f"there is no variable {own}")
             continue
-        # What is commented out shows a value that one might set.
+        # A commented line shows a possible value.
         default = declared[own].attributes.get("default")
         if commented or own in CHOSEN_IN_EXAMPLE or default is None:
             continue
         if squeezed(default.text) != squeezed(value):
-            text = f"{own} has the default {default.text}, and not {value}"
+            text = f"{own} has the default {default.text}, not {value}"
             yield Problem(name, number, rule_name, text)
 
 
 @rule
 def policy_size(configuration):
-    """IAM takes the deployer's policy as it stands."""
+    """IAM accepts the deployer's policy without a change."""
     name, rule_name = "deployer-policy.json", policy_size.__name__
     text = configuration.text(name)
     if text is None:
@@ -506,11 +506,11 @@ def policy_size(configuration):
     try:
         json.loads(text)
     except ValueError as error:
-        yield Problem(name, 1, rule_name, f"is no JSON: {error}")
+        yield Problem(name, 1, rule_name, f"is not valid JSON: {error}")
         return
     characters = len(squeezed(text))
     if characters > MAX_POLICY_CHARACTERS:
-        message = f"has {characters} characters without white space: IAM takes {MAX_POLICY_CHARACTERS}"
+        message = f"has {characters} characters without whitespace: IAM accepts {MAX_POLICY_CHARACTERS}"
         yield Problem(name, 1, rule_name, message)
 
 
@@ -532,7 +532,7 @@ def main():
         sys.exit(1)
     modules = Configuration(Path(sys.argv[1])).modules
     blocks = sum(len(module.blocks) for module in modules)
-    print(f"{len(modules)} modules, {blocks} blocks, {len(RULES)} rules: nothing to say")
+    print(f"{len(modules)} modules, {blocks} blocks, {len(RULES)} rules: no problems")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Runs `terraform validate` or `terraform test` in copies of configurations.
 
-`mocked.py validate|test DIRECTORY...`: neither asks AWS anything, and the environment leaves it nobody
-to ask.
+`mocked.py validate|test DIRECTORY...`: neither sends a request to AWS, and the environment contains no
+credentials for one.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main():
             result = terraform.run(subcommand)
         except Failed as error:
             sys.exit(f"{directory}: {error}")
-        # The last line counts what passed.
+        # The last line has the counts.
         print(f"  {result.stdout.strip().splitlines()[-1]} ({result.seconds:.0f} s)")
 
 

@@ -1,7 +1,6 @@
 """Decides what an IAM policy allows, by the rules that IAM publishes.
 
-What it does not know, it refuses to judge: an operator of a condition, an element or a variable
-that is not implemented here is an error, and never an answer.
+It never guesses: a condition operator, an element or a variable that is not implemented here is an error.
 """
 
 import json
@@ -9,11 +8,11 @@ import re
 
 
 class Unsupported(Exception):
-    """A policy has something that this evaluator does not know."""
+    """A policy contains something that this evaluator does not support."""
 
 
 def like(pattern, value, ignore_case=False):
-    """Whether a value matches a pattern with `*` and `?`, which know no separators."""
+    """Whether a value matches a pattern. `*` and `?` match separators too."""
     expression = "".join({"*": ".*", "?": "."}.get(each) or re.escape(each) for each in pattern)
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     return re.fullmatch(expression, value, flags) is not None
@@ -38,7 +37,7 @@ OPERATORS = {
 
 
 class Policy:
-    """The statements of one or more documents, which hold together."""
+    """The statements of one or more documents, which apply together."""
 
     def __init__(self, *documents):
         self.statements = []
@@ -56,10 +55,10 @@ class Policy:
                 raise Unsupported(f"a policy variable in {statement}")
 
     def allows(self, action, resource, context=None, principal=None):
-        """Whether the action is allowed: some statement allows it, and none denies it.
+        """Whether the action is allowed: a statement allows it, and no statement denies it.
 
-        A `resource` of `*` stands for an action that knows no resources: only a statement for all
-        resources covers it.
+        A `resource` of `*` stands for an action without resources: only a statement for all resources covers
+        it.
         """
         effects = {
             statement["Effect"]
@@ -72,7 +71,7 @@ class Policy:
 def applies(statement, action, resource, context, principal):
     if not any(like(each, action, ignore_case=True) for each in as_list(statement["Action"])):
         return False
-    # The trust policy of a role has no resource, and an identity's policy no principal.
+    # The trust policy of a role has no resource, and an identity's policy has no principal.
     if "Resource" in statement:
         if not any(like(each, resource) for each in as_list(statement["Resource"])):
             return False
@@ -96,7 +95,7 @@ def holds(operator, key, patterns, context):
     compare = OPERATORS.get(operator.removesuffix("IfExists"))
     if compare is None:
         raise Unsupported(f"the operator {operator}")
-    # The names of keys know no case.
+    # The names of keys are case-insensitive.
     values = {name.lower(): value for name, value in context.items()}
     value = values.get(key.lower())
     if value is None:

@@ -1,7 +1,6 @@
-"""What version 6 of the provider does not know is found in the real bindings.
+"""The check finds what version 6 of the provider does not have, with the real bindings.
 
-`test_bindings.py ARCHIVE` looks for one mistake of each kind; each was possible in version 5 or is
-plainly wrong.
+`test_bindings.py ARCHIVE` tests one mistake of each kind. Each was possible in version 5, or is always wrong.
 """
 
 import sys
@@ -14,7 +13,7 @@ import lint
 
 ARCHIVE = None
 
-SOUND = """
+VALID = """
 provider "aws" {
   region = "us-east-1"
 
@@ -76,14 +75,14 @@ class BindingsTest(unittest.TestCase):
             found, _ = bindings.check(lint.Configuration(directory), self.bindings)
         return found
 
-    def test_sound_configuration_has_no_problem(self):
-        self.assertEqual(self.problems(SOUND), [])
+    def test_valid_configuration_has_no_problem(self):
+        self.assertEqual(self.problems(VALID), [])
 
     def test_each_mistake_is_found(self):
         for old, new, expected in CASES:
             with self.subTest(new=new):
-                self.assertIn(old, SOUND)
-                found = self.problems(SOUND.replace(old, new))
+                self.assertIn(old, VALID)
+                found = self.problems(VALID.replace(old, new))
                 self.assertTrue(any(each.endswith(f": {expected}") for each in found), found)
 
 

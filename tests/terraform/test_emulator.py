@@ -1,4 +1,4 @@
-"""The emulator does what AWS does where the tests rely on it, and knows what it was asked."""
+"""The emulator behaves as AWS where the tests rely on it, and identifies each request."""
 
 import base64
 import gzip
@@ -53,7 +53,7 @@ class EmulatorTest(unittest.TestCase):
 
     def test_filter_needs_the_permission(self):
         functions = self.emulator.client("lambda")
-        sound = {"Principal": SERVICE, "SourceArn": f"{GROUP_ARN}:*", "SourceAccount": ACCOUNT}
+        valid = {"Principal": SERVICE, "SourceArn": f"{GROUP_ARN}:*", "SourceAccount": ACCOUNT}
         with self.assertRaisesRegex(ClientError, "permission to execute your function"):
             self.put_filter()
         for wrong in (
@@ -63,12 +63,12 @@ class EmulatorTest(unittest.TestCase):
             {"Principal": "s3.amazonaws.com"},
             {"Principal": "logs.eu-west-1.amazonaws.com"},
         ):
-            permission = sound | wrong
+            permission = valid | wrong
             functions.add_permission(FunctionName="test", StatementId="wrong", Action="lambda:InvokeFunction", **permission)
             with self.subTest(wrong=wrong), self.assertRaisesRegex(ClientError, "permission to execute your function"):
                 self.put_filter()
             functions.remove_permission(FunctionName="test", StatementId="wrong")
-        functions.add_permission(FunctionName="test", StatementId="sound", Action="lambda:InvokeFunction", **sound)
+        functions.add_permission(FunctionName="test", StatementId="valid", Action="lambda:InvokeFunction", **valid)
         self.put_filter()
 
         events = []

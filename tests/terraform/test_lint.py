@@ -1,4 +1,4 @@
-"""Each rule of the lint refuses what it is there for: a lint that can't fail is worth nothing."""
+"""Each rule of the lint finds its problem: a lint that can't fail has no value."""
 
 import tempfile
 import unittest
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lint
 
-SOUND = {
+VALID = {
     "versions.tf": """
 terraform {
   required_version = ">= 1.0"
@@ -88,8 +88,8 @@ def validation(condition, message):
     return NEW_VARIABLE % block + OTHER_VARIABLE
 
 
-# The rule, a file, what to replace in it (all of it where that is None), by what, and what the
-# lint says of it.
+# The rule, a file, the text to replace in it (None for the whole file), the replacement, and a part of the
+# lint's message.
 CASES = [
     ("syntax", "main.tf", None, "resource {", "main.tf"),
     ("documented_variables", "variables.tf", '  description = "Some names."\n', "", "names has no description"),
@@ -148,14 +148,14 @@ CASES = [
     ("readme_tables", "README.md", "| `names` | `[]` | names |\n", "", "no table has the variable names"),
     ("readme_tables", "README.md", "| `queue_url` | the queue |\n", "", "no table has the output queue_url"),
     ("readme_tables", "README.md", "| `names` |", "| `name` |", "there is no variable name"),
-    ("readme_tables", "README.md", "| `names` |", "| `region` |", "stands there twice"),
+    ("readme_tables", "README.md", "| `names` |", "| `region` |", "is there twice"),
     ("readme_tables", "README.md", "`us-east-1`", "`eu-west-1`", "region has the default"),
     ("example_values", "terraform.tfvars.example", '"us-east-1"', '"eu-west-1"', "region has the default"),
     ("example_values", "terraform.tfvars.example", "# names", "names", "names has the default"),
     ("example_values", "terraform.tfvars.example", '"us-east-1"', '"us-east-1"\nregions = 1', "there is no variable regions"),
     ("example_values", "terraform.tfvars.example", "# names", "# name", "there is no variable name"),
-    ("policy_size", "deployer-policy.json", "[]", f'["{"x" * 6144}"]', "IAM takes 6144"),
-    ("policy_size", "deployer-policy.json", "[]", "[", "is no JSON"),
+    ("policy_size", "deployer-policy.json", "[]", f'["{"x" * 6144}"]', "IAM accepts 6144"),
+    ("policy_size", "deployer-policy.json", "[]", "[", "is not valid JSON"),
 ]
 
 
@@ -168,50 +168,50 @@ class LintTest(unittest.TestCase):
                 path.write_text(text)
             return lint.problems_of(Path(directory))
 
-    def test_sound_configuration_has_no_problem(self):
-        self.assertEqual(self.lint(SOUND), [])
+    def test_valid_configuration_has_no_problem(self):
+        self.assertEqual(self.lint(VALID), [])
 
-    def test_each_case_is_refused_by_its_rule(self):
+    def test_each_case_is_found_by_its_rule(self):
         for rule, name, old, new, expected in CASES:
             with self.subTest(rule=rule, new=new):
-                before = SOUND.get(name, "")
+                before = VALID.get(name, "")
                 self.assertTrue(old is None or old in before, f"{old!r} is not in {name}")
                 after = new if old is None else before.replace(old, new)
-                found = [str(each) for each in self.lint({**SOUND, name: after}) if each.rule == rule]
+                found = [str(each) for each in self.lint({**VALID, name: after}) if each.rule == rule]
                 self.assertTrue(any(expected in text for text in found), f"{expected!r}: {found}")
 
     def test_missing_files_are_problems(self):
         for name in ("README.md", "terraform.tfvars.example", "deployer-policy.json"):
-            files = {key: text for key, text in SOUND.items() if key != name}
+            files = {key: text for key, text in VALID.items() if key != name}
             self.assertEqual([each.file for each in self.lint(files)], [name])
 
-    def test_modules_and_examples_are_held_to_the_rules_too(self):
-        files = {**SOUND, "modules/checks/variables.tf": 'variable "a" {\n  type = string\n}\n'}
+    def test_rules_apply_to_modules_and_examples_too(self):
+        files = {**VALID, "modules/checks/variables.tf": 'variable "a" {\n  type = string\n}\n'}
         problems = self.lint(files)
         self.assertEqual([each.rule for each in problems], ["documented_variables"])
 
-    def test_what_is_marked_again_may_be_unmarked(self):
-        for sound in ("nonsensitive(sensitive(can(var.region)))", "nonsensitive(length(var.region))"):
-            main = SOUND["main.tf"].replace('"of ${var.region}"', sound)
-            with self.subTest(sound=sound):
-                self.assertEqual(self.lint({**SOUND, "main.tf": main}), [])
+    def test_value_that_is_marked_again_may_be_unmarked(self):
+        for valid in ("nonsensitive(sensitive(can(var.region)))", "nonsensitive(length(var.region))"):
+            main = VALID["main.tf"].replace('"of ${var.region}"', valid)
+            with self.subTest(valid=valid):
+                self.assertEqual(self.lint({**VALID, "main.tf": main}), [])
 
     def test_module_of_validations_uses_its_variables(self):
-        sound = 'variable "a" {\n  type = string\n  description = "A."\n}\n'
-        self.assertEqual(self.lint({**SOUND, "modules/checks/variables.tf": sound}), [])
+        valid = 'variable "a" {\n  type = string\n  description = "A."\n}\n'
+        self.assertEqual(self.lint({**VALID, "modules/checks/variables.tf": valid}), [])
 
-    def test_white_space_does_not_count_for_the_size(self):
+    def test_whitespace_does_not_count_for_the_size(self):
         policy = '{"Version": "2012-10-17", "Statement": [' + " " * 6144 + "]}"
-        self.assertEqual(self.lint({**SOUND, "deployer-policy.json": policy}), [])
+        self.assertEqual(self.lint({**VALID, "deployer-policy.json": policy}), [])
 
     def test_each_rule_and_each_construct_has_a_case(self):
         rules = {rule.__name__ for rule in lint.RULES} | {"syntax"}
         self.assertEqual(rules, {case[0] for case in CASES})
-        constructs = {*lint.NEWER_FUNCTIONS, *lint.FORGETFUL_FUNCTIONS, *lint.NEWER_BLOCKS, *lint.NEWER_TYPES}
+        constructs = {*lint.NEWER_FUNCTIONS, *lint.UNMARKING_FUNCTIONS, *lint.NEWER_BLOCKS, *lint.NEWER_TYPES}
         for inside in lint.NEWER_INSIDE.values():
             constructs |= set(inside)
-        tried = " ".join(case[3] for case in CASES)
-        self.assertEqual([each for each in sorted(constructs) if each not in tried], [])
+        covered = " ".join(case[3] for case in CASES)
+        self.assertEqual([each for each in sorted(constructs) if each not in covered], [])
 
 
 if __name__ == "__main__":

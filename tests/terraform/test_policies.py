@@ -1,4 +1,4 @@
-"""The evaluator of policies says no where IAM says no."""
+"""The evaluator of policies denies what IAM denies."""
 
 import unittest
 
@@ -37,11 +37,11 @@ class PoliciesTest(unittest.TestCase):
         self.assertFalse(some.allows("sqs:CreateQueue", QUEUE.replace("api-gw", "other")))
         self.assertFalse(some.allows("sqs:CreateQueue", QUEUE.replace("api-gw", "API-gw")))
 
-    def test_action_without_resources_needs_all_of_them(self):
+    def test_action_without_resources_needs_a_statement_for_all_resources(self):
         self.assertFalse(policy(allow("sqs:*", "arn:aws:sqs:*:*:*")).allows("sqs:ListQueues", "*"))
         self.assertTrue(policy(allow("sqs:*")).allows("sqs:ListQueues", "*"))
 
-    def test_special_characters_of_expressions_stand_for_themselves(self):
+    def test_special_characters_of_expressions_are_literal(self):
         some = policy(allow("sqs:*", "arn:aws:sqs:us-east-1:123456789012:a.c"))
         self.assertFalse(some.allows("sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:abc"))
 
@@ -50,14 +50,14 @@ class PoliciesTest(unittest.TestCase):
         self.assertTrue(some.allows("sqs:CreateQueue", QUEUE))
         self.assertFalse(some.allows("sqs:DeleteQueue", QUEUE))
 
-    def test_conditions_hold_or_do_not(self):
+    def test_conditions_match_or_do_not(self):
         condition = {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
         some = policy(allow("iam:PassRole", Condition=condition))
         self.assertTrue(some.allows("iam:PassRole", "*", {"iam:passedtoservice": "ec2.amazonaws.com"}))
         self.assertFalse(some.allows("iam:PassRole", "*", {"iam:PassedToService": "lambda.amazonaws.com"}))
         self.assertFalse(some.allows("iam:PassRole", "*"))
 
-    def test_optional_condition_holds_without_the_key(self):
+    def test_optional_condition_matches_without_the_key(self):
         some = policy(allow("a:B", Condition={"StringLikeIfExists": {"k": "x*"}}))
         self.assertTrue(some.allows("a:B", "*"))
         self.assertTrue(some.allows("a:B", "*", {"k": "xy"}))
@@ -73,13 +73,13 @@ class PoliciesTest(unittest.TestCase):
         }
         for source, expected in ((group, False), (f"{group}:*", True), (f"{group}y:*", False)):
             some = policy({**statement, "Condition": {"ArnLike": {"AWS:SourceArn": source}}})
-            answer = some.allows(
+            allowed = some.allows(
                 "lambda:InvokeFunction",
                 statement["Resource"],
                 {"aws:SourceArn": f"{group}:*"},
                 "logs.us-east-1.amazonaws.com",
             )
-            self.assertEqual(answer, expected, source)
+            self.assertEqual(allowed, expected, source)
 
     def test_principal_must_be_named(self):
         statement = {"Effect": "Allow", "Principal": {"Service": "a.amazonaws.com"}, "Action": "s:A"}
@@ -87,7 +87,7 @@ class PoliciesTest(unittest.TestCase):
         self.assertFalse(policy(statement).allows("s:A", "*", principal="b.amazonaws.com"))
         self.assertFalse(policy(statement).allows("s:A", "*"))
 
-    def test_what_is_not_known_is_not_judged(self):
+    def test_unsupported_elements_are_errors(self):
         with self.assertRaises(Unsupported):
             policy(allow("a:B", Condition={"DateGreaterThan": {"k": "x"}})).allows("a:B", "*")
         with self.assertRaises(Unsupported):

@@ -1,4 +1,4 @@
-"""Runs Terraform in a directory of its own, against what an environment points it at."""
+"""Runs Terraform in its own directory, against the endpoint that the environment names."""
 
 import json
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 
 
 class Failed(Exception):
-    """A command ended as it should not; its text is what it printed."""
+    """A command failed; the message is its output."""
 
 
 def plugin_directory():
-    """A directory that holds the provider, or None where it is to come from the registry.
+    """A directory that contains the provider, or None if Terraform is to download it from the registry.
 
-    Terraform looks into the usual places by itself, where it does not need to be told.
+    Terraform itself looks in the usual places, which need no mention here.
     """
     named = os.environ.get("TF_PLUGIN_DIR")
     for directory in [Path(named)] if named else sorted(Path("/opt").glob("*")):
@@ -27,9 +27,9 @@ def plugin_directory():
 
 
 def environment(settings):
-    """Ours, without what speaks of a real account or leaves a trace in what is printed."""
+    """The environment of this process, without variables that name a real account or change the output."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_VAR_", "TF_LOG"))}
-    # A file that is not there is an error to Terraform.
+    # For Terraform, a missing file is an error.
     if not Path(kept.get("TF_CLI_CONFIG_FILE", ".")).is_file():
         kept.pop("TF_CLI_CONFIG_FILE", None)
     return kept | {
@@ -62,7 +62,7 @@ class Terraform:
         return cls(directory, settings)
 
     def run(self, *arguments, expected=(0,)):
-        """Runs a subcommand and gives what it did; what it prints is shown only where it fails."""
+        """Runs a subcommand and returns its result. The output is shown only if it fails."""
         command = ["terraform", *arguments]
         if arguments[0] in ("plan", "apply", "destroy", "validate", "init", "test", "show"):
             command.append("-no-color")
@@ -89,7 +89,7 @@ class Terraform:
         return json.loads(self.run(*arguments).stdout)
 
     def plan(self, *arguments, file="change.plan"):
-        """The changes to resources that a plan has: address to actions, without what stays."""
+        """A plan, and its changes of resources: address to actions, without unchanged resources."""
         self.run("plan", f"-out={file}", *arguments)
         plan = self.json("show", "-json", file)
         return plan, {

@@ -1,5 +1,5 @@
-// What a Go developer would write: net/http, compress/gzip, encoding/json and goroutines, with the
-// loop of the Runtime API by the standard library alone.
+// A typical program of a Go developer: net/http, compress/gzip, encoding/json and goroutines, with the loop of
+// the Runtime API in the standard library only.
 package main
 
 import (
@@ -27,22 +27,22 @@ func main() {
 	log.Fatal(serve(forwarder.handle))
 }
 
-// serve asks the Runtime API for one event after the other.
+// serve requests one event after the other from the Runtime API.
 func serve(handle func([]byte) ([]byte, error)) error {
 	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"
 	client := &http.Client{}
 	for {
-		answer, err := client.Get(base + "next")
+		response, err := client.Get(base + "next")
 		if err != nil {
 			return err
 		}
-		event, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
+		event, err := io.ReadAll(response.Body)
+		response.Body.Close()
 		if err != nil {
 			return err
 		}
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("the Runtime API answered %s", answer.Status)
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("the Runtime API responded with %s", response.Status)
 		}
 		kind := "/response"
 		result, err := handle(event)
@@ -50,15 +50,15 @@ func serve(handle func([]byte) ([]byte, error)) error {
 			kind = "/error"
 			result, _ = json.Marshal(map[string]string{"errorMessage": err.Error(), "errorType": "Error"})
 		}
-		id := answer.Header.Get("Lambda-Runtime-Aws-Request-Id")
-		answer, err = client.Post(base+id+kind, "application/json", bytes.NewReader(result))
+		id := response.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		response, err = client.Post(base+id+kind, "application/json", bytes.NewReader(result))
 		if err != nil {
 			return err
 		}
-		io.Copy(io.Discard, answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusAccepted {
-			return fmt.Errorf("the Runtime API answered %s", answer.Status)
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode != http.StatusAccepted {
+			return fmt.Errorf("the Runtime API responded with %s", response.Status)
 		}
 	}
 }
@@ -98,8 +98,8 @@ type line struct {
 	UserAgent          string `json:"userAgent"`
 }
 
-// reply is what is told of the response.
-type reply struct {
+// responseInfo describes the response of a call.
+type responseInfo struct {
 	RequestID          string  `json:"requestId,omitempty"`
 	Status             *uint64 `json:"status,omitempty"`
 	ResponseLength     *uint64 `json:"responseLength,omitempty"`
@@ -136,7 +136,7 @@ func newForwarder() (*forwarder, error) {
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, errors.New("X_NODE_CA_CERT holds no certificate")
+			return nil, errors.New("X_NODE_CA_CERT contains no certificate")
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
@@ -183,7 +183,7 @@ func (f *forwarder) handle(payload []byte) ([]byte, error) {
 		go func() {
 			defer workers.Done()
 			var failure error
-			// After a failure the rest is only taken off the channel.
+			// After a failure it only drains the channel.
 			for one := range work {
 				if failure == nil {
 					failure = f.forward(one)
@@ -206,7 +206,7 @@ func (f *forwarder) handle(payload []byte) ([]byte, error) {
 	return json.Marshal(map[string]int{"forwarded": len(document.LogEvents)})
 }
 
-// forward sends the call itself, and then what it was answered.
+// forward sends the call itself, and then its response.
 func (f *forwarder) forward(one logEvent) error {
 	var line line
 	if err := json.Unmarshal([]byte(one.Message), &line); err != nil {
@@ -229,7 +229,7 @@ func (f *forwarder) forward(one logEvent) error {
 		return err
 	}
 
-	body, err := json.Marshal(reply{
+	body, err := json.Marshal(responseInfo{
 		RequestID:          present(line.RequestID),
 		Status:             number(line.Status),
 		ResponseLength:     number(line.ResponseLength),
@@ -244,12 +244,12 @@ func (f *forwarder) forward(one logEvent) error {
 	if err != nil {
 		return err
 	}
-	answer, err := f.request(http.MethodPost, line, one.ID, "response", bytes.NewReader(body))
+	response, err := f.request(http.MethodPost, line, one.ID, "response", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	answer.Header.Set("Content-Type", "application/json")
-	return f.send(answer)
+	response.Header.Set("Content-Type", "application/json")
+	return f.send(response)
 }
 
 func (f *forwarder) request(method string, line line, id, message string, body io.Reader) (*http.Request, error) {
@@ -266,21 +266,21 @@ func (f *forwarder) request(method string, line line, id, message string, body i
 }
 
 func (f *forwarder) send(request *http.Request) error {
-	answer, err := f.client.Do(request)
+	response, err := f.client.Do(request)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return err
 	}
-	if answer.StatusCode/100 != 2 {
-		return fmt.Errorf("the Node answered %s", answer.Status)
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("the Node responded with %s", response.Status)
 	}
 	return nil
 }
 
-// present gives a value, or nothing for the dash that the gateway writes where it has none.
+// present returns a value, or an empty string for the dash that the gateway writes for an absent value.
 func present(text string) string {
 	if text == "-" {
 		return ""

@@ -1,7 +1,7 @@
 //go:build memstats
 
-// Only in the build whose allocations are counted: a signal has it write down how many objects and
-// bytes the program has allocated so far.
+// Only in the build whose allocations are counted: on a signal, the program writes the number of objects and
+// bytes that it has allocated so far.
 package main
 
 import (
@@ -13,15 +13,15 @@ import (
 )
 
 func init() {
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
+	requests := make(chan os.Signal, 1)
+	signal.Notify(requests, syscall.SIGUSR1)
 	go func() {
-		for range asked {
+		for range requests {
 			var stats runtime.MemStats
 			runtime.ReadMemStats(&stats)
 			text := fmt.Sprintf("%d %d\n", stats.Mallocs, stats.TotalAlloc)
 			file := os.Getenv("BENCH_ALLOCATIONS")
-			// Renamed into place, so that nobody reads half of it.
+			// Renamed into place, so no reader sees half of it.
 			if os.WriteFile(file+".new", []byte(text), 0o600) == nil {
 				os.Rename(file+".new", file)
 			}

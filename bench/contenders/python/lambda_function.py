@@ -1,4 +1,4 @@
-"""The incumbent's shape: two exchanges for a record, one after the other, over one pool."""
+"""The design of the replaced function: two exchanges for a record, one after the other, over one pool."""
 
 import base64
 import gzip
@@ -33,7 +33,7 @@ def handler(event, context):
 
 
 def forward(event_id, line):
-    """Sends the call itself, and then what it was answered."""
+    """Sends the call itself, and then its response."""
     host = line["domainName"]
     url = BASE + line["path"]
     headers = {
@@ -51,8 +51,8 @@ def forward(event_id, line):
         headers["X-Real-IP"] = line["sourceIp"]
     send(line["httpMethod"], url, headers, None)
 
-    answer = {name: line[name] for name in TEXTS if is_present(line[name])}
-    answer |= {name: int(line[name]) for name in NUMBERS if is_present(line[name])}
+    response = {name: line[name] for name in TEXTS if is_present(line[name])}
+    response |= {name: int(line[name]) for name in NUMBERS if is_present(line[name])}
     headers = {
         "Host": host,
         "X-Request-Id": event_id,
@@ -60,15 +60,15 @@ def forward(event_id, line):
         "X-Wallarm-Message": "response",
         "Content-Type": "application/json",
     }
-    send("POST", url, headers, json.dumps(answer))
+    send("POST", url, headers, json.dumps(response))
 
 
 def send(method, url, headers, body):
-    answer = http.request(method, url, headers=headers, body=body)
-    if answer.status // 100 != 2:
-        raise RuntimeError(f"the Node answered {answer.status}")
+    response = http.request(method, url, headers=headers, body=body)
+    if response.status // 100 != 2:
+        raise RuntimeError(f"the Node responded with {response.status}")
 
 
 def is_present(text):
-    """The gateway writes `-` where it has no value."""
+    """The gateway writes `-` for an absent value."""
     return text not in ("", "-")

@@ -1,2 +1,2 @@
-/* The floor for a cold start: what the system takes to run a program that does nothing. */
+/* The lower bound of a cold start: the system's time to run a program that does nothing. */
 int main(void) { return 0; }

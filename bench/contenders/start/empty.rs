@@ -1,2 +1,2 @@
-// What the standard library takes to start and to end.
+// The time of the standard library's start and end.
 fn main() {}

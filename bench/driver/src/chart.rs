@@ -1,13 +1,13 @@
 //! A chart of ratios, drawn as SVG.
 //!
-//! Each bar begins at one, which is ours: to the right is what takes more, to the left what takes
-//! less. The axis is logarithmic, since ratios reach over several orders of magnitude. The colours
-//! follow the reader's choice of a light or a dark page.
+//! Each bar begins at one, which is ours. A bar to the right takes more, and a bar to the left takes less.
+//! The axis is logarithmic, since the ratios span several orders of magnitude. The colours follow the
+//! reader's choice of a light or a dark page.
 
 use std::fmt::Write as _;
 
-use crate::reach::times;
 use crate::stats::Summary;
+use crate::targets::times;
 
 /// One bar.
 pub(crate) struct Bar {
@@ -22,16 +22,16 @@ pub(crate) struct Bar {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
-    Rival,
-    Floor,
+    Other,
+    LowerBound,
 }
 
 impl Kind {
     fn class(self) -> &'static str {
         match self {
             Self::Ours => "ours",
-            Self::Rival => "rival",
-            Self::Floor => "floor",
+            Self::Other => "other",
+            Self::LowerBound => "bound",
         }
     }
 }
@@ -44,7 +44,7 @@ pub(crate) struct Panel {
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 190.0;
-/// Room for the text behind the longest bar.
+/// Space for the text after the longest bar.
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 58.0;
 const ROW: f64 = 22.0;
@@ -58,11 +58,11 @@ svg { font: 13px system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', Arial,
 .heading { font-weight: 600; } .faint { fill: #59636e; font-size: 12px; }
 .grid { stroke: #d1d9e0; stroke-width: 1; } .one { stroke: #59636e; stroke-width: 1.5; }
 .spread { stroke: #1f2328; stroke-width: 1.5; }
-.ours { fill: #0969da; } .rival { fill: #c4801c; } .floor { fill: #818b98; }
+.ours { fill: #0969da; } .other { fill: #c4801c; } .bound { fill: #818b98; }
 @media (prefers-color-scheme: dark) {
 .page { fill: #0d1117; } text { fill: #f0f6fc; } .faint { fill: #9198a1; }
 .grid { stroke: #3d444d; } .one { stroke: #9198a1; } .spread { stroke: #f0f6fc; }
-.ours { fill: #4493f8; } .rival { fill: #db9a3c; } .floor { fill: #6e7681; }
+.ours { fill: #4493f8; } .other { fill: #db9a3c; } .bound { fill: #6e7681; }
 }";
 
 /// The horizontal axis.
@@ -75,11 +75,11 @@ struct Axis {
 impl Axis {
     fn over(panels: &[Panel]) -> Self {
         let all = || panels.iter().flat_map(|panel| &panel.bars);
-        let least = all().map(|bar| bar.ratio.low.min(1.0)).fold(1.0, f64::min);
-        let most = all().map(|bar| bar.ratio.high.max(1.0)).fold(1.0, f64::max);
+        let lowest = all().map(|bar| bar.ratio.low.min(1.0)).fold(1.0, f64::min);
+        let highest = all().map(|bar| bar.ratio.high.max(1.0)).fold(1.0, f64::max);
         Self {
-            from: least.max(1e-6).log10().floor() as i32,
-            to: (most.log10().ceil() as i32).max(1),
+            from: lowest.max(1e-6).log10().floor() as i32,
+            to: (highest.log10().ceil() as i32).max(1),
         }
     }
 
@@ -146,7 +146,7 @@ pub(crate) fn draw(title: &str, panels: &[Panel]) -> String {
 fn draw_bar(out: &mut String, axis: &Axis, bar: &Bar, y: f64) {
     let (one, end) = (axis.x(1.0), axis.x(bar.ratio.median));
     let (low, high) = (axis.x(bar.ratio.low), axis.x(bar.ratio.high));
-    // A bar of ratio one would not be seen.
+    // A bar of ratio one would not be visible.
     let (from, width) = (one.min(end) - 1.5, (end - one).abs() + 3.0);
     let middle = y + ROW / 2.0;
     let _ = writeln!(
@@ -196,7 +196,7 @@ mod tests {
     fn panel(ratios: &[f64]) -> Panel {
         let bar = |ratio: &f64| Bar {
             label: "a < b".into(),
-            kind: Kind::Rival,
+            kind: Kind::Other,
             ratio: Summary::of(&[*ratio]).unwrap(),
             value: "7 ms".into(),
         };

@@ -1,5 +1,5 @@
-//! Whether every contender does the same work: what each of them sends, compared message by message
-//! with what the function itself sends.
+//! The check that every contender does the same work: the messages of each contender are compared with the
+//! messages of the function itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::invoke::{Scheme, Session, Setting};
 use crate::tls::Authority;
 use crate::{Error, Result};
 
-/// A message as far as it matters.
+/// The relevant parts of a message.
 #[derive(Debug, PartialEq)]
 struct Message {
     line: String,
@@ -22,7 +22,7 @@ struct Message {
 /// Messages by the record's id and by which half of it they are.
 type Messages = BTreeMap<(String, String), Message>;
 
-/// Gives the messages that a contender sends for an event, one after the other for each record.
+/// Returns the messages that a contender sends for an event, one after the other for each record.
 pub(crate) fn messages(
     contender: &Contender,
     scheme: Scheme,
@@ -38,7 +38,7 @@ pub(crate) fn messages(
     Ok(session.node.take_kept())
 }
 
-/// Fails where one of them sends something else than ours does.
+/// Fails if a contender sends other messages than ours.
 pub(crate) fn all_send_the_same(
     contenders: &[Contender],
     event: &Event,
@@ -62,7 +62,7 @@ pub(crate) fn all_send_the_same(
                 let (expected, found) = (expected.get(id), found.get(id));
                 if expected != found {
                     return Err(Error::from(format!(
-                        "{name} sends something else:\nexpected {expected:#?}\nfound {found:#?}"
+                        "{name} sends a different message:\nexpected {expected:#?}\nfound {found:#?}"
                     )));
                 }
             }
@@ -90,7 +90,7 @@ fn read(messages: &[Vec<u8>]) -> Result<Messages> {
         }
         let mut take = |name: &str| headers.remove(name).ok_or(format!("no {name} in {head}"));
         let id = (take("x-request-id")?, take("x-wallarm-message")?);
-        // What clients add of their own accord. The length of a body depends on the blanks in it.
+        // Clients add these headers by themselves. The length of a body depends on its whitespace.
         for name in ["accept", "accept-encoding", "connection", "content-length"] {
             headers.remove(name);
         }
@@ -120,22 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_adds_does_not_count_and_everything_else_does() {
+    fn headers_that_a_client_adds_do_not_count_and_everything_else_does() {
         let ours = "POST /a HTTP/1.1\r\nHost: b\r\nX-Request-Id: 1\r\nX-Wallarm-Message: response\r\nContent-Length: 9";
-        let theirs = "POST /a HTTP/1.1\r\nx-request-id: 1\r\nx-wallarm-message: response\r\naccept: */*\r\n\
+        let other = "POST /a HTTP/1.1\r\nx-request-id: 1\r\nx-wallarm-message: response\r\naccept: */*\r\n\
                       user-agent: x\r\nhost: b\r\ncontent-length: 10";
         let expected = one(ours, "{\"a\": 1}");
-        assert_eq!(expected, one(theirs, "{ \"a\":1 }"));
-        assert_ne!(expected, one(theirs, "{\"a\":2}"));
-        assert_ne!(expected, one(&theirs.replace("/a", "/A"), "{\"a\":1}"));
+        assert_eq!(expected, one(other, "{ \"a\":1 }"));
+        assert_ne!(expected, one(other, "{\"a\":2}"));
+        assert_ne!(expected, one(&other.replace("/a", "/A"), "{\"a\":1}"));
         assert_ne!(
             expected,
-            one(&theirs.replace("host: b", "host: c"), "{\"a\":1}")
+            one(&other.replace("host: b", "host: c"), "{\"a\":1}")
         );
         let request = |text: &str| text.replace("response", "request");
         assert_ne!(
             one(&request(ours), ""),
-            one(&request(theirs), ""),
+            one(&request(other), ""),
             "a user agent"
         );
     }

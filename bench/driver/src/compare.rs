@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::reach::times;
+use crate::contender::renamed;
 use crate::results::{HEAD, short};
+use crate::targets::times;
 use crate::{Error, Result};
 
-/// What counts as the same, whatever the samples say: a hundredth.
+/// A difference of a hundredth counts as none, whatever the samples are.
 const CLOSE: f64 = 0.01;
 
 /// One figure of a file.
@@ -21,7 +22,7 @@ struct Row {
 
 type Rows = BTreeMap<[String; 4], Row>;
 
-/// Prints what differs by more than the figures spread.
+/// Prints the figures that differ by more than their spread.
 pub(crate) fn compare(before: &str, after: &str) -> Result<()> {
     let read = |file: &str| -> Result<Rows> {
         let text =
@@ -34,17 +35,17 @@ pub(crate) fn compare(before: &str, after: &str) -> Result<()> {
 
 fn table(before: &Rows, after: &Rows) -> String {
     let mut lines = vec![["figure", "of", "before", "after", "after/before", ""].map(String::from)];
-    let mut alike = 0;
+    let mut same = 0;
     let mut single = Vec::new();
     for (key, b) in before {
         let Some(a) = after.get(key) else {
             single.push(format!("only before: {}", key.join(" ")));
             continue;
         };
-        // The middle halves of the samples overlap; or it is a single count that hardly differs.
+        // The middle halves of the samples overlap, or a single count hardly differs.
         let is_close = (a.median - b.median).abs() <= b.median.abs() * CLOSE;
         if b.low <= a.high && a.low <= b.high || is_close {
-            alike += 1;
+            same += 1;
             continue;
         }
         let [figure, contender, scheme, records] = key;
@@ -93,7 +94,7 @@ fn table(before: &Rows, after: &Rows) -> String {
         out.push('\n');
     }
     out.push_str(&format!(
-        "{alike} figures are the same within their quartiles, or within a hundredth.\n"
+        "{same} figures are the same within their quartiles, or within a hundredth.\n"
     ));
     out
 }
@@ -101,17 +102,17 @@ fn table(before: &Rows, after: &Rows) -> String {
 fn rows(text: &str) -> Result<Rows> {
     let rest = text
         .strip_prefix(HEAD)
-        .ok_or_else(|| Error::from("it does not begin as a file of results does"))?;
+        .ok_or_else(|| Error::from("it does not begin with the header of a file of results"))?;
     rest.lines()
         .map(|line| {
             let cells = cells(line);
             let [figure, contender, scheme, records, unit, numbers @ ..] = &cells[..] else {
-                return Err(format!("expected more in the line {line}").into());
+                return Err(format!("expected more cells in the line {line}").into());
             };
             let number = |at: usize| -> Result<f64> {
                 let text = numbers
                     .get(at)
-                    .ok_or_else(|| format!("too short: {line}"))?;
+                    .ok_or_else(|| format!("a line with too few cells: {line}"))?;
                 Ok(text.parse()?)
             };
             let row = Row {
@@ -120,13 +121,13 @@ fn rows(text: &str) -> Result<Rows> {
                 low: number(2)?,
                 high: number(3)?,
             };
-            let key = [figure, contender, scheme, records].map(String::clone);
+            let key = [figure, &renamed(contender), scheme, records].map(String::clone);
             Ok((key, row))
         })
         .collect()
 }
 
-/// The cells of a line; the texts among them stand in quotes and hold none.
+/// The cells of a line. Texts are in quotes and contain no quotes.
 fn cells(line: &str) -> Vec<String> {
     let mut is_quoted = false;
     line.split(|c| {
@@ -140,6 +141,7 @@ fn cells(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contender::{DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT};
     use crate::results::{Key, Results};
 
     fn results(value: f64) -> Rows {
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_shown() {
+    fn differences_are_shown() {
         let text = table(&results(10.0), &results(20.0));
         assert!(
             text.contains("ours, resend, http, 7 records  10 ms   20 ms  2.00 ×        more"),
@@ -173,7 +175,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_one_file_only_is_named() {
+    fn earlier_names_of_baselines_are_compared_with_the_present_ones() {
+        let mut results = Results::default();
+        for name in [EMPTY_STATIC, EMPTY_DYNAMIC, EMPTY_RUST, ONE_IN_FLIGHT] {
+            results.add(Key::of("start", name), "µs", 0, 1.0);
+        }
+        for name in DECODERS.iter().flat_map(|(_, names)| *names) {
+            results.add(Key::of("decode_cpu_per_record", name), "ns", 0, 1.0);
+        }
+        let after = results.csv();
+        let before = after
+            .replace("lower bound:", "floor:")
+            .replace("baseline:", "floor:");
+        assert_ne!(before, after);
+        assert_eq!(
+            table(&rows(&before).unwrap(), &rows(&after).unwrap()),
+            "8 figures are the same within their quartiles, or within a hundredth.\n"
+        );
+    }
+
+    #[test]
+    fn figures_of_only_one_file_are_named() {
         let text = table(&results(10.0), &Rows::new());
         assert!(
             text.contains("only before: wall ours, resend http 7"),

@@ -1,42 +1,53 @@
-//! Who is measured, and how each of them is started.
+//! The contenders, and how each of them is started.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The name under which the empty program stands.
-pub(crate) const FLOOR_START: &str = "floor: an empty static binary";
+/// The name of the empty program.
+pub(crate) const EMPTY_STATIC: &str = "lower bound: an empty static binary";
 
-/// The same one, linked as the function is: what lies between the two is the dynamic loader's.
-pub(crate) const FLOOR_START_DYNAMIC: &str = "floor: an empty dynamic binary";
+/// The same program, linked as the function is: the difference between the two is the dynamic loader's.
+pub(crate) const EMPTY_DYNAMIC: &str = "lower bound: an empty dynamic binary";
 
-/// One in Rust, with its standard library's own start.
-pub(crate) const FLOOR_START_RUST: &str = "floor: an empty Rust program";
+/// An empty program in Rust, with the start of its standard library.
+pub(crate) const EMPTY_RUST: &str = "lower bound: an empty Rust program";
 
-/// The programs that do nothing, and how they are called.
-pub(crate) const FLOORS_START: [(&str, &str); 3] = [
-    ("floor-start", FLOOR_START),
-    ("floor-start-dynamic", FLOOR_START_DYNAMIC),
-    ("floor-start-rust", FLOOR_START_RUST),
+/// The programs that do nothing, and their names in the results.
+pub(crate) const EMPTY_PROGRAMS: [(&str, &str); 3] = [
+    ("empty-static", EMPTY_STATIC),
+    ("empty-dynamic", EMPTY_DYNAMIC),
+    ("empty-rust", EMPTY_RUST),
 ];
 
-/// The name under which the slow Node's baseline stands.
-pub(crate) const ONE_IN_FLIGHT: &str = "floor: one connection, one in flight";
+/// The name of the slow Node's baseline.
+pub(crate) const ONE_IN_FLIGHT: &str = "baseline: one connection, one in flight";
 
-/// The programs that compare decoders, and how the two that each holds are called.
+/// The programs that compare decoders, and the names of the two decoders in each.
 pub(crate) const DECODERS: [(&str, [&str; 2]); 2] = [
-    ("floor-decode", ["ours", "floor: libdeflate + sonic-rs"]),
+    ("decode", ["ours", "baseline: libdeflate + sonic-rs"]),
     (
-        "floor-decode-native",
+        "decode-native",
         [
             "ours, for this processor",
-            "floor: libdeflate + sonic-rs, for this processor",
+            "baseline: libdeflate + sonic-rs, for this processor",
         ],
     ),
 ];
 
-/// Whoever forwards the records.
+/// A contender's present name, for one that a file of results may have from before: bounds and baselines
+/// were called floors.
+pub(crate) fn renamed(name: &str) -> String {
+    name.replace(
+        "floor: one connection, one in flight",
+        "baseline: one connection, one in flight",
+    )
+    .replace("floor: libdeflate", "baseline: libdeflate")
+    .replace("floor: an empty", "lower bound: an empty")
+}
+
+/// A program that forwards the records, with its format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Who {
     Resend,
@@ -55,7 +66,7 @@ impl Who {
         Self::Go,
     ];
 
-    /// As the tables and the results have it.
+    /// The name in the tables and the results.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Resend => "ours, resend",
@@ -66,7 +77,7 @@ impl Who {
         }
     }
 
-    /// As the command line has it. Both of ours are one program.
+    /// The name on the command line. Both of ours are one program.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Resend | Self::Batch => "ours",
@@ -83,7 +94,7 @@ impl Who {
         }
     }
 
-    /// What it is called where both of ours, which are one program, do the same.
+    /// The name where both of ours, which are one program, do the same.
     pub(crate) fn program(self) -> &'static str {
         if self.is_ours() { "ours" } else { self.name() }
     }
@@ -99,15 +110,15 @@ pub(crate) struct Contender {
     pub(crate) who: Who,
     /// The program and its arguments.
     command: Vec<PathBuf>,
-    /// What is set beside what Lambda and the operator set.
+    /// Variables in addition to those that Lambda and the operator set.
     variables: Vec<(&'static str, String)>,
-    /// Where it writes what it has to say.
+    /// The file for its standard error.
     log: PathBuf,
 }
 
 impl Contender {
-    /// `path` is the program or, of Python, the directory of its environment, beside which the
-    /// function's code is given.
+    /// `path` is the program or, for Python, the directory of its environment; then `code` is the directory
+    /// of the function's code.
     pub(crate) fn new(who: Who, path: &Path, code: &Path, log: &Path) -> Self {
         let (command, variables) = match who {
             Who::Python => (
@@ -129,7 +140,7 @@ impl Contender {
         }
     }
 
-    /// The command to start it, behind a tool if one is given, with the environment that Lambda gives.
+    /// The command that starts it, under a tool if there is one, with the environment that Lambda sets.
     pub(crate) fn command(
         &self,
         tool: &[String],
@@ -165,8 +176,8 @@ impl Contender {
         Ok(command)
     }
 
-    /// What it had to say.
-    pub(crate) fn words(&self) -> String {
+    /// Its output on standard error.
+    pub(crate) fn output(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&text).trim().to_string()
     }

@@ -1,17 +1,17 @@
-//! What a million log lines cost on Lambda, as far as it can be told from here.
+//! The cost of a million log lines on Lambda, as far as it can be calculated from these measurements.
 
 use std::fs;
 use std::path::Path;
 
 use crate::Result;
 
-/// What AWS takes, and what it gives for it.
+/// AWS's prices, and what they buy.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Prices {
     pub(crate) as_of: String,
     pub(crate) per_gb_second: f64,
     pub(crate) per_million_requests: f64,
-    pub(crate) least_mb: f64,
+    pub(crate) minimum_mb: f64,
     pub(crate) mb_per_vcpu: f64,
 }
 
@@ -31,18 +31,18 @@ impl Prices {
             as_of: value("as-of")?.to_string(),
             per_gb_second: number("per-gb-second")?,
             per_million_requests: number("per-million-requests")?,
-            least_mb: number("least-mb")?,
+            minimum_mb: number("minimum-mb")?,
             mb_per_vcpu: number("mb-per-vcpu")?,
         })
     }
 }
 
-/// What an invocation takes.
+/// The resources of an invocation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Invocation {
     pub(crate) records: f64,
     pub(crate) cpu_seconds: f64,
-    /// With a Node that takes its time.
+    /// With a slow Node.
     pub(crate) wall_seconds: f64,
     pub(crate) peak_kib: f64,
 }
@@ -54,11 +54,11 @@ pub(crate) struct Cost {
     pub(crate) dollars_per_million: f64,
 }
 
-/// A function gets a share of a virtual CPU that goes with its memory, so that CPU time is billed as
-/// many times over as the share is small. While it waits for the Node it is billed too. Both may
-/// overlap: the longer of the two is the least that can be billed.
+/// A function gets a share of a virtual CPU in proportion to its memory: the smaller the share, the longer the
+/// same CPU time is billed. The time that it waits for the Node is billed too. Both may overlap, so the longer
+/// of the two is the minimum that can be billed.
 pub(crate) fn cost(prices: &Prices, invocation: Invocation) -> Cost {
-    let memory_mb = (invocation.peak_kib / 1024.0).ceil().max(prices.least_mb);
+    let memory_mb = (invocation.peak_kib / 1024.0).ceil().max(prices.minimum_mb);
     let share = memory_mb / prices.mb_per_vcpu;
     let seconds = (invocation.cpu_seconds / share).max(invocation.wall_seconds);
     let billed_ms = (seconds * 1e3).ceil();
@@ -81,7 +81,7 @@ mod tests {
             as_of: "2000-01".into(),
             per_gb_second: 0.01,
             per_million_requests: 1.0,
-            least_mb: 128.0,
+            minimum_mb: 128.0,
             mb_per_vcpu: 1280.0,
         };
         let invocation = Invocation {

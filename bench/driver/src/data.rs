@@ -2,10 +2,10 @@
 
 use std::io;
 
-use cw_resend_lambda::local::event::{Line, document, gzip, wrap};
-use cw_resend_lambda::local::sample::Random;
+use cw_resend_lambda::standin::cloudwatch::{Line, document, gzip, wrap};
+use cw_resend_lambda::standin::sample::Random;
 
-/// The sizes of events, in records. The last is about what an asynchronous invocation takes.
+/// The sizes of events, in records. The last is about the maximum of an asynchronous invocation.
 pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];
 
 const SEED: u64 = 0x5eed_0f10_95a1_1e75;
@@ -51,7 +51,7 @@ const SLUGS: [&str; 8] = [
     "berlin-mitte",
 ];
 
-/// `#` is a part of a version.
+/// `#` stands for a part of a version.
 const AGENTS: [&str; 12] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.#.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
@@ -80,7 +80,7 @@ const STATUSES: [(u64, u64); 9] = [
     (502, 5),
 ];
 
-/// An event with so many records.
+/// An event with this number of records.
 pub(crate) struct Event {
     pub(crate) records: usize,
     pub(crate) payload: Vec<u8>,
@@ -108,8 +108,8 @@ impl Event {
     }
 }
 
-/// 56 digits, as CloudWatch's ids are: the first ones of one batch are alike and the middle ones are
-/// not. The last twelve number the record, for the Node to count by.
+/// 56 digits, like CloudWatch's ids: within a batch the first digits are equal and the middle ones are not.
+/// The last twelve are the record's number, by which the Node counts.
 fn id(n: u64, random: &mut Random) -> String {
     let middle = random.next_u64() % 10_u64.pow(18);
     format!("39329108840212345678901234{middle:018}{n:012}")
@@ -125,7 +125,7 @@ fn line(time: u64, random: &mut Random) -> String {
     let (integration_latency, integration_status) = if is_ours {
         ((latency - 2).to_string(), status.to_string())
     } else {
-        // The gateway refused it by itself.
+        // The gateway itself rejected the call.
         ("-".into(), "-".into())
     };
     let error = match status {
@@ -162,7 +162,7 @@ fn line(time: u64, random: &mut Random) -> String {
     )
 }
 
-/// Out of the addresses that RFC 2544 sets apart for benchmarks.
+/// One of the addresses that RFC 2544 reserves for benchmarks.
 fn address(random: &mut Random) -> String {
     let (a, b, c) = (random.below(2), random.below(256), random.below(256));
     format!("198.{}.{b}.{c}", 18 + a)
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seven_thousand_records_are_about_what_an_invocation_takes() {
+    fn seven_thousand_records_are_about_the_maximum_of_an_invocation() {
         let event = Event::new(7_000).unwrap();
         let limit = 1024 * 1024;
         assert!(

@@ -1,4 +1,4 @@
-//! The cost of reading an event: the function's decoder beside the floor, in one process.
+//! The cost of reading an event: the function's decoder and the baseline, in one process.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,10 +8,10 @@ use crate::{Error, Result};
 /// CPU seconds of both in one round.
 pub(crate) struct Round {
     pub(crate) ours: f64,
-    pub(crate) floor: f64,
+    pub(crate) baseline: f64,
 }
 
-/// Runs the comparison, which checks by itself that both have read the same.
+/// Runs the comparison. The program itself checks that both decoders read the same.
 pub(crate) fn rounds(
     program: &Path,
     event: &Path,
@@ -33,11 +33,11 @@ pub(crate) fn rounds(
     }
     lines
         .map(|line| {
-            let (ours, floor) = line.split_once(',').ok_or("expected two numbers")?;
+            let (ours, baseline) = line.split_once(',').ok_or("expected two numbers")?;
             let seconds = |text: &str| -> Result<f64> { Ok(text.parse::<f64>()? / 1e9) };
             Ok(Round {
                 ours: seconds(ours)?,
-                floor: seconds(floor)?,
+                baseline: seconds(baseline)?,
             })
         })
         .collect()

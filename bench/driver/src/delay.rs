@@ -1,4 +1,4 @@
-//! A Node that takes a millisecond for each message: what connections are worth, against one
+//! A Node that takes a millisecond for each message: the benefit of several connections, compared with one
 //! connection with one message in flight.
 
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ pub(crate) fn wall(contender: &Contender, event: &Event, authority: &Authority) 
     Ok(session.invoke(event)?.as_secs_f64())
 }
 
-/// How long it takes to send messages one at a time, in seconds: each is written when the one before
-/// it was answered, and nothing else is done.
+/// How long it takes to send messages one at a time, in seconds: each is written after the response to the
+/// message before it, and nothing else is done.
 pub(crate) fn one_in_flight(messages: &[Vec<u8>], records: usize) -> Result<f64> {
     let options = Options {
         delay: DELAY,
@@ -35,14 +35,14 @@ pub(crate) fn one_in_flight(messages: &[Vec<u8>], records: usize) -> Result<f64>
     let node = Node::start(records, options)?;
     let mut socket = TcpStream::connect(("127.0.0.1", node.port()))?;
     socket.set_nodelay(true)?;
-    let mut answer = [0; 1024];
+    let mut response = [0; 1024];
     let began = Instant::now();
     for message in messages {
         socket.write_all(message)?;
         let mut filled = 0;
-        // The Node's answers have no body.
-        while !answer[..filled].ends_with(b"\r\n\r\n") {
-            let count = socket.read(&mut answer[filled..])?;
+        // The Node's responses have no body.
+        while !response[..filled].ends_with(b"\r\n\r\n") {
+            let count = socket.read(&mut response[filled..])?;
             if count == 0 {
                 return Err(Error::from("the Node has closed the connection"));
             }
@@ -54,7 +54,7 @@ pub(crate) fn one_in_flight(messages: &[Vec<u8>], records: usize) -> Result<f64>
     Ok(wall)
 }
 
-/// Messages in an order in which one connection may send them: of each record the request first.
+/// Messages in an order in which one connection may send them: for each record the request first.
 pub(crate) fn in_order(messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut pairs: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
     for message in messages {
@@ -64,7 +64,7 @@ pub(crate) fn in_order(messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
             .iter()
             .copied()
             .take_while(|&byte| byte != b'\r');
-        // The request comes before its response on whatever connection.
+        // The request comes before its response on any connection.
         pairs.entry(id.collect()).or_default().push(message);
     }
     pairs.into_values().flatten().collect()

@@ -1,8 +1,8 @@
-//! Invocations: a contender between a Runtime API and a Node, given one event again and again.
+//! Invocations: a contender between a Runtime API and a Node gets one event repeatedly.
 
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::local::runtime_api::{FakeRuntimeApi, Outcome};
+use cw_resend_lambda::standin::runtime_api::{FakeRuntimeApi, Outcome};
 
 use crate::contender::Contender;
 use crate::data::Event;
@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Longer than any invocation takes here.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How often it is looked whether a contender that should answer is still there.
+/// How often to check whether a contender that should respond still runs.
 const POLL: Duration = Duration::from_millis(500);
 
 /// How a contender reaches the Node.
@@ -34,7 +34,7 @@ impl Scheme {
     }
 }
 
-/// What the stand-ins are to do.
+/// The behaviour of the stand-ins.
 #[derive(Clone, Default)]
 pub(crate) struct Setting {
     /// How long the Node takes for each message.
@@ -43,7 +43,7 @@ pub(crate) struct Setting {
     pub(crate) keeps: bool,
     /// The tool that the contender runs under, and its arguments.
     pub(crate) tool: Vec<String>,
-    /// Variables beside the usual ones.
+    /// Variables in addition to the usual ones.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
@@ -101,8 +101,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Invokes it once, and checks that each record of the event came exactly once. Gives the time
-    /// until its result was there.
+    /// Invokes it once, and checks that each record of the event came exactly once. Returns the time until
+    /// its result arrived.
     pub(crate) fn invoke(&mut self, event: &Event) -> Result<Duration> {
         let began = Instant::now();
         let until = began + PATIENCE;
@@ -119,7 +119,7 @@ impl Session {
             Outcome::Error { body, .. } => {
                 return Err(self.failed(&String::from_utf8_lossy(&body)));
             }
-            Outcome::Gone => return Err(self.failed("the invocation is gone")),
+            Outcome::Gone => return Err(self.failed("the invocation no longer exists")),
         }
         while !self.api.wait_idle(POLL) {
             self.check(until)?;
@@ -135,22 +135,22 @@ impl Session {
             return Err(self.failed(&format!("it ended with {how}")));
         }
         if Instant::now() > until {
-            return Err(self.failed("it did not answer in time"));
+            return Err(self.failed("it did not respond in time"));
         }
         Ok(())
     }
 
     fn failed(&self, text: &str) -> Error {
         let name = self.contender.who.name();
-        let words = self.contender.words();
-        Error::from(format!("{name} failed: {text}\n{words}"))
+        let output = self.contender.output();
+        Error::from(format!("{name} failed: {text}\n{output}"))
     }
 }
 
-/// What one process took for an event that it was given several times.
+/// The measurements of one process that got the same event several times.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
-    /// The first invocation: connections are made, and buffers grow.
+    /// The first invocation: it opens connections, and buffers grow.
     pub(crate) first_cpu: f64,
     pub(crate) first_wall: f64,
     /// The mean of the later ones.
@@ -159,15 +159,15 @@ pub(crate) struct Sample {
     pub(crate) invocations: u32,
     pub(crate) memory: Memory,
     pub(crate) first_traffic: Traffic,
-    /// Of all the later ones together.
+    /// For all later invocations together.
     pub(crate) traffic: Traffic,
 }
 
-/// How many later invocations there are: as many as fit into this time, but not more.
+/// The number of later invocations: as many as fit into the time, up to the maximum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     pub(crate) time: Duration,
-    pub(crate) most: u32,
+    pub(crate) maximum: u32,
 }
 
 pub(crate) fn sample(
@@ -185,7 +185,7 @@ pub(crate) fn sample(
     let first_traffic = session.node.traffic();
     let mut wall = Duration::ZERO;
     let mut invocations = 0;
-    while invocations == 0 || invocations < effort.most && wall < effort.time {
+    while invocations == 0 || invocations < effort.maximum && wall < effort.time {
         wall += session.invoke(event)?;
         invocations += 1;
     }

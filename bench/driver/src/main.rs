@@ -1,4 +1,4 @@
-//! Runs the function and its rivals side by side, and writes down what they cost.
+//! Runs the function and the other contenders side by side, and writes down what they cost.
 
 mod chart;
 mod check;
@@ -11,12 +11,12 @@ mod delay;
 mod invoke;
 mod node;
 mod process;
-mod reach;
 mod report;
 mod results;
 mod run;
 mod start;
 mod stats;
+mod targets;
 mod tls;
 mod tools;
 

@@ -1,8 +1,8 @@
-//! A Node that does as little as a Node can: it takes every message, counts it, and answers 200.
+//! A Node that does as little as possible: it accepts every message, counts it, and responds with 200.
 //!
-//! It is the same for every contender, and it must not be what is measured. So it looks only for
-//! where a message ends, for its id and for which half of a record it is; nothing is allocated for
-//! a message and nothing is locked. A separate run keeps the messages and compares them.
+//! It is the same for every contender, and it must not dominate the measurement. So it finds only the end of a
+//! message, its id, and which half of a record it is. It allocates nothing for a message and locks nothing. A
+//! separate run keeps the messages and compares them.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,17 +14,17 @@ use std::time::Duration;
 use memchr::memmem;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+const HTTP_OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 const BUFFER: usize = 256 * 1024;
-/// A request message in a cell of the tally, and a response message.
+/// The counts in a cell of the tally: one request message, and one response message.
 const REQUEST: u32 = 1;
 const RESPONSE: u32 = 1 << 16;
-/// How many faults are kept with their text.
+/// The maximum number of faults that are kept with their text.
 const MAX_FAULTS: usize = 10;
 
 #[derive(Clone, Default)]
 pub(crate) struct Options {
-    /// How long each message takes. Those of one connection are served one after the other.
+    /// How long each message takes. The messages of one connection are handled one after the other.
     pub(crate) delay: Duration,
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Whether the messages are kept.
@@ -45,13 +45,13 @@ struct Shared {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     messages: AtomicU64,
-    /// For each record how often its request and its response came.
+    /// For each record, how often its request and its response came.
     tally: Vec<AtomicU32>,
     faults: Mutex<Vec<String>>,
     kept: Mutex<Vec<Vec<u8>>>,
 }
 
-/// What went over the wire since the Node was started.
+/// The traffic since the Node was started.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Traffic {
     pub(crate) connections: u64,
@@ -72,7 +72,7 @@ impl Traffic {
 }
 
 impl Node {
-    /// Starts a Node for events of at most so many records.
+    /// Starts a Node for events of at most `records` records.
     pub(crate) fn start(records: usize, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
@@ -111,11 +111,11 @@ impl Node {
         }
     }
 
-    /// Checks that each of the first `records` records has come exactly once and no other has, and
-    /// begins to count anew.
+    /// Checks that each of the first `records` records has come exactly once and no other has, and resets the
+    /// counts.
     pub(crate) fn settle(&self, records: usize) -> Result<(), String> {
         if let Some(fault) = lock(&self.shared.faults).first() {
-            return Err(format!("the Node was sent something else: {fault}"));
+            return Err(format!("the Node received an unexpected message: {fault}"));
         }
         let mut wrong = 0;
         let mut first = String::new();
@@ -148,7 +148,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.shared.stop.store(true, SeqCst);
-        // The acceptor looks at the flag after each connection, so it is given one.
+        // The acceptor checks the flag after each connection, so this opens one.
         if TcpStream::connect(self.address).is_ok()
             && let Some(acceptor) = self.acceptor.take()
         {
@@ -169,13 +169,13 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         shared.connections.fetch_add(1, SeqCst);
         let shared = Arc::clone(shared);
         thread::spawn(move || {
-            // The contender has gone; the tally says whether it should have.
+            // The contender has closed the connection; the tally shows whether that was right.
             let _ = shared.serve(socket);
         });
     }
 }
 
-/// A socket that counts what goes through it, under TLS too.
+/// A socket that counts its bytes, under TLS too.
 struct Counted {
     socket: TcpStream,
     shared: Arc<Shared>,
@@ -223,13 +223,12 @@ impl Shared {
 
     fn serve_stream(&self, mut stream: impl Read + Write) -> io::Result<()> {
         if !self.options.delay.is_zero() {
-            // A sleep may last 50 µs longer than was asked for; without this it would be a
-            // noticeable part of a millisecond.
+            // Without this, a sleep may last 50 µs longer than requested, a noticeable part of a millisecond.
             nix::sys::prctl::set_timerslack(1)?;
         }
         let mut buffer = vec![0; BUFFER];
         let mut filled = 0;
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         loop {
             let count = stream.read(&mut buffer[filled..])?;
             if count == 0 {
@@ -240,10 +239,10 @@ impl Shared {
             while let Some(length) = self.take(&buffer[at..filled]) {
                 at += length;
                 if self.options.delay.is_zero() {
-                    answers.extend_from_slice(ANSWER);
+                    responses.extend_from_slice(HTTP_OK);
                 } else {
                     thread::sleep(self.options.delay);
-                    stream.write_all(ANSWER)?;
+                    stream.write_all(HTTP_OK)?;
                     stream.flush()?;
                 }
             }
@@ -253,15 +252,15 @@ impl Shared {
                 self.fault("a message that does not end");
                 return Ok(());
             }
-            if !answers.is_empty() {
-                stream.write_all(&answers)?;
+            if !responses.is_empty() {
+                stream.write_all(&responses)?;
                 stream.flush()?;
-                answers.clear();
+                responses.clear();
             }
         }
     }
 
-    /// Takes the message at the front, and gives its length once it is whole.
+    /// Takes the message at the front, and returns its length once it is complete.
     fn take(&self, bytes: &[u8]) -> Option<usize> {
         let head_end = memmem::find(bytes, b"\r\n\r\n")? + 4;
         let head = Head::read(&bytes[..head_end]);
@@ -324,7 +323,7 @@ impl<'a> Head<'a> {
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let line = &rest[..end];
             rest = &rest[end + 1..];
-            // The names that count begin with these two letters, in whatever case.
+            // The relevant names begin with one of these two letters, in either case.
             if !matches!(line.first(), Some(b'c' | b'C' | b'x' | b'X')) {
                 continue;
             }
@@ -350,11 +349,11 @@ impl<'a> Head<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cw_resend_lambda::local::event::event_id;
+    use cw_resend_lambda::standin::cloudwatch::event_id;
 
-    fn exchange(socket: &mut TcpStream, messages: &str, answers: usize) {
+    fn exchange(socket: &mut TcpStream, messages: &str, responses: usize) {
         socket.write_all(messages.as_bytes()).unwrap();
-        let mut found = vec![0; ANSWER.len() * answers];
+        let mut found = vec![0; HTTP_OK.len() * responses];
         socket.read_exact(&mut found).unwrap();
     }
 
@@ -367,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_or_doubled_is_seen() {
+    fn lost_and_repeated_messages_are_found() {
         let node = Node::start(2, Options::default()).unwrap();
         let mut socket = TcpStream::connect(node.address).unwrap();
         let whole = [message("request", 0, ""), message("response", 0, "{}")].concat();

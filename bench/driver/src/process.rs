@@ -1,4 +1,4 @@
-//! What the system knows of a running contender.
+//! The system's data about a running contender.
 
 use std::fs;
 use std::process::Child;
@@ -11,9 +11,9 @@ use nix::unistd::Pid;
 
 use crate::{Error, Result};
 
-/// For how long the CPU clock has to stand still until a contender counts as idle.
+/// A contender counts as idle when its CPU clock has not advanced for this time.
 const STILL: Duration = Duration::from_millis(2);
-/// After which time a contender that is never idle is taken as it is.
+/// After this time, a contender that is never idle is measured anyway.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A contender's process. Dropping it kills it, as Lambda does.
@@ -60,7 +60,7 @@ impl Process {
         )?)
     }
 
-    /// As [`Self::cpu`], once the process does nothing any more.
+    /// Like [`Self::cpu`], once the process is idle.
     pub(crate) fn settled_cpu(&self) -> Result<u64> {
         let until = Instant::now() + PATIENCE;
         let mut before = self.cpu()?;
@@ -98,7 +98,7 @@ impl Process {
             let value = fields.get(at).and_then(|value| value.parse().ok());
             value.ok_or_else(|| Error::from("no page faults in the stat of a process"))
         };
-        // The tenth and the twelfth field, where the first two are the id and the name.
+        // The tenth and the twelfth field; the first two are the id and the name.
         Ok(Faults {
             minor: field(7)?,
             major: field(9)?,
@@ -112,7 +112,7 @@ impl Process {
         ))?)
     }
 
-    /// Kills the processes that it has started.
+    /// Kills its child processes.
     pub(crate) fn kill_children(&self) -> Result<()> {
         let children = self.read(&format!("task/{}/children", self.child.id()))?;
         for child in children.split_ascii_whitespace() {
@@ -130,7 +130,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only when it has ended and was waited for.
+        // Both fail only if the process has ended and its status was read.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,19 +1,17 @@
-//! The results as a page for people, and as a chart.
+//! The results as a page for readers, and as a chart.
 
 use std::fmt::Write as _;
 
 use crate::chart::{Bar, Kind, Panel, draw};
-use crate::contender::{
-    DECODERS, FLOOR_START, FLOOR_START_DYNAMIC, FLOOR_START_RUST, ONE_IN_FLIGHT, Who,
-};
+use crate::contender::{DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT, Who};
 use crate::cost::Prices;
 use crate::data::SIZES;
 use crate::invoke::Scheme;
-use crate::reach;
 use crate::results::{Key, Results};
 use crate::stats::Summary;
+use crate::targets;
 
-/// What is known of the machine and of the programs, by name.
+/// Facts about the machine and the programs, by name.
 pub(crate) type Facts = Vec<(String, String)>;
 
 const STARTERS: [&str; 7] = [
@@ -21,17 +19,17 @@ const STARTERS: [&str; 7] = [
     "Rust, reqwest",
     "Go",
     "Python",
-    FLOOR_START,
-    FLOOR_START_DYNAMIC,
-    FLOOR_START_RUST,
+    EMPTY_STATIC,
+    EMPTY_DYNAMIC,
+    EMPTY_RUST,
 ];
 
 /// The page.
 pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[usize]) -> String {
     let mut out = String::from(
         "# Results\n\n\
-         Written by `bench/run`; `bench/README.md` says what each figure means and what it does not \
-         tell. A value is the median of its samples; in parentheses are the quartiles. A ratio is the \
+         Written by `bench/run`. `bench/README.md` explains what each figure means and what it does not \
+         show. A value is the median of its samples, with the quartiles in parentheses. A ratio is the \
          median of the ratios of one round each.\n\n\
          ![What forwarding takes, as a multiple of ours](chart.svg)\n\n",
     );
@@ -39,16 +37,16 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         let _ = writeln!(out, "- {name}: {value}");
     }
     if sizes == SIZES {
-        let (goals, _) = reach::table(results);
-        let _ = write!(out, "\n## What to reach\n\n{goals}");
+        let (table, _) = targets::table(results);
+        let _ = write!(out, "\n## Targets\n\n{table}");
     } else {
         out.push_str(
-            "\nA quick run: it shows that everybody works, and its figures mean little.\n",
+            "\nA quick run: it shows that every contender works. Its figures have little meaning.\n",
         );
     }
 
     out.push_str("\n## Cold start: from exec to the first `/next`\n\n");
-    out.push_str("Of the empty programs it is their whole life.\n\n");
+    out.push_str("For the empty programs it is the time until they have ended.\n\n");
     out.push_str(&table(
         results,
         &[
@@ -98,12 +96,12 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         (
             "cpu_per_record",
             "CPU for each record",
-            "Of invocations after the first.",
+            "For invocations after the first.",
         ),
         (
             "first_cpu_per_record",
             "CPU for each record, first invocation",
-            "It makes the connections.",
+            "The first invocation opens the connections.",
         ),
         (
             "wall",
@@ -113,7 +111,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         (
             "peak_memory",
             "Peak memory",
-            "The most that was ever resident.",
+            "The maximum of the resident memory.",
         ),
     ] {
         let _ = write!(
@@ -127,7 +125,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
     }
 
     out.push_str("\n## On the wire\n\n");
-    out.push_str("Of the largest event. Bytes are for each record, after the first invocation.\n");
+    out.push_str("For the largest event. Bytes are for each record, after the first invocation.\n");
     let largest = sizes.last().copied().unwrap_or(0);
     for scheme in Scheme::ALL {
         let _ = write!(out, "\n`{}`\n\n", scheme.name());
@@ -198,8 +196,8 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         vec![Key::of("program_size", name), Key::of("zip_size", name)]
     }));
     out.push_str(
-        "\nOf Python it is what the user uploads, the function and `urllib3`; AWS brings the \
-         interpreter and `awslambdaric`. The other programs bring everything.\n",
+        "\nFor Python it is the part that the user uploads, the function and `urllib3`. AWS provides the \
+         interpreter and `awslambdaric`. The other programs contain everything.\n",
     );
 
     out.push_str("\n## Cost\n\n");
@@ -232,7 +230,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
     out
 }
 
-/// A table with a line for each contender of which anything is known.
+/// A table with a line for each contender that has at least one figure.
 fn table(
     results: &Results,
     headings: &[&str],
@@ -278,7 +276,7 @@ fn by_size(results: &Results, figure: &'static str, scheme: Scheme, sizes: &[usi
         }
         if let Some((small, large)) = growth {
             let ratio = results.ratio(&key(large), &key(small));
-            cells.push(ratio.map(|ratio| reach::times(ratio.median)));
+            cells.push(ratio.map(|ratio| targets::times(ratio.median)));
         }
         let cells: Vec<String> = cells
             .into_iter()
@@ -303,7 +301,7 @@ fn headings<'a>(sizes: &[usize], more: &[&'a str]) -> Vec<&'a str> {
     all
 }
 
-/// A figure with its spread, where there is one.
+/// A figure with its spread, if there is one.
 fn cell(results: &Results, key: &Key) -> Option<String> {
     let found = results.get(key)?;
     let unit = results.unit(key);
@@ -320,7 +318,7 @@ fn cell(results: &Results, key: &Key) -> Option<String> {
     ))
 }
 
-/// A value in a unit in which it is easy to read.
+/// A value in a unit that makes it easy to read.
 fn scaled(value: f64, unit: &str) -> (String, String) {
     let factor = factor(value, unit);
     let unit = match (unit, factor) {
@@ -351,7 +349,7 @@ fn factor(value: f64, unit: &str) -> f64 {
     }
 }
 
-/// Three digits that mean something are enough for a page.
+/// Three significant digits are enough for a page.
 fn short3(value: f64) -> String {
     if value.abs() >= 1000.0 {
         return grouped(value.round() as usize);
@@ -381,10 +379,10 @@ fn grouped(number: usize) -> String {
     out
 }
 
-/// The chart of what matters most.
+/// The chart of the most important figures.
 pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
     let largest = sizes.last().copied().unwrap_or(SIZES[3]);
-    let rivals: Vec<(&'static str, Kind)> =
+    let contenders: Vec<(&'static str, Kind)> =
         [Who::Resend, Who::Batch, Who::Rust, Who::Go, Who::Python]
             .map(|who| {
                 (
@@ -392,7 +390,7 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
                     if who.is_ours() {
                         Kind::Ours
                     } else {
-                        Kind::Rival
+                        Kind::Other
                     },
                 )
             })
@@ -426,10 +424,10 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
             .map(|&name| {
                 let kind = match name {
                     "ours" => Kind::Ours,
-                    FLOOR_START | FLOOR_START_DYNAMIC | FLOOR_START_RUST => Kind::Floor,
-                    _ => Kind::Rival,
+                    EMPTY_STATIC | EMPTY_DYNAMIC | EMPTY_RUST => Kind::LowerBound,
+                    _ => Kind::Other,
                 };
-                let label = name.strip_prefix("floor: an ").unwrap_or(name);
+                let label = name.strip_prefix("lower bound: an ").unwrap_or(name);
                 (label, kind, start(name))
             })
             .collect(),
@@ -448,7 +446,7 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
             add(
                 format!("{title}, {}, events of {}", scheme.name(), grouped(largest)),
                 at(ours),
-                rivals
+                contenders
                     .iter()
                     .map(|&(name, kind)| (name, kind, at(name)))
                     .collect(),
@@ -459,7 +457,7 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
     add(
         "Cost of a million log lines on Lambda, modelled".into(),
         cost(ours),
-        rivals
+        contenders
             .iter()
             .map(|&(name, kind)| (name, kind, cost(name)))
             .collect(),

@@ -1,10 +1,10 @@
-//! Every sample of a run, and what is made of them: rows of a CSV file, and ratios.
+//! All samples of a run. They become rows of a CSV file, and ratios.
 
 use std::collections::BTreeMap;
 
 use crate::stats::Summary;
 
-/// What a series of samples is of.
+/// The subject of a series of samples.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) figure: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// A figure that has to do with no event.
+    /// A figure that belongs to no event.
     pub(crate) fn of(figure: &'static str, contender: &'static str) -> Self {
         Self::with(figure, contender, "", 0)
     }
@@ -37,14 +37,14 @@ impl Key {
 #[derive(Debug, Default)]
 struct Series {
     unit: &'static str,
-    /// With the round that each sample is from.
+    /// Each sample with its round.
     samples: Vec<(usize, f64)>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     series: BTreeMap<Key, Series>,
-    /// What could not be measured, and why.
+    /// Figures that could not be measured, and the reasons.
     pub(crate) absent: Vec<(String, String)>,
 }
 
@@ -65,7 +65,7 @@ impl Results {
         Summary::of(&values)
     }
 
-    /// Empty where a figure is a mere number.
+    /// Empty if a figure is a plain number.
     pub(crate) fn unit(&self, key: &Key) -> &'static str {
         self.series.get(key).map_or("", |series| series.unit)
     }
@@ -74,8 +74,8 @@ impl Results {
         self.get(key).map(|summary| summary.median)
     }
 
-    /// One figure as a multiple of another. Each pair of samples is from one round, and so from the
-    /// same moment of the machine.
+    /// One figure as a multiple of another. Each pair of samples is from one round, so both were taken under
+    /// the same conditions.
     pub(crate) fn ratio(&self, of: &Key, to: &Key) -> Option<Summary> {
         let (of, to) = (self.series.get(of)?, self.series.get(to)?);
         let to: BTreeMap<usize, f64> = to.samples.iter().copied().collect();
@@ -103,7 +103,7 @@ impl Results {
     }
 }
 
-/// A line of a file of results: figure, contender, scheme and records, and what was found.
+/// A line of a file of results: figure, contender, scheme and records, and the summary.
 pub(crate) fn row(names: [&str; 4], unit: &str, s: &Summary) -> String {
     let [figure, contender, scheme, records] = names;
     format!(
@@ -121,7 +121,7 @@ pub(crate) fn row(names: [&str; 4], unit: &str, s: &Summary) -> String {
 pub(crate) const HEAD: &str =
     "figure,contender,scheme,records,unit,median,min,lower_quartile,upper_quartile,max,samples\n";
 
-/// A number with four digits that mean something.
+/// A number with four significant digits.
 pub(crate) fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".into();

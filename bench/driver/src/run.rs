@@ -1,31 +1,31 @@
-//! The run: what is measured, in which order and how often.
+//! The run: the measurements, their order and their number.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::contender::{Contender, DECODERS, FLOORS_START, ONE_IN_FLIGHT, Who};
+use crate::contender::{Contender, DECODERS, EMPTY_PROGRAMS, ONE_IN_FLIGHT, Who};
 use crate::cost::{self, Prices};
 use crate::data::{Event, SIZES};
 use crate::invoke::{self, Effort, Scheme};
 use crate::report::{self, Facts};
 use crate::results::{Key, Results};
 use crate::tls::Authority;
-use crate::{Error, Result, check, decode, delay, reach, start, tools};
+use crate::{Error, Result, check, decode, delay, start, targets, tools};
 
-/// What the command line says.
+/// The options of the command line.
 struct Options {
     quick: bool,
-    /// Where the results go.
+    /// The directory for the results.
     out: PathBuf,
-    /// Where files go that only the run itself needs.
+    /// The directory for files that only the run itself needs.
     work: PathBuf,
     /// The file of prices.
     prices: PathBuf,
-    /// The programs that were built, by name.
+    /// The built programs, by name.
     programs: BTreeMap<String, PathBuf>,
-    /// Those that could not be, and why.
+    /// The programs that could not be built, and the reasons.
     absent: Vec<(String, String)>,
     facts: Facts,
 }
@@ -64,7 +64,7 @@ impl Options {
                     options.programs.insert(name, path.into());
                 }
                 "--not-run" => options.absent.push(pair(value()?)?),
-                other => return Err(format!("no option is called {other}").into()),
+                other => return Err(format!("unknown option: {other}").into()),
             }
         }
         Ok(options)
@@ -87,7 +87,7 @@ impl Options {
     }
 }
 
-/// How often things are done.
+/// The number of repetitions.
 struct Amounts {
     starts: usize,
     /// One start of Python takes as long as many of the others.
@@ -96,7 +96,7 @@ struct Amounts {
     rounds: usize,
     delays: usize,
     /// Python waits for 20 seconds in each.
-    delays_of_rivals: usize,
+    delays_of_others: usize,
     sizes: &'static [usize],
     effort: Effort,
 }
@@ -110,11 +110,11 @@ impl Amounts {
                 decodes: 3,
                 rounds: 1,
                 delays: 1,
-                delays_of_rivals: 1,
+                delays_of_others: 1,
                 sizes: &SIZES[..2],
                 effort: Effort {
                     time: Duration::from_millis(1),
-                    most: 2,
+                    maximum: 2,
                 },
             }
         } else {
@@ -124,11 +124,11 @@ impl Amounts {
                 decodes: 60,
                 rounds: 5,
                 delays: 7,
-                delays_of_rivals: 3,
+                delays_of_others: 3,
                 sizes: &SIZES,
                 effort: Effort {
                     time: Duration::from_millis(250),
-                    most: 30,
+                    maximum: 30,
                 },
             }
         }
@@ -163,7 +163,7 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for (name, why) in std::mem::take(&mut run.options.absent) {
         run.results.absent(name, why);
     }
-    say("comparing what everybody sends");
+    say("comparing the messages of all contenders");
     check::all_send_the_same(&run.contenders, &run.events[1], &run.authority)?;
     run.starts()?;
     run.decoding()?;
@@ -194,15 +194,15 @@ impl Run {
 
     fn starts(&mut self) -> Result<()> {
         say("cold starts");
-        let floors = FLOORS_START.map(|(program, name)| {
+        let empty = EMPTY_PROGRAMS.map(|(program, name)| {
             let path = self.options.program(program);
             path.map(|path| (path.to_path_buf(), name))
         });
         let programs: Vec<Contender> = self.programs().cloned().collect();
         let every = self.amounts.starts / self.amounts.starts_of_python;
         for round in 0..self.amounts.starts {
-            for (path, name) in floors.iter().flatten() {
-                self.add_start(name, round, &start::floor(path)?);
+            for (path, name) in empty.iter().flatten() {
+                self.add_start(name, round, &start::empty_program(path)?);
             }
             for contender in rotated(&programs, round) {
                 if contender.who == Who::Python && !round.is_multiple_of(every) {
@@ -255,7 +255,7 @@ impl Run {
                 fs::write(&file, &event.payload)?;
                 let rounds = decode::rounds(path, &file, event.records, self.amounts.decodes)?;
                 for (round, found) in rounds.iter().enumerate() {
-                    for (name, seconds) in names.into_iter().zip([found.ours, found.floor]) {
+                    for (name, seconds) in names.into_iter().zip([found.ours, found.baseline]) {
                         let key = Key::with("decode_cpu_per_record", name, "", event.records);
                         let value = seconds * 1e9 / event.records as f64;
                         self.results.add(key, "ns", round, value);
@@ -265,7 +265,7 @@ impl Run {
             let event = self.largest();
             let records = event.records as f64;
             let file = self.options.work.join(format!("event-{}", event.records));
-            for (name, which) in names.into_iter().zip(["ours", "floor"]) {
+            for (name, which) in names.into_iter().zip(["ours", "baseline"]) {
                 match tools::decode_instructions(path, &file, which) {
                     Ok(count) => {
                         let key = Key::of("decode_instructions_per_record", name);
@@ -336,7 +336,7 @@ impl Run {
             );
             for contender in rotated(&self.contenders, round) {
                 let is_ours = matches!(contender.who, Who::Resend | Who::Batch);
-                if !is_ours && round >= self.amounts.delays_of_rivals {
+                if !is_ours && round >= self.amounts.delays_of_others {
                     continue;
                 }
                 add(
@@ -400,7 +400,7 @@ impl Run {
             if contender.who == Who::Python {
                 self.results.absent(
                     format!("instructions of {name}"),
-                    "callgrind would take the better part of an hour for them",
+                    "callgrind would need most of an hour for them",
                 );
                 continue;
             }
@@ -439,8 +439,8 @@ impl Run {
             }
             all.push((who.program(), format!("{}-zip", who.key()), "zip_size"));
         }
-        all.push((reach::ZIP_ARM64, "ours-arm64".into(), "program_size"));
-        all.push((reach::ZIP_ARM64, "ours-arm64-zip".into(), "zip_size"));
+        all.push((targets::ZIP_ARM64, "ours-arm64".into(), "program_size"));
+        all.push((targets::ZIP_ARM64, "ours-arm64-zip".into(), "zip_size"));
         for (name, program, figure) in all {
             if let Some(path) = self.options.program(&program) {
                 let size = fs::metadata(path)?.len();
@@ -492,7 +492,7 @@ impl Run {
             prices,
             self.amounts.sizes,
         );
-        let csv = self.results.csv() + &reach::rows(&self.results);
+        let csv = self.results.csv() + &targets::rows(&self.results);
         fs::write(out.join("results.csv"), csv)?;
         fs::write(out.join("README.md"), page)?;
         fs::write(
@@ -511,14 +511,14 @@ impl Run {
                 count => Err(format!("{count} could not be run").into()),
             };
         }
-        let (table, short_of) = reach::table(&self.results);
+        let (table, missed) = targets::table(&self.results);
         println!("{table}");
-        println!("{short_of} of these are short of what they should reach.");
+        println!("{missed} of these targets are missed.");
         Ok(())
     }
 }
 
-/// All of them, beginning with another one each time.
+/// All elements, beginning with a different one each time.
 fn rotated<T>(all: &[T], by: usize) -> impl Iterator<Item = &T> {
     all.iter()
         .cycle()

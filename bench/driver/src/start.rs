@@ -18,7 +18,7 @@ use crate::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(60);
 const NEXT: &[u8] = b"GET /2018-06-01/runtime/invocation/next ";
 
-/// A start, as it was when the first `/next` was there.
+/// A start, at the moment when the first `/next` arrived.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Start {
     pub(crate) seconds: f64,
@@ -27,10 +27,10 @@ pub(crate) struct Start {
     pub(crate) memory: Memory,
 }
 
-/// Starts a contender and waits for its first `/next`, which is never answered.
+/// Starts a contender and waits for its first `/next`, which never gets a response.
 ///
-/// The thread that starts it also accepts its connection, so that nothing of what is measured is a
-/// hand-over between threads of the driver.
+/// The thread that starts it also accepts its connection, so the measurement contains no switch between
+/// threads of the driver.
 pub(crate) fn start(contender: &Contender) -> Result<Start> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let variables = variables(&listener)?;
@@ -55,8 +55,8 @@ pub(crate) fn start(contender: &Contender) -> Result<Start> {
     })
 }
 
-/// The whole life of a program that does nothing.
-pub(crate) fn floor(program: &Path) -> Result<Start> {
+/// A program that does nothing, from its start to its end.
+pub(crate) fn empty_program(program: &Path) -> Result<Start> {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -110,7 +110,7 @@ pub(crate) fn system_calls(contender: &Contender, trace: &Path) -> Result<u64> {
             Ok((socket, _)) => break socket,
             Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
                 if let Some(how) = process.ended() {
-                    return Err(format!("strace ended with {how}: {}", contender.words()).into());
+                    return Err(format!("strace ended with {how}: {}", contender.output()).into());
                 }
                 thread::sleep(Duration::from_millis(1));
             }
@@ -119,13 +119,13 @@ pub(crate) fn system_calls(contender: &Contender, trace: &Path) -> Result<u64> {
     };
     socket.set_nonblocking(false)?;
     read_next(&mut socket)?;
-    // When the contender is killed, strace writes what it still holds and ends.
+    // When the contender is killed, strace writes its buffer and ends.
     process.kill_children()?;
     process.wait()?;
     let text = std::fs::read_to_string(trace)?;
     let mut calls = 0;
     for line in text.lines() {
-        // A call that was interrupted by another thread's has a second line.
+        // A call that was interrupted by a call of another thread has a second line.
         if !line.contains(" resumed>") && line.contains('(') {
             calls += 1;
         }
@@ -139,8 +139,8 @@ pub(crate) fn system_calls(contender: &Contender, trace: &Path) -> Result<u64> {
 fn variables(listener: &TcpListener) -> Result<[(&'static str, String); 3]> {
     Ok([
         ("AWS_LAMBDA_RUNTIME_API", listener.local_addr()?.to_string()),
-        // Nothing connects to it before there is an event; but whoever loads certificates at the
-        // start pays for it, as in production.
+        // Nothing connects to it before there is an event. But a contender that loads certificates at its
+        // start needs time for that, as in production.
         ("X_NODE_URL", "localhost:9".into()),
         ("X_NODE_SCHEME", "https".into()),
     ])

@@ -1,4 +1,4 @@
-//! What is said of several samples: their middle and how far they spread.
+//! The summary of several samples: their median and their spread.
 
 /// Samples in order of size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,7 +29,7 @@ impl Summary {
     }
 }
 
-/// Between two samples it goes straight from one to the other.
+/// Interpolates linearly between two samples.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, part) = (place.floor() as usize, place.fract());

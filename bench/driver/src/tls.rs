@@ -1,4 +1,4 @@
-//! A certificate authority of the run's own, and the Node's certificate from it.
+//! A certificate authority only for the run, and the Node's certificate from it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,18 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Makes one and writes its certificate into a directory, where contenders find it.
+    /// Creates an authority and writes its certificate into a directory, where contenders find it.
     pub(crate) fn new(directory: &Path) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // OpenSSL takes a certificate whose names are alike for one that is signed by itself.
+        // For OpenSSL, a certificate with equal subject and issuer names is self-signed.
         let name = "authority of a benchmark";
         params.distinguished_name.push(DnType::CommonName, name);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(["localhost".to_string()])?;
-        // Newer versions of OpenSSL's strict mode, which Python sets, want it.
+        // OpenSSL's strict mode, which Python sets, requires it in newer versions.
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &authority)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));

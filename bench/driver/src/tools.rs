@@ -1,5 +1,5 @@
-//! What is counted with the help of a tool: instructions by callgrind, allocations by a library that
-//! is loaded before the program.
+//! Counts that need a tool: instructions by callgrind, and allocations by a library that is loaded before the
+//! program.
 
 use std::fs;
 use std::path::Path;
@@ -21,8 +21,8 @@ const CALLGRIND: [&str; 3] = [
     "--callgrind-out-file=/dev/null",
 ];
 
-/// How many instructions a contender runs from its start until so many invocations of an event are
-/// over.
+/// The number of instructions that a contender runs from its start until the end of this number of invocations
+/// of an event.
 pub(crate) fn instructions(
     contender: &Contender,
     event: &Event,
@@ -38,13 +38,13 @@ pub(crate) fn instructions(
         session.invoke(event)?;
     }
     session.process.settled_cpu()?;
-    // Callgrind writes its sum when the program ends, by a signal too.
+    // Callgrind writes its sum when the program ends, also by a signal.
     kill(session.process.pid()?, Signal::SIGTERM)?;
     session.process.wait()?;
-    collected(&contender.words())
+    collected(&contender.output())
 }
 
-/// How many instructions a decoder runs for an event: the second time that it reads it.
+/// The number of instructions that a decoder runs for an event, when it reads the event for the second time.
 pub(crate) fn decode_instructions(program: &Path, event: &Path, which: &str) -> Result<u64> {
     let total = |rounds: &str| -> Result<u64> {
         let output = Command::new(CALLGRIND[0])
@@ -65,20 +65,20 @@ pub(crate) fn decode_instructions(program: &Path, event: &Path, which: &str) -> 
 fn collected(text: &str) -> Result<u64> {
     text.lines()
         .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
-        .ok_or_else(|| format!("callgrind gave no sum: {text}").into())
+        .ok_or_else(|| format!("callgrind printed no sum: {text}").into())
 }
 
-/// How many times memory was asked for, and how much of it.
+/// The number of allocations, and the allocated bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allocations {
     pub(crate) calls: u64,
     pub(crate) bytes: u64,
 }
 
-/// What a contender allocates for an event: in the second invocation with it.
+/// The allocations of a contender for an event, in the second invocation with it.
 ///
-/// `library` counts the calls of glibc's allocator, which is everybody's but Go's. Go is a build
-/// that tells its own count when it gets a signal.
+/// `library` counts the calls of glibc's allocator, which all contenders except Go use. For Go, a separate
+/// build writes its own count when it gets a signal.
 pub(crate) fn allocations(
     contender: &Contender,
     event: &Event,
@@ -99,7 +99,7 @@ pub(crate) fn allocations(
                 .variables
                 .push(("LD_PRELOAD", library.display().to_string()));
             if who == Who::Python {
-                // Its own allocator would ask for hundreds of objects at a time.
+                // Its own allocator would request memory for hundreds of objects at a time.
                 setting.variables.push(("PYTHONMALLOC", "malloc".into()));
             }
         }
@@ -118,11 +118,11 @@ pub(crate) fn allocations(
 fn counted(session: &Session, who: Who, file: &Path) -> Result<Allocations> {
     session.process.settled_cpu()?;
     let found = if who == Who::Go {
-        told(session, file)?
+        reported(session, file)?
     } else {
         let bytes = fs::read(file)?;
         let number = |at: usize| -> Result<u64> {
-            let bytes = bytes.get(at..at + 8).ok_or("the counters are cut short")?;
+            let bytes = bytes.get(at..at + 8).ok_or("the counters are truncated")?;
             Ok(u64::from_ne_bytes(bytes.try_into()?))
         };
         Allocations {
@@ -138,15 +138,15 @@ fn counted(session: &Session, who: Who, file: &Path) -> Result<Allocations> {
     Ok(found)
 }
 
-/// Asks for the count, and waits for it.
-fn told(session: &Session, file: &Path) -> Result<Allocations> {
+/// Requests the count, and waits for it.
+fn reported(session: &Session, file: &Path) -> Result<Allocations> {
     const PATIENCE: Duration = Duration::from_secs(10);
     fs::remove_file(file)?;
     kill(session.process.pid()?, Signal::SIGUSR1)?;
     let until = Instant::now() + PATIENCE;
     while !file.exists() {
         if Instant::now() > until {
-            return Err(Error::from("it did not tell its allocations"));
+            return Err(Error::from("it did not report its allocations"));
         }
         thread::sleep(Duration::from_millis(1));
     }

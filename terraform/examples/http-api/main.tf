@@ -40,7 +40,7 @@ resource "aws_apigatewayv2_api" "this" {
   protocol_type = "HTTP"
 }
 
-# This page says which address asks for it.
+# This page returns the address that requests it.
 resource "aws_apigatewayv2_integration" "this" {
   api_id             = aws_apigatewayv2_api.this.id
   integration_type   = "HTTP_PROXY"
@@ -61,13 +61,13 @@ resource "aws_apigatewayv2_stage" "this" {
   name        = "$default"
   auto_deploy = true
 
-  # These two lines are all that an API needs.
+  # An API needs only these two lines.
   access_log_settings {
     destination_arn = local.connector.api_gateway_log_group_arn
     format          = local.connector.access_log_format
   }
 
-  # It is open to everybody: a few calls a second are enough for it.
+  # The API is open to everybody: a few calls a second are enough for it.
   default_route_settings {
     throttling_rate_limit  = 10
     throttling_burst_limit = 20

@@ -37,7 +37,7 @@ locals {
     "/orders/{id}" = ["get"]
   }
 
-  # This page says which address asks for it.
+  # This page returns the address that requests it.
   integration = {
     type       = "http_proxy"
     httpMethod = "GET"
@@ -77,7 +77,7 @@ resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   triggers    = { openapi = sha1(local.openapi) }
 
-  # The stage uses the old one until it has the new one.
+  # The stage uses the old deployment until it has the new one.
   lifecycle {
     create_before_destroy = true
   }
@@ -88,14 +88,14 @@ resource "aws_api_gateway_stage" "this" {
   deployment_id = aws_api_gateway_deployment.this.id
   stage_name    = "prod"
 
-  # These two lines are all that an API needs.
+  # An API needs only these two lines.
   access_log_settings {
     destination_arn = local.connector.api_gateway_log_group_arn
     format          = local.connector.access_log_format
   }
 }
 
-# It is open to everybody: a few calls a second are enough for it.
+# The API is open to everybody: a few calls a second are enough for it.
 resource "aws_api_gateway_method_settings" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name

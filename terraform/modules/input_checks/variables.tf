@@ -1,11 +1,11 @@
 variable "token" {
-  description = "Whether the token is given in clear, has only characters that a token has, and is given as a secret's ARN."
-  type        = object({ given = bool, sound = bool, secret = bool })
+  description = "Whether the token is given in clear text, has only characters that a token may have, and is given as a secret's ARN."
+  type        = object({ given = bool, valid = bool, secret = bool })
 
-  # Here, and not at the variable itself: Terraform prints a value that it refuses, a sensitive one too.
+  # Here, and not at the variable itself: Terraform prints the value that it rejects, even a sensitive one.
   validation {
-    condition     = var.token.sound
-    error_message = "The value of wallarm_api_token has a space, a line break or another character that no token has: paste the token alone."
+    condition     = var.token.valid
+    error_message = "The value of wallarm_api_token has a space, a line break or another character that no token has: paste only the token."
   }
 
   validation {
@@ -30,7 +30,7 @@ variable "dns" {
 }
 
 variable "network" {
-  description = "The existing VPC, and how many of its subnets are given."
+  description = "The existing VPC, and the number of its subnets that are given."
   type        = object({ vpc_id = string, subnets = number })
 
   validation {
@@ -40,7 +40,7 @@ variable "network" {
 
   validation {
     condition     = var.network.subnets != 1
-    error_message = "The list private_subnet_ids has one subnet alone: a load balancer needs two, in different zones."
+    error_message = "The list private_subnet_ids has only one subnet: a load balancer needs two, in different zones."
   }
 }
 
@@ -55,23 +55,23 @@ variable "package" {
 }
 
 variable "log_group" {
-  description = "The existing log group, and the name of the one that is created where there is none."
+  description = "The existing log group, and the name of the log group that is created if there is none."
   type        = object({ name = string, own = string })
 
   validation {
     condition     = var.log_group.name != var.log_group.own
-    error_message = "The value of api_gateway_log_group_name is the log group that this configuration creates by itself: leave it empty, or the group would be destroyed with its lines."
+    error_message = "The value of api_gateway_log_group_name is the log group that this configuration creates by itself: leave it empty, otherwise the group would be destroyed with its lines."
   }
 }
 
 variable "redrive" {
-  description = "Whether the function takes failed events again, and how many copies of it may run: -1 for no limit of its own."
+  description = "Whether the function retries failed events, and how many instances of it may run: -1 for no limit of its own."
   type        = object({ enabled = bool, concurrency = number })
 
-  # Two copies are the fewest that a queue's mapping can be limited to. An event that finds none free
-  # counts as tried, and ends among the hopeless ones.
+  # A queue's mapping can't be limited to fewer than two instances. If an event finds no free instance, this
+  # counts as an attempt, and the event ends in the queue of dead events.
   validation {
     condition     = !(var.redrive.enabled && var.redrive.concurrency == 1)
-    error_message = "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: the queue of failed events alone takes two copies of the function. Set at least 2, or null."
+    error_message = "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: the queue of failed events alone uses two instances of the function. Set at least 2, or null."
   }
 }

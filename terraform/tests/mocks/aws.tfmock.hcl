@@ -1,4 +1,4 @@
-# Values that the provider's own checks take: without them a mock makes up any text.
+# Values that the provider's own checks accept: without them a mock generates arbitrary text.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "123456789012" }

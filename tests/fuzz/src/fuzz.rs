@@ -5,7 +5,7 @@
 use std::env;
 use std::sync::LazyLock;
 
-use cw_resend_lambda::local::properties::{PROPERTIES, Property, expand};
+use cw_resend_lambda::properties::{PROPERTIES, Property, expand};
 use libfuzzer_sys::fuzz_target;
 
 static TARGET: LazyLock<Property> = LazyLock::new(|| {

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 use std::{env, fs};
 
-use cw_resend_lambda::local::properties::{PROPERTIES, expand};
+use cw_resend_lambda::properties::{PROPERTIES, expand};
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);

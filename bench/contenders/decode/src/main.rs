@@ -1,19 +1,19 @@
-//! Decodes and parses one event, again and again: by the function's own code, which streams, and by
-//! libdeflate and sonic-rs over whole buffers, the floor.
+//! Decodes and parses one event repeatedly: with the function's own code, which streams, and with libdeflate
+//! and sonic-rs over whole buffers, the baseline.
 //!
 //! `decode FILE ROUNDS` prints the CPU time of both in nanoseconds, one line for a round.
-//! `decode FILE ROUNDS ours|floor` runs one of them alone, for a tool that counts instructions.
+//! `decode FILE ROUNDS ours|baseline` runs one of them alone, for a tool that counts instructions.
 
-mod floor;
+mod baseline;
 
 use std::error::Error;
 use std::process::ExitCode;
 use std::{env, fs};
 
-use cw_resend_lambda::local::decode::{Decoder, Sums};
+use cw_resend_lambda::measure::{Decoder, Sums};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::floor::Floor;
+use crate::baseline::Baseline;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -32,12 +32,12 @@ fn run() -> Result<()> {
     let (file, rounds, only) = match &args[..] {
         [file, rounds] => (file, rounds, None),
         [file, rounds, only] => (file, rounds, Some(only.as_str())),
-        _ => return Err("expected FILE ROUNDS [ours|floor]".into()),
+        _ => return Err("expected FILE ROUNDS [ours|baseline]".into()),
     };
     let event = fs::read(file).map_err(|error| format!("failed to read {file}: {error}"))?;
     let rounds: usize = rounds.parse()?;
     let mut ours = Decoder::default();
-    let mut floor = Floor::default();
+    let mut baseline = Baseline::default();
     match only {
         Some("ours") => {
             for _ in 0..rounds {
@@ -45,32 +45,32 @@ fn run() -> Result<()> {
             }
             Ok(())
         }
-        Some("floor") => {
+        Some("baseline") => {
             for _ in 0..rounds {
-                floor.read(&event)?;
+                baseline.read(&event)?;
             }
             Ok(())
         }
-        Some(other) => Err(format!("expected ours or floor, found {other}").into()),
-        None => compare(&event, rounds, &mut ours, &mut floor),
+        Some(other) => Err(format!("expected ours or baseline, found {other}").into()),
+        None => compare(&event, rounds, &mut ours, &mut baseline),
     }
 }
 
-fn compare(event: &[u8], rounds: usize, ours: &mut Decoder, floor: &mut Floor) -> Result<()> {
-    // The first of each pays for its buffers.
+fn compare(event: &[u8], rounds: usize, ours: &mut Decoder, baseline: &mut Baseline) -> Result<()> {
+    // The first run of each allocates its buffers.
     let expected = ours.read(event)?;
-    check(expected, floor.read(event)?)?;
+    check(expected, baseline.read(event)?)?;
     println!("# {} records", expected.records);
     for round in 0..rounds {
         let mut times = [0; 2];
-        // Neither is always the one that finds the caches warm.
+        // They take turns in finding the caches warm.
         for turn in 0..2 {
             let which = (round + turn) % 2;
             let before = cpu()?;
             let sums = if which == 0 {
                 ours.read(event)?
             } else {
-                floor.read(event)?
+                baseline.read(event)?
             };
             times[which] = cpu()? - before;
             check(expected, sums)?;
@@ -80,7 +80,7 @@ fn compare(event: &[u8], rounds: usize, ours: &mut Decoder, floor: &mut Floor) -
     Ok(())
 }
 
-/// Both have to have read the same.
+/// Both must have read the same.
 fn check(expected: Sums, found: Sums) -> Result<()> {
     if expected == found {
         Ok(())

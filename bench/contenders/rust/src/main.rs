@@ -1,6 +1,6 @@
-//! What a Rust developer would write today: AWS's runtime and event types, and reqwest.
+//! A typical program of a Rust developer today: AWS's runtime and event types, and reqwest.
 //!
-//! `aws_lambda_events` decodes base64 and, with flate2, gzip by itself.
+//! `aws_lambda_events` itself decodes base64 and, with flate2, gzip.
 
 use std::env;
 use std::fs;
@@ -33,10 +33,10 @@ struct Line {
     user_agent: String,
 }
 
-/// What is told of the response.
+/// The description of a call's response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct ResponseInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ impl Forwarder {
         Ok(Summary { forwarded })
     }
 
-    /// Sends the call itself, and then what it was answered.
+    /// Sends the call itself, and then its response.
     async fn forward(&self, entry: LogEntry) -> Result<(), Error> {
         let line: Line = serde_json::from_str(&entry.message)?;
         let url = format!("{}{}", self.base, line.path);
@@ -125,7 +125,7 @@ impl Forwarder {
         request.send().await?.error_for_status()?.bytes().await?;
 
         let host = line.domain_name.clone();
-        let answer = Answer::from(line);
+        let response = ResponseInfo::from(line);
         self.client
             .post(&url)
             .header(HOST, host)
@@ -133,7 +133,7 @@ impl Forwarder {
             .header("X-Wallarm-Application-Id", &self.application_id)
             .header("X-Wallarm-Message", "response")
             .header(CONTENT_TYPE, "application/json")
-            .body(serde_json::to_vec(&answer)?)
+            .body(serde_json::to_vec(&response)?)
             .send()
             .await?
             .error_for_status()?
@@ -143,7 +143,7 @@ impl Forwarder {
     }
 }
 
-impl From<Line> for Answer {
+impl From<Line> for ResponseInfo {
     fn from(line: Line) -> Self {
         let text = |text: String| present(&text).is_some().then_some(text);
         Self {
@@ -161,7 +161,7 @@ impl From<Line> for Answer {
     }
 }
 
-/// The gateway writes `-` where it has no value.
+/// The gateway writes `-` for an absent value.
 fn present(text: &str) -> Option<&str> {
     Some(text).filter(|text| !matches!(*text, "" | "-"))
 }

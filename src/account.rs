@@ -1,0 +1,252 @@
+//! What became of the records of an event: the counts, and the verdict on the event as a whole.
+//!
+//! This is the vocabulary of the pipeline. `node` settles each record with a [`Verdict`], `forwarder` adds
+//! them up in an [`Account`], and `report` prints it. Nothing here prints.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::{Category, Error};
+use crate::record::Skip;
+
+/// What became of a record that was handed to the Node's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The Node has accepted all of it.
+    Forwarded,
+    /// The Node has refused it, with this status.
+    Refused(u16),
+    /// Time was up before the Node accepted it.
+    Undelivered,
+}
+
+/// How many of an event's records took which way.
+///
+/// `received` is always the sum of the others.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Log events of the document.
+    pub(crate) received: u64,
+    /// Accepted by the Node.
+    pub(crate) forwarded: u64,
+    /// Accepted by the Node in an earlier attempt with the same event.
+    pub(crate) forwarded_earlier: u64,
+    /// Refused by the Node, by status.
+    pub(crate) refused: BTreeMap<u16, u64>,
+    /// Not forwarded, by reason.
+    pub(crate) skipped: [u64; Skip::ALL.len()],
+    /// Not accepted in time.
+    pub(crate) undelivered: u64,
+}
+
+impl Counts {
+    pub(crate) fn skip(&mut self, reason: Skip) {
+        self.skipped[reason as usize] += 1;
+    }
+
+    /// Counts a record that is settled.
+    pub(crate) fn settle(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Forwarded => self.forwarded += 1,
+            Verdict::Refused(status) => *self.refused.entry(status).or_default() += 1,
+            Verdict::Undelivered => self.undelivered += 1,
+        }
+    }
+
+    /// Adds those of another document.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.forwarded += other.forwarded;
+        self.forwarded_earlier += other.forwarded_earlier;
+        for (&status, count) in &other.refused {
+            *self.refused.entry(status).or_default() += count;
+        }
+        for (count, other) in self.skipped.iter_mut().zip(other.skipped) {
+            *count += other;
+        }
+        self.undelivered += other.undelivered;
+    }
+
+    /// Whether records were refused, and all of them with the status that a Node in blocking mode gives to an
+    /// attack.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.refused.keys().eq([&403])
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    pub(crate) fn skipped(&self) -> u64 {
+        self.skipped.iter().sum()
+    }
+
+    /// Whether another log format would have saved records from being skipped.
+    pub(crate) fn asks_for_format(&self) -> bool {
+        self.skipped_by()
+            .any(|(reason, _)| reason.is_fixed_by_format())
+    }
+
+    /// Whether records were refused, or skipped for a reason that does not belong to normal operation.
+    pub(crate) fn needs_attention(&self) -> bool {
+        self.refused() > 0 || self.skipped_by().any(|(reason, _)| !reason.is_expected())
+    }
+
+    /// Each reason that occurred, and how often.
+    pub(crate) fn skipped_by(&self) -> impl Iterator<Item = (Skip, u64)> {
+        let counts = Skip::ALL.into_iter().zip(self.skipped);
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
+/// What the delivery of records took, beside their verdicts.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) stats: Stats,
+    /// The last thing that went wrong, if anything did.
+    pub(crate) last_failure: Option<String>,
+}
+
+/// Counts of one delivery.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Stats {
+    /// Messages that the Node has responded to.
+    pub(crate) exchanges: u64,
+    /// How often something failed and was sent again, or was to be.
+    pub(crate) retries: u64,
+    /// Bytes written to the Node.
+    pub(crate) bytes: u64,
+    /// How long the responses took, in all and at most.
+    pub(crate) latency_sum: Duration,
+    pub(crate) latency_max: Duration,
+}
+
+impl Stats {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.exchanges += other.exchanges;
+        self.retries += other.retries;
+        self.bytes += other.bytes;
+        self.latency_sum += other.latency_sum;
+        self.latency_max = self.latency_max.max(other.latency_max);
+    }
+
+    /// Notes a response that took so long.
+    pub(crate) fn count_response(&mut self, latency: Duration) {
+        self.exchanges += 1;
+        self.latency_sum += latency;
+        self.latency_max = self.latency_max.max(latency);
+    }
+}
+
+/// What came of an event.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    pub(crate) counts: Counts,
+    pub(crate) outcome: Outcome,
+    pub(crate) bytes_inflated: u64,
+    /// Why items of a batch have failed.
+    pub(crate) failures: Vec<Error>,
+}
+
+impl Account {
+    /// Adds that of another document.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.counts.add(&other.counts);
+        self.outcome.stats.add(&other.outcome.stats);
+        self.outcome.last_failure = other
+            .outcome
+            .last_failure
+            .or_else(|| self.outcome.last_failure.take());
+        self.bytes_inflated += other.bytes_inflated;
+        self.failures.extend(other.failures);
+    }
+
+    /// Whether a document whose every record is settled has succeeded.
+    ///
+    /// A Node that refuses all of them is usually the wrong one. But one in blocking mode responds to an attack
+    /// with 403, and a quiet API's events have one record each: from a Node that accepts others, that status is
+    /// a response like any other. `is_accepting`: the Node has accepted records just now.
+    ///
+    /// # Errors
+    ///
+    /// Where records are undelivered, and where all were refused.
+    pub(crate) fn verdict(&self, is_accepting: bool) -> Result<(), Error> {
+        let counts = &self.counts;
+        let forwarded = counts.forwarded + counts.forwarded_earlier;
+        let of_all = format!(
+            "of {} records; {forwarded} were forwarded, {} refused, {} skipped",
+            counts.received,
+            counts.refused(),
+            counts.skipped(),
+        );
+        if counts.undelivered > 0 {
+            let why = self.outcome.last_failure.as_deref();
+            let why = why.unwrap_or("the time of the invocation was over");
+            let text = format!("{} {of_all}; the last failure: {why}", counts.undelivered);
+            return Err(Error::new(
+                Category::Undelivered,
+                "deliver every record",
+                text,
+            ));
+        }
+        if forwarded == 0 && counts.refused() > 0 && !(is_accepting && counts.is_blocked()) {
+            let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
+            let text = format!(
+                "the Node refused {} {of_all}; it responded with status {}: check X_NODE_URL, \
+                 X_NODE_SCHEME and the Node's allowed hosts",
+                counts.refused(),
+                statuses.join(", "),
+            );
+            return Err(Error::new(Category::Refused, "deliver any record", text));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some of a document's records were refused with these statuses, and so many were forwarded.
+    fn outcome(statuses: &[u16], forwarded: u64, is_accepting: bool) -> Option<Category> {
+        let mut account = Account::default();
+        for &status in statuses {
+            account.counts.settle(Verdict::Refused(status));
+        }
+        account.counts.forwarded = forwarded;
+        account
+            .verdict(is_accepting)
+            .err()
+            .map(|error| error.category())
+    }
+
+    #[test]
+    fn what_is_refused_as_a_whole_fails_unless_it_was_blocked_by_a_node_that_takes_others() {
+        let refused = Some(Category::Refused);
+        for (statuses, forwarded, is_accepting, expected) in [
+            (&[][..], 0, false, None),
+            (&[403], 1, false, None),
+            (&[403], 0, false, refused),
+            (&[403; 100], 0, true, None),
+            (&[404], 0, true, refused),
+            (&[403, 404], 0, true, refused),
+            (&[404], 1, false, None),
+        ] {
+            assert_eq!(
+                outcome(statuses, forwarded, is_accepting),
+                expected,
+                "{statuses:?}, {forwarded}, {is_accepting}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_reason_has_its_own_count() {
+        for (index, reason) in Skip::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            let mut counts = Counts::default();
+            counts.skip(reason);
+            assert_eq!(counts.skipped_by().collect::<Vec<_>>(), [(reason, 1)]);
+        }
+    }
+}

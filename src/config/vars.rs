@@ -1,0 +1,97 @@
+//! The values of variables, read into types; each error names the variable and gives an example.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A variable that is wrong.
+#[derive(Debug)]
+pub(super) struct VariableError {
+    variable: String,
+    what: String,
+    /// A value that would be accepted; empty where the name is wrong, and not the value.
+    example: String,
+}
+
+impl fmt::Display for VariableError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.variable, self.what)?;
+        if !self.example.is_empty() {
+            write!(f, "; for example {}={}", self.variable, self.example)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for VariableError {}
+
+impl VariableError {
+    pub(super) fn new(variable: &str, what: impl Into<String>, example: impl Into<String>) -> Self {
+        Self {
+            variable: variable.to_string(),
+            what: what.into(),
+            example: example.into(),
+        }
+    }
+}
+
+/// The variables, and how their values are read.
+pub(super) struct Vars<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
+
+impl Vars<'_> {
+    /// The value of a variable, where it is set and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.0)(name)
+    }
+
+    pub(super) fn one_of<T: Copy>(
+        &self,
+        name: &'static str,
+        values: &[(&'static str, T)],
+        default: T,
+    ) -> Result<T, VariableError> {
+        let Some(text) = self.get(name) else {
+            return Ok(default);
+        };
+        let found = values
+            .iter()
+            .find(|(known, _)| text.eq_ignore_ascii_case(known));
+        found.map(|&(_, value)| value).ok_or_else(|| {
+            let known: Vec<_> = values.iter().map(|&(known, _)| known).collect();
+            let what = format!("must be one of {}", known.join(", "));
+            VariableError::new(name, what, values[0].0)
+        })
+    }
+
+    pub(super) fn number<T>(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<T>,
+        default: T,
+    ) -> Result<T, VariableError>
+    where
+        T: std::str::FromStr + PartialOrd + fmt::Display,
+    {
+        let Some(text) = self.get(name) else {
+            return Ok(default);
+        };
+        let number = text
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number| range.contains(number));
+        number.ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            let what = format!("must be a whole number from {least} to {most}");
+            VariableError::new(name, what, default.to_string())
+        })
+    }
+
+    pub(super) fn milliseconds(
+        &self,
+        name: &'static str,
+        default: u64,
+    ) -> Result<Duration, VariableError> {
+        self.number(name, 1..=900_000, default)
+            .map(Duration::from_millis)
+    }
+}

@@ -1,0 +1,275 @@
+//! The handler: one event from its bytes to the Node, and the account of it.
+//!
+//! It owns every buffer that an event needs, and keeps them for the next one.
+
+mod document;
+mod feed;
+mod history;
+
+use std::time::{Duration, Instant};
+
+use crate::account::{Account, Counts, Verdict};
+use crate::config::Config;
+use crate::envelope::{Envelope, Finish, Header};
+use crate::error::{Category, Error};
+use crate::event::{self, Batch, Data, Document, Event, EventError, Source, summary};
+use crate::gzip::Gunzip;
+use crate::node::{Node, NodeHost};
+use crate::record::LineReader;
+use crate::wire::{Format, Writer, batch, resend};
+use document::DocumentError;
+pub(crate) use document::read_document;
+use feed::Feed;
+use history::{History, Ordinals};
+
+/// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
+/// result has to be posted before Lambda kills the function, or nobody learns the counts.
+const LONGEST_MARGIN: Duration = Duration::from_secs(1);
+
+/// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
+/// ago, it may have begun to block everything.
+const RECENTLY: Duration = Duration::from_secs(60);
+
+/// Forwards events.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    node: Node,
+    node_host: NodeHost,
+    gunzip: Gunzip,
+    envelope: Envelope,
+    lines: LineReader,
+    writer: Writer,
+    strip_stage: bool,
+    max_inflated_bytes: u64,
+    own_log_group: Option<String>,
+    /// When the Node has last accepted a record of this process.
+    accepted_at: Option<Instant>,
+    history: History,
+}
+
+impl Forwarder {
+    /// Gets everything ready, without connecting.
+    ///
+    /// # Errors
+    ///
+    /// Where the Node's address is no address.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        Ok(Self {
+            node: Node::new(&config.node)?,
+            node_host: NodeHost::new(&config.node.host),
+            gunzip: Gunzip::new(),
+            envelope: Envelope::new(),
+            lines: LineReader::new(),
+            writer: writer(config),
+            strip_stage: config.wire.strip_stage,
+            max_inflated_bytes: config.max_inflated_bytes,
+            own_log_group: config.log.log_group.clone(),
+            accepted_at: None,
+            history: History::default(),
+        })
+    }
+
+    /// Forwards the records of one event, and returns the body of its response. `deadline` is when Lambda ends the
+    /// invocation.
+    ///
+    /// # Errors
+    ///
+    /// Where the event is not valid, where records are left undelivered, and where the Node refused
+    /// all of them. What of that goes for an item of a batch fails that item alone. `account` is
+    /// right in each case.
+    pub(crate) fn handle(
+        &mut self,
+        request_id: &str,
+        event: &[u8],
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Result<Vec<u8>, Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let deadline = deadline - (left / 10).min(LONGEST_MARGIN);
+        match event::read(event).map_err(unreadable)? {
+            Event::Single(document) => {
+                self.forward_document(request_id, &document, deadline, account)?;
+                Ok(summary(&account.counts))
+            }
+            Event::Batch(batch) => {
+                let failed = self.forward_batch(request_id, &batch, deadline, account);
+                Ok(batch.response(&failed))
+            }
+        }
+    }
+
+    /// Forwards the documents of a batch one after the other, and returns the places of the items that
+    /// failed.
+    fn forward_batch(
+        &mut self,
+        request_id: &str,
+        batch: &Batch<'_>,
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Vec<usize> {
+        let is_ordered = batch.source == Source::Stream;
+        let mut failed = Vec::new();
+        for (at, item) in batch.items.iter().enumerate() {
+            let result = if Instant::now() < deadline {
+                let document = item.document().map_err(unreadable);
+                document.and_then(|document| {
+                    self.forward_document(request_id, &document, deadline, account)
+                })
+            } else {
+                let text = "the time of the invocation was over before its turn came";
+                Err(Error::new(
+                    Category::Undelivered,
+                    "read an item of the batch",
+                    text,
+                ))
+            };
+            let category = result.as_ref().err().map(Error::category);
+            if let Err(error) = result
+                && (!is_ordered || failed.is_empty())
+            {
+                account.failures.push(error);
+                failed.push(at);
+            }
+            if is_ordered && !failed.is_empty() {
+                // A stream comes again from the first item that failed. But where that was blocked as a
+                // whole, the ones after it show whether the Node takes anything, so that the next attempt knows:
+                // else an attack at the front of a shard would hold up all of it.
+                let may_be_attacks = matches!(category, None | Some(Category::Refused))
+                    && account.counts.is_blocked()
+                    && !self.is_accepting();
+                if !may_be_attacks {
+                    break;
+                }
+            }
+        }
+        failed
+    }
+
+    /// Forwards the records of one document.
+    fn forward_document(
+        &mut self,
+        request_id: &str,
+        document: &Document<'_>,
+        deadline: Instant,
+        account: &mut Account,
+    ) -> Result<(), Error> {
+        let id = document.id.as_deref().unwrap_or(request_id);
+        let fingerprint = document.data.fingerprint();
+        let mut forwarded = self.history.take(id, fingerprint);
+        let mut header = Header::default();
+        let mut own = Account::default();
+        let result = loop {
+            match self.pass(
+                id,
+                &document.data,
+                header,
+                deadline,
+                &mut forwarded,
+                &mut own,
+            ) {
+                Ok(Finish::Done) => break Ok(()),
+                Ok(Finish::SecondPass(known)) => header = known,
+                Err(error) => break Err(error),
+            }
+        };
+        if own.counts.forwarded > 0 {
+            self.accepted_at = Some(Instant::now());
+        }
+        let result = result
+            .map_err(|error| Error::new(Category::InvalidEvent, error.stage(), error))
+            .and_then(|()| own.verdict(self.is_accepting()));
+        account.add(own);
+        if result.is_err() {
+            self.history.remember(id, fingerprint, forwarded);
+        }
+        result
+    }
+
+    /// Reads the document once, and delivers what it holds.
+    fn pass(
+        &mut self,
+        id: &str,
+        data: &Data<'_>,
+        header: Header,
+        deadline: Instant,
+        forwarded: &mut Ordinals,
+        account: &mut Account,
+    ) -> Result<Finish, DocumentError> {
+        let Self {
+            node,
+            gunzip,
+            envelope,
+            writer,
+            ..
+        } = self;
+        let earlier = forwarded.clone();
+        let mut feed = Feed {
+            lines: &mut self.lines,
+            writer,
+            strip_stage: self.strip_stage,
+            node_host: &self.node_host,
+            own_log_group: self.own_log_group.as_deref(),
+            document_id: id,
+            earlier: &earlier,
+            counts: Counts::default(),
+            ordinal: 0,
+            chunk: None,
+        };
+        let mut settled = Counts::default();
+        let mut settle = |ordinal, verdict| {
+            settled.settle(verdict);
+            if verdict == Verdict::Forwarded {
+                forwarded.insert(ordinal);
+            }
+        };
+        gunzip.reset(self.max_inflated_bytes);
+        envelope.reset(header);
+        let (finish, outcome) = node.deliver(
+            writer,
+            deadline,
+            self.accepted_at.is_some(),
+            &mut settle,
+            |delivery| {
+                let finish = read_document(data, gunzip, envelope, |header, event| {
+                    feed.take(delivery, header, &event);
+                });
+                feed.finish(delivery, finish.is_ok());
+                finish
+            },
+        );
+        account.bytes_inflated = gunzip.inflated();
+        account.counts = feed.counts;
+        account.counts.add(&settled);
+        account.outcome = outcome;
+        finish
+    }
+
+    /// Whether the Node has accepted records just now.
+    fn is_accepting(&self) -> bool {
+        self.accepted_at.is_some_and(|at| at.elapsed() < RECENTLY)
+    }
+}
+
+fn writer(config: &Config) -> Writer {
+    let (id, headers) = (config.wire.application_id, &config.wire.headers[..]);
+    match config.wire.format {
+        Format::Resend => Writer::Resend(resend::Writer::new(id, headers)),
+        Format::Batch => {
+            let authority = config.node.authority();
+            Writer::Batch(batch::Frame::new(
+                &authority,
+                &config.node.path,
+                id,
+                headers,
+            ))
+        }
+    }
+}
+
+fn unreadable(error: EventError) -> Error {
+    let category = match error {
+        EventError::Unsupported(_) => Category::UnsupportedEvent,
+        _ => Category::InvalidEvent,
+    };
+    Error::new(category, "read the event", error)
+}

@@ -1,0 +1,141 @@
+//! What the benchmark measures of the function alone: an event is read, and nothing is sent.
+
+use std::fmt;
+
+use crate::envelope::{Envelope, Finish, Header, LogEvent, Message};
+use crate::event::{self, Document, Event};
+use crate::forwarder::read_document;
+use crate::gzip::Gunzip;
+use crate::record::LineReader;
+
+/// What came out of an event. Another decoder that has read the same has the same sums.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Lines that are records.
+    pub records: u64,
+    /// Lines that are none.
+    pub skipped: u64,
+    /// The bytes of every text that is sent to the Node, ids included.
+    pub text_bytes: u64,
+    /// The sum of every number that is sent to the Node, timestamps included.
+    pub numbers: u64,
+}
+
+/// The function's own decoder, which keeps its buffers from event to event.
+#[derive(Debug)]
+pub struct Decoder {
+    gunzip: Gunzip,
+    envelope: Envelope,
+    lines: LineReader,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            gunzip: Gunzip::new(),
+            envelope: Envelope::new(),
+            lines: LineReader::new(),
+        }
+    }
+}
+
+impl Decoder {
+    /// Reads an event as the function does, up to the records.
+    ///
+    /// # Errors
+    ///
+    /// Where the event is not valid, or is a batch: a sentence for a person.
+    pub fn read(&mut self, payload: &[u8]) -> Result<Sums, String> {
+        let event = event::read(payload).map_err(failed)?;
+        let Event::Single(Document { data, .. }) = event else {
+            return Err(failed("it is a batch"));
+        };
+        let mut header = Header::default();
+        loop {
+            let mut sums = Sums::default();
+            self.gunzip.reset(u64::MAX);
+            self.envelope.reset(header);
+            let (gunzip, envelope) = (&mut self.gunzip, &mut self.envelope);
+            let finish = read_document(&data, gunzip, envelope, |_, event| {
+                add(&mut sums, &mut self.lines, &event);
+            });
+            match finish.map_err(failed)? {
+                Finish::Done => return Ok(sums),
+                Finish::SecondPass(known) => header = known,
+            }
+        }
+    }
+}
+
+fn failed(cause: impl fmt::Display) -> String {
+    format!("failed to read the event: {cause}")
+}
+
+fn add(sums: &mut Sums, lines: &mut LineReader, event: &LogEvent<'_>) {
+    let record = match event.message {
+        Message::Escaped(line) => lines.read(line).ok(),
+        Message::TooLong | Message::Absent => None,
+    };
+    let Some(record) = record else {
+        sums.skipped += 1;
+        return;
+    };
+    sums.records += 1;
+    let texts = [
+        event.id,
+        Some(record.method.as_bytes()),
+        Some(record.path),
+        Some(record.host.as_bytes()),
+        record.request_id,
+        record.protocol,
+        record.stage,
+        record.error_message,
+        record.user_agent,
+        record.source_ip.map(str::as_bytes),
+    ];
+    sums.text_bytes += texts
+        .iter()
+        .flatten()
+        .map(|text| text.len() as u64)
+        .sum::<u64>();
+    let numbers = [
+        event.timestamp.and_then(|time| u64::try_from(time).ok()),
+        record.status.map(u64::from),
+        record.response_length,
+        record.response_latency,
+        record.integration_latency,
+        record.integration_status.map(u64::from),
+        record.request_time_epoch,
+    ];
+    sums.numbers += numbers.iter().flatten().sum::<u64>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::standin::cloudwatch::{Line, events};
+
+    #[test]
+    fn sums_of_an_event() {
+        let lines = [
+            r#"{"httpMethod":"GET","path":"/a","domainName":"b.example","status":"200","responseLatency":"7"}"#,
+            "(1) an execution log",
+        ];
+        let lines = (1..).zip(lines).map(|(n, line)| Line::new(n, 1_000, line));
+        let event = events("/aws/apigateway/x", "a5d7", lines).unwrap();
+        let mut decoder = Decoder::default();
+        // The second time it reads into buffers that were used before.
+        for _ in 0..2 {
+            assert_eq!(
+                decoder.read(&event[0].payload).unwrap(),
+                Sums {
+                    records: 1,
+                    skipped: 1,
+                    text_bytes: 56 + 3 + 2 + 9,
+                    numbers: 1_000 + 200 + 7,
+                }
+            );
+        }
+        assert!(decoder.read(b"{}").is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! What one access-log line says, as far as it is known.
+
+/// What one line says, as far as it is known. Text is as it was logged, without its escapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AccessRecord<'a> {
+    /// A token of RFC 9110 §5.6.2.
+    pub(crate) method: &'a str,
+    /// Begins with a slash; any other byte may follow.
+    pub(crate) path: &'a [u8],
+    /// Labels of letters, digits, `-` and `_`, and possibly a port.
+    pub(crate) host: &'a str,
+    /// The gateway's own id. A caller of a REST API can set it.
+    pub(crate) request_id: Option<&'a [u8]>,
+    pub(crate) protocol: Option<&'a [u8]>,
+    pub(crate) stage: Option<&'a [u8]>,
+    pub(crate) error_message: Option<&'a [u8]>,
+    pub(crate) user_agent: Option<&'a [u8]>,
+    /// Parses as an IP address.
+    pub(crate) source_ip: Option<&'a str>,
+    pub(crate) status: Option<u16>,
+    /// In bytes.
+    pub(crate) response_length: Option<u64>,
+    /// In milliseconds.
+    pub(crate) response_latency: Option<u64>,
+    /// In milliseconds.
+    pub(crate) integration_latency: Option<u64>,
+    pub(crate) integration_status: Option<u16>,
+    /// Unix time in milliseconds.
+    pub(crate) request_time_epoch: Option<u64>,
+}
+
+impl<'a> AccessRecord<'a> {
+    /// The path without its stage.
+    ///
+    /// `$context.path` begins with the stage only on the gateway's own domain, and never where the
+    /// stage is `$default` (DESIGN.md, "Path and stage").
+    pub(crate) fn path_without_stage(&self) -> &'a [u8] {
+        let is_default_domain = self
+            .host
+            .to_ascii_lowercase()
+            .split_once(".execute-api.")
+            .is_some_and(|(_, region)| {
+                region.ends_with(".amazonaws.com") || region.ends_with(".amazonaws.com.cn")
+            });
+        let stripped = self.stage.filter(|_| is_default_domain).and_then(|stage| {
+            let rest = self.path[1..].strip_prefix(stage)?;
+            match rest.first() {
+                None => Some(&b"/"[..]),
+                Some(b'/') => Some(rest),
+                Some(_) => None,
+            }
+        });
+        stripped.unwrap_or(self.path)
+    }
+}

@@ -1,0 +1,313 @@
+//! A stand-in for the Wallarm Native Node: it holds a client to the wire's rules, remembers what it
+//! was told, and fails in whatever way a test asks for.
+//!
+//! Requests and responses are paired by `X-Request-Id`; the request has to come first, and its
+//! response may come on another connection. A message which is repeated unchanged is a repetition,
+//! for delivery is at least once; one which contradicts an earlier one is a violation.
+
+mod fault;
+mod ledger;
+mod wire;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use self::{
+    fault::{After, write_answer},
+    ledger::Ledger,
+};
+pub use self::{
+    fault::{Fault, FaultHook, Kind, Message, Shape},
+    ledger::Snapshot,
+};
+use crate::standin::{
+    http::{self, Reader},
+    inventory::Inventory,
+    server::{Server, Stop, close_politely, lock, reset},
+};
+
+/// A stream in both directions.
+pub trait ReadWrite: Read + Write {}
+
+impl<S: Read + Write> ReadWrite for S {}
+
+/// Puts something around an accepted socket, such as TLS. It runs on the connection's own thread.
+pub type WrapHook = Arc<dyn Fn(TcpStream) -> io::Result<Box<dyn ReadWrite>> + Send + Sync>;
+
+/// How a stand-in Node differs from a well-behaved one on plain TCP.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// Decides how each message is answered.
+    pub fault: Option<FaultHook>,
+    /// Puts something around each accepted socket.
+    pub wrap: Option<WrapHook>,
+}
+
+impl Options {
+    /// Options with a hook which decides how each message is answered.
+    pub fn with_fault(hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static) -> Self {
+        Self {
+            fault: Some(Arc::new(hook)),
+            wrap: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("fault", &self.fault.is_some())
+            .field("wrap", &self.wrap.is_some())
+            .finish()
+    }
+}
+
+/// A running stand-in. Dropping it stops it.
+#[derive(Debug)]
+pub struct StandInNode {
+    server: Server,
+    state: Arc<State>,
+    /// Connections which were accepted before the last restart.
+    earlier_connections: u64,
+}
+
+impl StandInNode {
+    /// Starts a Node at `address`; port 0 lets the system choose.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the address can not be bound or no thread can be started.
+    pub fn start(address: impl ToSocketAddrs, options: Options) -> io::Result<Self> {
+        let state = Arc::new(State {
+            options,
+            messages: AtomicU64::new(0),
+            ledger: Mutex::default(),
+        });
+        let server = serve_at(address, &state)?;
+        Ok(Self {
+            server,
+            state,
+            earlier_connections: 0,
+        })
+    }
+
+    /// Where the Node listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The counters as they are now. It can be asked of a stopped Node too.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        lock(&self.state.ledger).snapshot(self.earlier_connections + self.server.accepted())
+    }
+
+    /// Every record id which was received, with the number of times it arrived whole.
+    #[must_use]
+    pub fn deliveries(&self) -> BTreeMap<String, u64> {
+        lock(&self.state.ledger).deliveries()
+    }
+
+    /// What the Node has learned about the APIs, each record counted once.
+    #[must_use]
+    pub fn inventory(&self, max_endpoints: usize) -> Inventory {
+        lock(&self.state.ledger).inventory(max_endpoints)
+    }
+
+    /// Stops as abruptly as a killed process: open connections are cut.
+    pub fn stop(&mut self) {
+        self.server.stop();
+    }
+
+    /// Stops, and starts again at the same address with all that was learned before, as a Node whose
+    /// process was replaced behind a load balancer.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the address can not be bound again; the Node then stays stopped.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.server.stop();
+        let server = serve_at(self.server.address(), &self.state)?;
+        self.earlier_connections += self.server.accepted();
+        self.server = server;
+        Ok(())
+    }
+}
+
+fn serve_at(address: impl ToSocketAddrs, state: &Arc<State>) -> io::Result<Server> {
+    let state = Arc::clone(state);
+    Server::start(
+        address,
+        Arc::new(move |socket, stop: &Stop| state.serve(socket, stop)),
+    )
+}
+
+struct State {
+    options: Options,
+    messages: AtomicU64,
+    ledger: Mutex<Ledger>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("messages", &self.messages)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One connection while it is served.
+struct Session<'a, S> {
+    state: &'a State,
+    stop: &'a Stop,
+    reader: Reader<S>,
+    /// Answers which are not written yet: all messages which arrived together are answered together.
+    out: Vec<u8>,
+    /// Set by the first fault: from then on the client may give up at any byte.
+    had_fault: bool,
+    /// The connection is reset when all that has arrived is answered.
+    resets: bool,
+}
+
+impl State {
+    fn serve(&self, mut socket: TcpStream, stop: &Stop) {
+        // Without a second handle there can be no polite close, and nothing else fails.
+        let Ok(inner) = socket.try_clone() else {
+            return;
+        };
+        let after = match &self.options.wrap {
+            None => self.serve_stream(inner, stop),
+            Some(wrap) => match wrap(inner) {
+                Ok(stream) => self.serve_stream(stream, stop),
+                // A failed handshake is the business of the test which caused it.
+                Err(_) => return,
+            },
+        };
+        match after {
+            After::Close => close_politely(&mut socket),
+            After::Reset => reset(&socket),
+            After::GoOn | After::Drop => {}
+        }
+    }
+
+    /// Serves any stream until its end, and says how to close it.
+    fn serve_stream<S: Read + Write>(&self, stream: S, stop: &Stop) -> After {
+        let mut session = Session {
+            state: self,
+            stop,
+            reader: Reader::new(stream),
+            out: Vec::new(),
+            had_fault: false,
+            resets: false,
+        };
+        // An error of the stream means that nobody is left to be told.
+        session.run().unwrap_or(After::Drop)
+    }
+
+    fn add_violation(&self, text: &str) {
+        lock(&self.ledger).add_violation(text);
+    }
+}
+
+impl<S: Read + Write> Session<'_, S> {
+    fn run(&mut self) -> io::Result<After> {
+        loop {
+            match self.next() {
+                Ok(Some(message)) => match self.answer(message)? {
+                    After::GoOn => {}
+                    after => {
+                        self.flush()?;
+                        return Ok(after);
+                    }
+                },
+                Ok(None) if self.resets => return Ok(After::Reset),
+                Ok(None) => return Ok(After::Close),
+                Err(http::ReadError::Violation(violation)) => {
+                    self.state.add_violation(&violation.to_string());
+                    let refusal = Fault::shape(Shape::Close);
+                    let after = write_answer(&mut self.out, &refusal, 400, false);
+                    self.flush()?;
+                    return Ok(after);
+                }
+                Err(http::ReadError::CutShort(violation)) => {
+                    if !self.had_fault && !self.stop.is_set() {
+                        self.state.add_violation(&violation.to_string());
+                    }
+                    return Ok(After::Drop);
+                }
+                Err(http::ReadError::Io(cause)) => return Err(cause),
+            }
+        }
+    }
+
+    /// The next message. What is owed is written before waiting for more.
+    fn next(&mut self) -> Result<Option<http::Message>, http::ReadError> {
+        if let Some(message) = self.reader.buffered()? {
+            return Ok(Some(message));
+        }
+        self.flush().map_err(http::ReadError::Io)?;
+        if self.resets {
+            return Ok(None);
+        }
+        self.reader.message()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let stream = self.reader.stream();
+        stream.write_all(&self.out)?;
+        self.out.clear();
+        stream.flush()
+    }
+
+    fn answer(&mut self, message: http::Message) -> io::Result<After> {
+        let nth = self.state.messages.fetch_add(1, Ordering::SeqCst) + 1;
+        let is_head = message.method == "HEAD";
+        let is_last = message.text_header("Connection") == Some("close");
+        let (kind, content) = match wire::read(&message) {
+            Ok(read) => read,
+            Err(text) => {
+                self.state.add_violation(&text);
+                return Ok(write_answer(&mut self.out, &Fault::none(), 400, is_head));
+            }
+        };
+        let mut fault = match &self.state.options.fault {
+            None => Fault::none(),
+            Some(hook) => hook(
+                &Message {
+                    kind,
+                    http: message,
+                },
+                nth,
+            ),
+        };
+        self.had_fault |= fault != Fault::none();
+        self.resets |= fault.shape == Shape::Reset;
+        if !fault.delay.is_zero() {
+            self.flush()?;
+            self.stop.sleep(fault.delay);
+        }
+        if fault.shape == Shape::Drop || self.stop.is_set() {
+            return Ok(After::Drop);
+        }
+        if is_last && fault.shape == Shape::Plain {
+            fault.shape = Shape::Close;
+        }
+        let status = lock(&self.state.ledger).take(content, fault.status);
+        Ok(write_answer(&mut self.out, &fault, status, is_head))
+    }
+}
+
+#[cfg(test)]
+mod tests;

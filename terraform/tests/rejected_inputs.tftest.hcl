@@ -1,0 +1,378 @@
+# Wrong input is rejected at plan. Each variable is checked by itself, so a run has a wrong value for each
+# variable that has one left; every one of them must be rejected.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  wallarm_api_token = "token"
+  # Any file will do if nothing is deployed.
+  bootstrap_zip = "versions.tf"
+}
+
+run "wrong_values_1" {
+  command = plan
+
+  variables {
+    wallarm_api_host               = "api.example.com"                                              # Neither of the two Clouds.
+    wallarm_api_token              = "your-token-here"                                              # The placeholder.
+    wallarm_api_token_secret_arn   = "wallarm/token"                                                # A name.
+    wallarm_api_token_kms_key_arn  = "alias/wallarm"                                                # An alias.
+    x_wallarm_application_id       = 1.5                                                            # A fraction.
+    region                         = "us-east-1a"                                                   # A zone.
+    name_prefix                    = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                      # 39 characters.
+    vpc_cidr                       = "10.0.0.0/24"                                                  # Too small.
+    availability_zones             = ["us-east-1a"]                                                 # One zone.
+    vpc_id                         = "main"                                                         # A name.
+    private_subnet_ids             = ["private-a", "private-b"]                                     # Names.
+    node_image                     = "wallarm/node-native-aio:0.25.5"                               # With its tag.
+    node_tag                       = ""                                                             # Empty.
+    node_group                     = "my group"                                                     # A space.
+    node_replicas                  = 0                                                              # None.
+    node_max_replicas              = 0                                                              # None.
+    node_cpu                       = 128                                                            # Too little.
+    node_memory                    = 512                                                            # Too little.
+    node_log_level                 = "trace"                                                        # Unknown to the Node.
+    ecs_ami_ssm_parameter          = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended" # More than an id.
+    r53_domain_name                = "example.com."                                                 # A dot at the end.
+    node_dns_name                  = "my_node"                                                      # An underscore.
+    lambda_architecture            = "arm"                                                          # Unknown.
+    lambda_memory_size             = 64                                                             # Too little.
+    lambda_timeout                 = 3600                                                           # An hour.
+    lambda_reserved_concurrency    = 0                                                              # Never runs.
+    lambda_maximum_event_age       = 86400                                                          # A day.
+    lambda_maximum_retry_attempts  = 3                                                              # One too many.
+    failure_queue_max_message_size = 2000000                                                        # More than SQS takes.
+    failure_bucket_name            = "s3://failed-events"                                           # An address.
+    kinesis_stream_arn             = "logs"                                                         # A name.
+    x_node_format                  = "json"                                                         # Unknown.
+    x_node_connections             = 65                                                             # Too many.
+    x_node_connect_timeout_ms      = 0                                                              # None.
+    x_node_timeout_ms              = 0.5                                                            # A fraction.
+    x_node_down_after_ms           = 900001                                                         # Too long.
+    x_node_headers                 = { X_Team = "payments" }                                        # An underscore.
+    x_node_ca_cert                 = "ca.pem"                                                       # A path.
+    x_max_inflated_bytes           = 1000                                                           # Too few.
+    x_log_level                    = "info"                                                         # In lower case.
+    api_gateway_log_group_name     = "arn:aws:logs:us-east-1:123456789012:log-group:a"              # An ARN.
+    additional_log_group_names     = ["arn:aws:logs:us-east-1:123456789012:log-group:a"]            # An ARN.
+    log_retention_days             = 31                                                             # Unknown to CloudWatch.
+    alarm_sns_topic_arn            = "operations"                                                   # A name.
+  }
+
+  expect_failures = [
+    var.wallarm_api_host,
+    var.wallarm_api_token,
+    var.wallarm_api_token_secret_arn,
+    var.wallarm_api_token_kms_key_arn,
+    var.x_wallarm_application_id,
+    var.region,
+    var.name_prefix,
+    var.vpc_cidr,
+    var.availability_zones,
+    var.vpc_id,
+    var.private_subnet_ids,
+    var.node_image,
+    var.node_tag,
+    var.node_group,
+    var.node_replicas,
+    var.node_max_replicas,
+    var.node_cpu,
+    var.node_memory,
+    var.node_log_level,
+    var.ecs_ami_ssm_parameter,
+    var.r53_domain_name,
+    var.node_dns_name,
+    var.lambda_architecture,
+    var.lambda_memory_size,
+    var.lambda_timeout,
+    var.lambda_reserved_concurrency,
+    var.lambda_maximum_event_age,
+    var.lambda_maximum_retry_attempts,
+    var.failure_queue_max_message_size,
+    var.failure_bucket_name,
+    var.kinesis_stream_arn,
+    var.x_node_format,
+    var.x_node_connections,
+    var.x_node_connect_timeout_ms,
+    var.x_node_timeout_ms,
+    var.x_node_down_after_ms,
+    var.x_node_headers,
+    var.x_node_ca_cert,
+    var.x_max_inflated_bytes,
+    var.x_log_level,
+    var.api_gateway_log_group_name,
+    var.additional_log_group_names,
+    var.log_retention_days,
+    var.alarm_sns_topic_arn,
+  ]
+}
+
+run "wrong_values_2" {
+  command = plan
+
+  variables {
+    wallarm_api_host           = "https://api.wallarm.com"                           # With a scheme.
+    x_wallarm_application_id   = "default"                                           # Not a number.
+    name_prefix                = "discovery-"                                        # A hyphen at the end.
+    vpc_cidr                   = "10.0.0/16"                                         # Not a range.
+    availability_zones         = ["us-east-1a", "us-east-1a"]                        # One zone twice.
+    node_replicas              = 1.5                                                 # A fraction.
+    api_gateway_log_group_name = "/aws/lambda/wallarm-cw-resend-other-123456"        # A function's own.
+    additional_log_group_names = ["a", "/aws/lambda/wallarm-cw-resend-other-123456"] # One is a function's own.
+  }
+
+  expect_failures = [
+    var.wallarm_api_host,
+    var.x_wallarm_application_id,
+    var.name_prefix,
+    var.vpc_cidr,
+    var.availability_zones,
+    var.node_replicas,
+    var.api_gateway_log_group_name,
+    var.additional_log_group_names,
+  ]
+}
+
+run "wrong_values_3" {
+  command = plan
+
+  variables {
+    name_prefix                = "Discovery"                         # A capital letter.
+    api_gateway_log_group_name = "/aws/ecs/native-node/other-123456" # A Node's own.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.api_gateway_log_group_name,
+  ]
+}
+
+run "wrong_values_4" {
+  command = plan
+
+  variables {
+    name_prefix = "1discovery" # A digit at the start.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_5" {
+  command = plan
+
+  variables {
+    name_prefix = "api_discovery" # An underscore.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_6" {
+  command = plan
+
+  variables {
+    name_prefix = "a" # One character.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_7" {
+  command = plan
+
+  variables {
+    name_prefix = "internal-a" # AWS rejects it for load balancers.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_8" {
+  command = plan
+
+  variables {
+    name_prefix = "sg-a" # AWS rejects it for security groups.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_9" {
+  command = plan
+
+  variables {
+    name_prefix = "aws-a" # AWS rejects it for capacity providers.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_10" {
+  command = plan
+
+  variables {
+    name_prefix = "ecs-a" # Likewise.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_11" {
+  command = plan
+
+  variables {
+    name_prefix = "fargate-a" # Likewise.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_12" {
+  command = plan
+
+  variables {
+    name_prefix = "internal" # A hyphen follows.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "wrong_values_13" {
+  command = plan
+
+  variables {
+    name_prefix = "sg" # Likewise.
+  }
+
+  expect_failures = [
+    var.name_prefix,
+  ]
+}
+
+run "a_prefix_with_a_similar_beginning" {
+  command = plan
+
+  variables {
+    name_prefix = "internals"
+  }
+}
+
+run "another_prefix_with_a_similar_beginning" {
+  command = plan
+
+  variables {
+    name_prefix = "sgx"
+  }
+}
+
+################################################################################
+# Combinations of several variables
+################################################################################
+
+run "valid_combination" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token     = { given = false, valid = true, secret = true }
+    dns       = { domain = "example.com", name = "node" }
+    network   = { vpc_id = "vpc-0", subnets = 2 }
+    package   = { path = "a.zip", exists = true }
+    log_group = { name = "/mine", own = "/own" }
+    redrive   = { enabled = true, concurrency = 2 }
+  }
+}
+
+run "wrong_combinations_1" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token     = { given = false, valid = true, secret = false } # None.
+    dns       = { domain = "example.com", name = "" }           # Half a pair.
+    network   = { vpc_id = "vpc-0", subnets = 0 }               # A VPC without subnets.
+    package   = { path = "a.zip", exists = false }              # Missing.
+    log_group = { name = "/own", own = "/own" }                 # The one that is created.
+    redrive   = { enabled = true, concurrency = 1 }             # One instance for two at a time.
+  }
+
+  expect_failures = [
+    var.token,
+    var.dns,
+    var.network,
+    var.package,
+    var.log_group,
+    var.redrive,
+  ]
+}
+
+run "wrong_combinations_2" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token     = { given = true, valid = true, secret = true } # Two.
+    dns       = { domain = "", name = "node" }                # The other half.
+    network   = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
+    package   = { path = "a.zip", exists = true }
+    log_group = { name = "", own = "/own" }
+    redrive   = { enabled = true, concurrency = -1 }
+  }
+
+  expect_failures = [
+    var.token,
+    var.dns,
+    var.network,
+  ]
+}
+
+run "wrong_combinations_3" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token     = { given = true, valid = false, secret = false } # A line break.
+    dns       = { domain = "", name = "" }
+    network   = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
+    package   = { path = "a.zip", exists = true }
+    log_group = { name = "", own = "/own" }
+    redrive   = { enabled = false, concurrency = 1 }
+  }
+
+  expect_failures = [
+    var.token,
+    var.network,
+  ]
+}
