@@ -240,6 +240,10 @@ fn the_documents_have_standard_terms() {
     ];
     for document in DOCUMENTS {
         for (number, line) in read(document).lines().enumerate() {
+            // CONTRIBUTING.md lists them, in a table of what to write in their place.
+            if document == "CONTRIBUTING.md" && line.starts_with("| ") {
+                continue;
+            }
             let mut words = line.split(|c: char| !c.is_ascii_alphabetic());
             let found = words.find(|word| private.contains(&word.to_ascii_lowercase().as_str()));
             assert!(found.is_none(), "{document}:{}: {found:?}", number + 1);

@@ -10,7 +10,7 @@
 //! In the second half of the time the process may use no more memory than in the first, one descriptor for
 //! each connection, and one thread between events.
 //!
-//! `cargo test --release --features load --test load -- --seconds 1800`
+//! `cargo test --release --test load -- --seconds 1800`
 
 #![allow(clippy::unwrap_used, reason = "what can't be set up is a failure")]
 #![allow(clippy::print_stdout, reason = "the table is what it is run for")]

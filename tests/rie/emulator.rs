@@ -63,7 +63,7 @@ impl Emulator {
     /// Returns `None` if the emulator ends before it listens.
     fn start_once(variables: &[(&str, &str)]) -> Option<Self> {
         let program = env::var_os("CW_RESEND_RIE").expect(
-            "CW_RESEND_RIE is not set: run tests/full, which installs the Runtime Interface \
+            "CW_RESEND_RIE is not set: run tests/slow, which installs the Runtime Interface \
              Emulator and runs these tests with it",
         );
         let [api, address] = free_addresses();

@@ -1,7 +1,7 @@
 //! The function as a process under AWS's own Runtime Interface Emulator, which holds the code that
 //! Lambda itself talks to a function with.
 //!
-//! tests/full installs the emulator and runs these tests; `CW_RESEND_RIE` is the path of it.
+//! tests/slow installs the emulator and runs these tests; `CW_RESEND_RIE` is the path of it.
 
 mod emulator;
 
