@@ -16,7 +16,7 @@ pub(crate) enum Verdict {
     Forwarded,
     /// The Node has refused it, with this status.
     Refused(u16),
-    /// Time was up before the Node accepted it.
+    /// The delivery ended before the Node accepted it.
     Undelivered,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Counts {
     pub(crate) refused: BTreeMap<u16, u64>,
     /// Not forwarded, by reason.
     pub(crate) skipped: [u64; Skip::ALL.len()],
-    /// Not accepted in time.
+    /// Not accepted before the delivery ended.
     pub(crate) undelivered: u64,
 }
 

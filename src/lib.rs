@@ -17,14 +17,16 @@
 //! | what is wrong | where |
 //! | --- | --- |
 //! | a field of a line is not found, or the wrong one is | `record`: `names` has what is known, `fields` which of two values counts |
-//! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be |
-//! | a header, a path or a member of JSON that the Node gets | `wire`, one file for each format |
-//! | a record is lost, sent twice, or refused | `node::job` decides, and draws how; `account` counts, and judges the event |
+//! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be, `forwarder::feed` the rest |
+//! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
+//! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
+//! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
+//! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
+//! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
+//! | a line of the function's own log, or a metric, has the wrong form | `report` |
 //! | a connection is not made, or breaks | `node::dial`, `node::connection` |
-//! | what a retry sends again | `forwarder::history` |
-//! | a line of the function's own log, a metric | `report` |
-//! | what Lambda gets as the response to an event | `event`, one file for each kind |
-//! | a variable, and its error | `config`, one file for each |
+//! | the response to an event | its form: `event`, where SQS and Kinesis share `batch_failures`; which items failed: `forwarder` |
+//! | a variable, and its error | `config`: `address`, `headers` and `certificates` for the long ones, `names` for mistyped names |
 //!
 //! `account` is the vocabulary of the pipeline: counts and verdicts. `json` cuts text into tokens for
 //! `envelope` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
@@ -36,7 +38,7 @@
 //!
 //! # Architecture invariants
 //!
-//! `tests/it/rules.rs` holds the code to the first of them, and to the dependencies.
+//! `tests/it/structure.rs` holds the code to the first of them, `tests/it/rules.rs` to the dependencies.
 //!
 //! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
 //!   and `node` touch sockets, only `config` reads the environment and a file that it names, only

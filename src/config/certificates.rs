@@ -45,6 +45,7 @@ pub(super) fn ca_certificates(vars: &Vars<'_>) -> Result<Vec<Certificate<'static
     }
     Ok(certificates)
 }
+
 /// Whether bytes have the outer form of an X.509 certificate (RFC 5280 §4.1): a sequence of a
 /// sequence, a sequence and a bit string, and nothing after it. ureq passes over a certificate that
 /// it can't read, so that a broken one would otherwise only show as a failing handshake.

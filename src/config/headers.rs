@@ -6,6 +6,16 @@ use super::vars::{VariableError, Vars};
 use crate::http1::is_token;
 use crate::wire::resend::OWN_HEADERS;
 
+/// What would change where a message ends, or what the connection is used for.
+const FRAMING_HEADERS: [&str; 6] = [
+    "connection",
+    "transfer-encoding",
+    "trailer",
+    "te",
+    "upgrade",
+    "expect",
+];
+
 /// Name and value of each.
 pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, VariableError> {
     const NAME: &str = "X_NODE_HEADERS";
@@ -28,19 +38,12 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
             let what = format!("has a control character in the value of {name}");
             return Err(VariableError::new(NAME, what, EXAMPLE));
         }
-        if OWN_HEADERS.iter().any(|own| is(own))
-            || [
-                "connection",
-                "transfer-encoding",
-                "trailer",
-                "te",
-                "upgrade",
-                "expect",
-            ]
-            .iter()
-            .any(|framing| is(framing))
-        {
+        if OWN_HEADERS.iter().any(|own| is(own)) {
             let what = format!("sets {name}, which this function sets itself");
+            return Err(VariableError::new(NAME, what, EXAMPLE));
+        }
+        if FRAMING_HEADERS.iter().any(|framing| is(framing)) {
+            let what = format!("sets {name}, which would change how messages are framed");
             return Err(VariableError::new(NAME, what, EXAMPLE));
         }
     }

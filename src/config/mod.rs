@@ -1,7 +1,7 @@
 //! The configuration: environment variables, read once into typed values.
 //!
-//! [`VARIABLES`] lists all of ours, and each of the other files is about one or two of them. An empty value counts as unset, since templates write it for a
-//! setting that is left alone.
+//! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers` and `certificates`
+//! have the long ones. An empty value counts as unset, since templates write it for a setting that is left alone.
 
 mod address;
 mod certificates;

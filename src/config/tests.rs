@@ -195,11 +195,15 @@ fn wrong_values_name_the_variable_and_an_example() {
             r#"{"X-Team":"a\r\nX: y"}"#,
             "control character in the value of X-Team",
         ),
-        ("X_NODE_HEADERS", r#"{"host":"a"}"#, "sets host"),
+        (
+            "X_NODE_HEADERS",
+            r#"{"host":"a"}"#,
+            "sets host, which this function sets itself",
+        ),
         (
             "X_NODE_HEADERS",
             r#"{"Transfer-Encoding":"chunked"}"#,
-            "sets Transfer-Encoding",
+            "sets Transfer-Encoding, which would change how messages are framed",
         ),
         (
             "X_NODE_HEADERS",

@@ -119,7 +119,7 @@ impl Unfinished {
         }
     }
 
-    /// Takes that the member is an object or an array: as a message it is nothing that could be an access-log
+    /// Notes that the member is an object or an array: as a message it is nothing that could be an access-log
     /// line.
     pub(super) fn take_container(&mut self) {
         if self.key == Key::Message && self.message == Held::Nowhere {

@@ -184,7 +184,7 @@ impl Envelope {
         Ok(())
     }
 
-    /// Takes that a container was opened, which is the document, a member of it, or a log event; or one that lies
+    /// Notes that a container was opened, which is the document, a member of it, or a log event; or one that lies
     /// deeper in another member.
     fn open(&mut self, depth: usize) -> Result<(), EnvelopeError> {
         let is_array = self.grammar.in_array();

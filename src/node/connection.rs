@@ -30,9 +30,8 @@ pub(super) struct Connection {
     pub(super) number: usize,
     /// How many responses came on it.
     pub(super) responses: u64,
-    /// How many messages may be written before the first response came. It begins with one and
-    /// doubles with each clean round, so that a server that responses only one at a time is never
-    /// sent what it would not read.
+    /// How many messages may be written before the first response comes. It begins with one and doubles with each
+    /// clean round, so that a server that responds to only one at a time is never sent what it would not read.
     pub(super) window: usize,
     /// By both clocks: an execution environment's monotonic clock may stand still while it is
     /// frozen (DESIGN.md, "Freeze and thaw").
@@ -181,8 +180,8 @@ impl Connection {
             });
             let consumed = before - rest.len();
             let step = step.map(|step| match step {
-                // The body says nothing that we would act on.
                 Step::NeedInput => None,
+                // The body says nothing that we would act on.
                 Step::Body(_) => Some(None),
                 Step::Done(response) => Some(Some(response)),
             });

@@ -1,33 +1,37 @@
 //! The life of a record on its way to the Node: a state machine without clock, socket or thread.
 //!
 //! A [`Job`] is a chunk of records and how far each of them is. The worker asks it what to send next, and tells
-//! it what came of that: a response with its status, or a connection that broke. Everything else that decides
-//! about a record is in this file.
+//! it what came of that: a response with its status, or a connection that broke. What a response or a broken
+//! connection means for a record is decided only here. When to stop for lack of time is decided in `worker` and
+//! `progress`.
 //!
 //! ```text
-//!                 ┌──────────────────────── repeat, at most twice ────────────────────────┐
-//!                 │      its connection broke, or the response message was refused on     │
-//!                 v      another connection than the request had                          │
-//!             ┌────────┐              request accepted                            ┌───────────┐
-//!  ─ new ───> │ Unsent │ ───────────────────── `resend` ────────────────────────> │ Requested │
-//!             └────────┘                                                          └───────────┘
-//!                 │ │                                                                  │ │
-//!                 │ └──── message refused ───> Settled(Refused(status)) <── refused ───┘ │
-//!                 │                                                                      │
-//!                 └─ accepted, `batch` ──────> Settled(Forwarded) <── response accepted ─┘
+//!             ┌────────┐        request accepted, `resend`         ┌───────────┐
+//!  ─ new ───> │ Unsent │ ────────────────────────────────────────> │ Requested │
+//!             └────────┘ <──────────────────────────────────────── └───────────┘
+//!              │  │  ^     repeat, at most twice: the connection         │  │
+//!              │  │  │     broke before the response to its second       │  │
+//!              │  │  │     message, or that message was refused on       │  │
+//!              │  │  │     another connection than the first one         │  │
+//!              │  │  └─ halve: a batch of several was refused            │  │
+//!              │  │                                                      │  │
+//!              │  └─ refused ───────> Settled(Refused) <─────── refused ─┘  │
+//!              │                                                            │
+//!              └─ accepted, `batch` ─> Settled(Forwarded) <─ response accepted
 //! ```
 //!
-//! A record that is settled when time is up keeps its verdict, and every other one is
-//! [`Verdict::Undelivered`]. In each state that is not settled a record can also be
+//! When the delivery of its chunk ends, a settled record keeps its verdict. Every other one is
+//! [`Verdict::Undelivered`]. A record that is not settled can also be
 //!
-//! * *later*: left alone until the next pass. The Node responded with a transient status, or took too long, or
-//!   connections keep breaking on it.
-//! * *suspect*: a connection broke when its response was due. From then on it goes last, so that it can't keep
-//!   the others from getting through. The next time it is left for later or, in a batch of several, sent with
-//!   half of them.
+//! * *later*: left alone until the next pass. The Node responded with a transient status or took too long, or
+//!   connections keep breaking on the record.
+//! * *suspect*: a connection broke while its response was awaited. It then goes last. If a connection breaks on
+//!   it again, it waits for the next pass; a batch of several is halved instead.
 //!
-//! A pass goes once over the records that are open: not settled, and not later. It ends, since each connection in
-//! it either brings a response, or moves one record first to the end and then out of the way.
+//! A pass goes once over the records that are open: not settled, and not later. A pass ends because each connection
+//! either brings a response or makes progress: the first break moves a record, or a group, to the end; the second
+//! postpones it, or halves the group. A server that closes in good order after a response changes nothing: the
+//! messages of the round behind it are sent again over the next connection.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -36,16 +40,20 @@ use std::time::Duration;
 use crate::account::Verdict;
 use crate::wire::{Chunk, Part};
 
-/// How many passes with records left over are made while the Node accepts others. What is left after that is
-/// not the Node's fault in general.
+/// How many passes after the first may leave records over while the Node gives final responses to this delivery.
+/// What is left then is probably the records' own fault.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// How often a pair is sent again because its connection failed between its messages. A server that closes after
-/// every response would otherwise be sent the pair for ever.
+/// How often a pair is sent again from its start. Without a limit, a server that closes after each response would
+/// get it for ever.
 const MAX_REPEATS: u8 = 2;
 
 /// How many messages may be in flight on one connection, at most.
 const MAX_WINDOW: usize = 32;
+
+/// How many records may be refused that were alone in their message, before a Node that has accepted none counts
+/// as one that refuses everything.
+const MAX_REFUSED_ALONE: u64 = 8;
 
 /// The first pause after a transient failure; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -218,7 +226,7 @@ impl Job {
     ) -> Note {
         let record = &mut self.records[message.record];
         if !record.is_open() {
-            // The response message was already in flight when its request was refused.
+            // An earlier message of this record has settled or postponed it; this one was already in flight.
             return Note::Nothing;
         }
         match Class::of(status) {
@@ -235,8 +243,7 @@ impl Job {
                 Note::Accepted
             }
             Class::Refused => {
-                // Where the request went over another connection, whoever got it may be gone: the Node was
-                // started again in between.
+                // The request went over another connection: the Node that knew it may have restarted since.
                 let on_another = matches!(record.stage, Stage::Requested(on) if on != connection);
                 if !(on_another && record.repeat()) {
                     record.stage = Stage::Settled(Verdict::Refused(status));
@@ -246,7 +253,7 @@ impl Job {
         }
     }
 
-    /// `resend`: takes that the connection broke, and which messages of the round have no response.
+    /// `resend`: notes that the connection broke, and which messages of the round have no response.
     pub(super) fn take_broken_round(&mut self, unanswered: &[Message], is_timeout: bool) {
         // What the Node knew of a request may be gone with the connection.
         for message in unanswered {
@@ -255,7 +262,7 @@ impl Job {
                 record.repeat();
             }
         }
-        // The first one is the one whose response was due.
+        // Responses come in order, so the connection broke while the first of these was awaited.
         if let Some(first) = unanswered.first() {
             let record = &mut self.records[first.record];
             record.is_later |= record.is_suspect || is_timeout;
@@ -274,7 +281,8 @@ impl Job {
                 Some(group)
                     if group.end == at
                         && group.len() < record.group
-                        && self.records[group.start].group == record.group =>
+                        && self.records[group.start].group == record.group
+                        && self.records[group.start].is_suspect == record.is_suspect =>
                 {
                     group.end = at + 1;
                 }
@@ -311,8 +319,8 @@ impl Job {
             Class::Accepted => (Verdict::Forwarded, Note::Accepted),
             Class::Refused if is_alone => (Verdict::Refused(status), Note::RefusedAlone),
             Class::Refused => {
-                // Too much together; or one record is the reason for all, unless the status speaks of the address
-                // or of who is asking.
+                // Either the batch is too large or one record is to blame: halve it. Halving can't help where the
+                // status is about the address or the sender.
                 let is_general = matches!(status, 300..=399 | 401 | 404 | 405 | 415);
                 if status == 413 || !is_general && !refuses_everything {
                     for half in halves(group).into_iter().rev() {
@@ -329,9 +337,9 @@ impl Job {
         note
     }
 
-    /// `batch`: takes that the connection broke on a group. What of it is to be sent in this pass all the same
-    /// goes to the end of `groups`: all of it the first time, and then its halves. A group that timed out, or
-    /// that can't be halved, is left for the next pass.
+    /// `batch`: notes that the connection broke on a group. The first time, the whole group goes to the end of
+    /// `groups`; the second time, its halves do. A group that timed out, or one record alone the second time, waits
+    /// for the next pass.
     pub(super) fn take_broken_batch(
         &mut self,
         group: Range<usize>,
@@ -371,11 +379,11 @@ pub(super) struct Passes {
 }
 
 impl Passes {
-    /// Takes that a pass has ended with records left, when the Node had given so many responses in this delivery.
-    /// Says whether another pass may be made.
+    /// Notes that a pass has ended with records left, when the Node had given so many final responses in this
+    /// delivery. Says whether another pass may be made. The first pass never counts.
     pub(super) fn may_go_on(&mut self, responses: u64) -> bool {
         self.made += 1;
-        // As long as the Node responds to nobody, it is the Node that is waited for.
+        // While the Node responds to nobody, the reason is the Node, and not a record.
         if self
             .responses_before
             .is_some_and(|before| responses > before)
@@ -396,15 +404,21 @@ impl Passes {
     }
 }
 
-/// Whether a pass may go on over a fresh connection after one has failed: at once where the Node is known to
-/// respond, on that connection or on any, and else not before a pause.
+/// Whether to connect again at once after a connection failed: yes if the Node has responded on it, or on any in
+/// this delivery. Otherwise the pass ends, and a pause follows.
 pub(super) fn may_reconnect(responses_on_connection: u64, responses: u64) -> bool {
     responses_on_connection > 0 || responses > 0
 }
 
-/// How many messages may be in flight after a round to whose messages all responses came.
+/// The next window, after every message of a round got its response.
 pub(super) fn wider(window: usize) -> usize {
     (window * 2).min(MAX_WINDOW)
+}
+
+/// Whether the Node refuses everything, as far as can be told: it makes no sense then to look for the one record
+/// that it does not like. `accepted` counts messages, `refused_alone` records.
+pub(super) fn refuses_everything(accepted: u64, refused_alone: u64) -> bool {
+    accepted == 0 && refused_alone >= MAX_REFUSED_ALONE
 }
 
 /// What a status means for a message.

@@ -1,30 +1,34 @@
 //! The client of the Node: connections, exchanges, and what to do when one fails.
 //!
 //! [`Node::deliver`] takes chunks of records and settles each record: forwarded, refused, or
-//! undelivered when time is up. Several connections work at a time, each on a thread of its own
-//! that lives as long as the delivery. A connection is kept for the next event.
+//! undelivered when the delivery ends. Several connections work at a time, each on a thread of its own
+//! that lives as long as the delivery; an event of one chunk uses the caller's thread. A connection is kept for
+//! the next event.
 //!
 //! ```text
-//!  chunks ──> delivery ──> queue ──> worker ──────> connection ──> the Node
-//!                 ^                   │  ^  └─ dial ────┘ made by
-//!                 │                   v  │ what next
-//!  verdicts <─────┴───── done ─────── job          progress: what all workers know of the Node
+//!  chunks ───> delivery ──── jobs ────> queue ──> worker ────────> connection ──> the Node
+//!                 │  ^                    │        │   ^  └─ dial ─────┘ made by
+//!  verdicts <─────┘  └──── jobs, done ────┘        v   │ what next
+//!                                                   job       progress: what all workers know of the Node
 //! ```
 //!
 //! `job` decides, and draws the states of a record; `worker` does what it says. `progress` knows whether the
-//! Node is down. Only `dial` and `connection` touch a socket.
+//! Node is down. Only `dial` and `connection` touch a socket. `retry_after` reads that header, and `host` compares
+//! hosts with the Node's own.
 //!
 //! What fails, and how:
 //!
-//! * A connection that breaks on a Node that responds: the record whose response was due goes last, and
-//!   the rest goes on over a fresh connection at once. If it breaks again on the same record, that
-//!   one is left for the next pass.
-//! * A connection that can't be made, or a Node that has responded to nothing yet, a timeout, 408, 425,
-//!   429 and 5xx but 501: the record, or the rest, goes again after a pause with jitter, or the
-//!   pause that `Retry-After` names. While the Node accepts others, five times; else as long as it
-//!   takes.
-//! * Nothing succeeds on any connection for `X_NODE_DOWN_AFTER_MS`: the Node is down, and the
-//!   delivery ends instead of paying for every record.
+//! * A connection breaks, or brings something that is not HTTP, while the Node responds to others: the record
+//!   whose response was awaited goes last, and the rest goes on over a fresh connection at once. If a connection
+//!   breaks on the same record again, that one waits for the next pass.
+//! * No connection can be made, or it breaks before the Node has responded to anything: the rest of the chunk waits
+//!   for the next pass.
+//! * A timeout, 408, 425, 429, or 5xx except 501: only that record, or that batch, waits for the next pass.
+//! * A pass comes after a pause with jitter, or after the pause that `Retry-After` names. While the Node gives final
+//!   responses, there are five passes after the first; while it gives none, as many as time allows.
+//! * For `X_NODE_DOWN_AFTER_MS` after a failure, no connection got a final response, which is one that accepts or
+//!   refuses: the Node is down, and the delivery ends instead of paying for every record. Waits that `Retry-After`
+//!   asked for do not count.
 //! * The deadline: what is left is undelivered.
 
 mod connection;

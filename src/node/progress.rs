@@ -5,12 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::job;
 use super::queue::{into_inner, lock};
 use crate::account::{Outcome, Stats};
-
-/// How many records may be refused one by one before a Node that has accepted none counts as one
-/// that refuses everything.
-const MAX_REFUSED_ALONE: u64 = 8;
 
 pub(super) struct Progress {
     started: Instant,
@@ -115,11 +112,12 @@ impl Progress {
         self.responses.load(Ordering::Relaxed)
     }
 
-    /// Whether the Node refuses everything, as far as can be told: it makes no sense then to look
-    /// for the one record that it does not like.
     pub(super) fn refuses_everything(&self) -> bool {
-        self.accepted.load(Ordering::Relaxed) == 0
-            && self.refused_alone.load(Ordering::Relaxed) >= MAX_REFUSED_ALONE
+        let (accepted, refused_alone) = (&self.accepted, &self.refused_alone);
+        job::refuses_everything(
+            accepted.load(Ordering::Relaxed),
+            refused_alone.load(Ordering::Relaxed),
+        )
     }
 
     pub(super) fn add(&self, stats: &Stats) {

@@ -1,5 +1,5 @@
 //! One worker: it takes jobs to the Node over one connection at a time. What becomes of a record is decided in
-//! [`job`](super::job); here are the sockets and the pauses.
+//! [`job`](super::job); here are the exchanges and the pauses.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::progress::Progress;
 use crate::account::Stats;
 use crate::wire::{Writer, batch};
 
-/// How often a pause looks whether it still makes sense.
+/// How often a pause checks whether the delivery has ended.
 const NAP: Duration = Duration::from_millis(50);
 
 /// What all workers of a delivery share.

@@ -3,7 +3,7 @@
 //!
 //! Nothing in here uses the function's code. A stand-in that shared that code would share its mistakes, and
 //! could not find them. So each format is written and read here once more, from its specification.
-//! `tests/it/rules.rs` holds this folder to that. The tests, the benchmark and the operator's tool use it; the
+//! `tests/it/structure.rs` holds this folder to that. The tests, the benchmark and the operator's tool use it; the
 //! Lambda build leaves it out.
 //!
 //! ```text

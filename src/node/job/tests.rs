@@ -212,9 +212,11 @@ fn a_broken_connection_moves_the_record_whose_response_was_due() {
         (Unsent, false, false, Unsent, false),
         (Unsent, false, true, Unsent, true),
         (Unsent, true, false, Unsent, true),
+        (Unsent, true, true, Unsent, true),
         // What the Node knew of the request may be gone.
         (Requested(1), false, false, Unsent, false),
         (Requested(1), true, false, Unsent, true),
+        (Requested(1), false, true, Unsent, true),
         (Requested(1), true, true, Unsent, true),
     ] {
         let mut job = one(from);
@@ -242,6 +244,52 @@ fn only_the_first_record_without_a_response_is_suspect() {
     let before = job.records.clone();
     job.take_broken_round(&[], true);
     assert_eq!(job.records, before);
+}
+
+#[test]
+fn every_request_whose_response_message_was_in_the_broken_round_is_repeated() {
+    let mut job = job(2);
+    let responses = [0, 1].map(|record| message(record, RESPONSE));
+    for record in [0, 1] {
+        job.take_response(message(record, REQUEST), 200, 1);
+    }
+    job.take_broken_round(&responses, false);
+    let now: Vec<_> = job
+        .records
+        .iter()
+        .map(|record| (record.stage, record.is_suspect))
+        .collect();
+    assert_eq!(now, [(Unsent, true), (Unsent, false)]);
+}
+
+/// A broken connection does not tell on which of them: a record that is settled stays so.
+#[test]
+fn a_settled_record_stays_settled_when_the_connection_breaks() {
+    let mut job = one(Settled(Refused(403)));
+    job.take_broken_round(&[message(0, RESPONSE)], false);
+    assert_eq!(job.records[0].stage, Settled(Refused(403)));
+}
+
+#[test]
+fn repeats_are_counted_together_whatever_they_are_for() {
+    let mut job = job(1);
+    job.take_response(message(0, REQUEST), 200, 1);
+    job.take_response(message(0, RESPONSE), 404, 2);
+    job.take_response(message(0, REQUEST), 200, 3);
+    job.take_broken_round(&[message(0, RESPONSE)], false);
+    job.take_response(message(0, REQUEST), 200, 4);
+    assert_eq!(job.records[0].stage, Requested(4));
+    job.take_response(message(0, RESPONSE), 404, 5);
+    assert_eq!(job.records[0].stage, Settled(Refused(404)));
+}
+
+#[test]
+fn a_suspect_stays_one_in_the_next_pass() {
+    let mut job = job(2);
+    job.take_broken_round(&[message(0, REQUEST)], true);
+    assert_eq!(round(&job, 32), "1? 1!");
+    job.begin_pass();
+    assert_eq!(round(&job, 32), "1? 1! 0? 0!");
 }
 
 #[test]
@@ -325,7 +373,8 @@ fn a_response_settles_or_halves_its_group() {
         (4, 413, true, None, halved(4), Note::Refused),
         (4, 400, true, Some(Refused(400)), vec![], Note::Refused),
         // The status speaks of the address, or of who is asking.
-        (4, 301, false, Some(Refused(301)), vec![], Note::Refused),
+        (4, 300, false, Some(Refused(300)), vec![], Note::Refused),
+        (4, 399, false, Some(Refused(399)), vec![], Note::Refused),
         (4, 401, false, Some(Refused(401)), vec![], Note::Refused),
         (4, 404, false, Some(Refused(404)), vec![], Note::Refused),
         (4, 405, false, Some(Refused(405)), vec![], Note::Refused),
@@ -411,6 +460,31 @@ fn groups_are_neighbours_that_may_share_a_message_and_suspects_go_last() {
     assert_eq!(job.open_groups(), [4..5, 6..8, 0..3]);
     job.take_broken_batch(0..3, false, &mut Groups::new());
     assert_eq!(job.open_groups(), [4..5, 6..8, 0..2, 2..3]);
+}
+
+#[test]
+fn a_suspect_does_not_share_a_batch_with_others() {
+    let mut job = job(4);
+    job.take_broken_batch(0..2, true, &mut Groups::new());
+    job.begin_pass();
+    assert_eq!(job.open_groups(), [2..4, 0..2]);
+}
+
+#[test]
+fn a_node_that_has_accepted_nothing_and_refused_eight_alone_refuses_everything() {
+    for (accepted, refused_alone, expected) in [
+        (0, 0, false),
+        (0, 7, false),
+        (0, 8, true),
+        (1, 8, false),
+        (1, 1000, false),
+    ] {
+        assert_eq!(
+            refuses_everything(accepted, refused_alone),
+            expected,
+            "{accepted} {refused_alone}"
+        );
+    }
 }
 
 /// How often the Node has responded when each pass ends, and how many passes may follow.
