@@ -66,6 +66,8 @@ impl Emulator {
             "CW_RESEND_RIE is not set: run tests/slow, which installs the Runtime Interface \
              Emulator and runs these tests with it",
         );
+        let function = env::var_os("CW_RESEND_BOOTSTRAP")
+            .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
         let [api, address] = free_addresses();
         // Both processes write into one pipe, so that it ends when both are gone.
         let (mut reader, writer) = io::pipe().expect("the system has pipes");
@@ -76,7 +78,7 @@ impl Emulator {
             .arg("--runtime-interface-emulator-address")
             .arg(address.to_string())
             .args(["--log-level", "error"])
-            .arg(env!("CARGO_BIN_EXE_bootstrap"))
+            .arg(&function)
             // The emulator passes its whole environment on. The function must get none of ours.
             .env_clear()
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", FUNCTION_TIMEOUT.to_string())
