@@ -102,6 +102,8 @@ impl Counts {
 /// What the delivery of records took, beside their verdicts.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Outcome {
+    /// The Node's scheme, host and port.
+    pub(crate) node: String,
     pub(crate) stats: Stats,
     /// The last thing that went wrong, if anything did.
     pub(crate) last_failure: Option<String>,
@@ -153,6 +155,7 @@ impl Account {
     pub(crate) fn add(&mut self, other: Self) {
         self.counts.add(&other.counts);
         self.outcome.stats.add(&other.outcome.stats);
+        self.outcome.node = other.outcome.node;
         self.outcome.last_failure = other
             .outcome
             .last_failure
@@ -192,8 +195,9 @@ impl Account {
         if forwarded == 0 && counts.refused() > 0 && !(is_accepting && counts.is_blocked()) {
             let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
             let text = format!(
-                "the Node refused {} {of_all}; it responded with status {}: check X_NODE_URL, \
+                "the Node at {} refused {} {of_all}; it responded with status {}: check X_NODE_URL, \
                  X_NODE_SCHEME and the Node's allowed hosts",
+                self.outcome.node,
                 counts.refused(),
                 statuses.join(", "),
             );

@@ -226,6 +226,16 @@ impl ResponseReader {
         }
     }
 
+    /// The status, once the head of the response is whole.
+    pub(crate) fn status(&self) -> Option<u16> {
+        (self.state != State::Head).then_some(self.status)
+    }
+
+    /// Whether the head is whole, and only the end of the connection will end the body.
+    pub(crate) fn is_until_close(&self) -> bool {
+        self.state == State::UntilClose
+    }
+
     /// Whether nothing of the response has come yet.
     pub(crate) fn is_untouched(&self) -> bool {
         self.state == State::Head && self.partial.is_empty()

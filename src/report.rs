@@ -323,6 +323,7 @@ mod tests {
         Account {
             counts,
             outcome: Outcome {
+                node: String::new(),
                 stats,
                 last_failure: None,
             },

@@ -227,7 +227,6 @@ impl Forwarder {
         let (finish, outcome) = node.deliver(
             writer,
             deadline,
-            self.accepted_at.is_some(),
             &mut settle,
             |delivery| {
                 let finish = read_document(data, gunzip, envelope, |header, event| {

@@ -1,11 +1,13 @@
 //! One connection to the Node: bytes out, responses in.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::unversioned::transport::time::Duration as UreqDuration;
 use ureq::unversioned::transport::{NextTimeout, Transport};
 
+use super::failure::Failure;
 use super::retry_after;
 use crate::http1::{HttpError, ResponseReader, Step};
 
@@ -23,6 +25,9 @@ pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
 /// default; an execution environment that was frozen for longer has missed that they did.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
+/// The longest body that is read so that its connection can be used again. Responses have short ones, or none.
+const MAX_BODY: usize = 64 * 1024;
+
 pub(super) struct Connection {
     transport: Box<dyn Transport>,
     reader: ResponseReader,
@@ -30,6 +35,8 @@ pub(super) struct Connection {
     pub(super) number: usize,
     /// How many responses came on it.
     pub(super) responses: u64,
+    /// It has accepted a message of this delivery, so that what fails on it is probably not its own fault.
+    pub(super) is_proven: bool,
     /// How many messages may be written before the first response comes. It begins with one and doubles with each
     /// clean round, so that a server that responds to only one at a time is never sent what it would not read.
     pub(super) window: usize,
@@ -38,67 +45,27 @@ pub(super) struct Connection {
     last_used: (Instant, SystemTime),
 }
 
-/// A response that was read to its end.
+/// What has come on a connection on which no response is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quiet {
+    /// Nothing: the next response will be the next message's.
+    Yes,
+    /// The end of the connection.
+    Closed,
+    /// Bytes that no message has asked for. An earlier response may have been counted for the wrong message.
+    No,
+}
+
+/// A response, of which the head has come whole, and mostly the body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Response {
     pub(super) status: u16,
     /// Whether the connection can take another message.
     pub(super) keep_alive: bool,
+    /// Its body is not read to the end, so that what follows on the connection says nothing.
+    pub(super) is_cut: bool,
     /// For how long the server wants to be left alone.
     pub(super) retry_after: Option<Duration>,
-}
-
-/// Why there is no response.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    Timeout,
-    Closed,
-    /// The certificate, or another part of the handshake.
-    Tls(String),
-    Io(String),
-    Http(HttpError),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout => f.write_str("timed out"),
-            Self::Closed => f.write_str("the connection was closed"),
-            Self::Tls(error) | Self::Io(error) => f.write_str(error),
-            Self::Http(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<ureq::Error> for Failure {
-    fn from(error: ureq::Error) -> Self {
-        use std::io::ErrorKind;
-        match &error {
-            ureq::Error::Timeout(_) => Self::Timeout,
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Self::Tls(error.to_string()),
-            // The handshake wraps rustls' errors so.
-            ureq::Error::Io(io) if io.kind() == ErrorKind::InvalidData => {
-                Self::Tls(error.to_string())
-            }
-            ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => Self::Timeout,
-            // Its own words would be "connection refused", and a refusal is the Node's response to a record.
-            ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
-                Self::Io("nothing listens at the Node's address and port".to_string())
-            }
-            ureq::Error::Io(io)
-                if matches!(
-                    io.kind(),
-                    ErrorKind::ConnectionReset
-                        | ErrorKind::ConnectionAborted
-                        | ErrorKind::BrokenPipe
-                        | ErrorKind::UnexpectedEof
-                ) =>
-            {
-                Self::Closed
-            }
-            _ => Self::Io(error.to_string()),
-        }
-    }
 }
 
 impl Connection {
@@ -108,17 +75,18 @@ impl Connection {
             reader: ResponseReader::new(false),
             number,
             responses: 0,
+            is_proven: false,
             window: 1,
             last_used: (Instant::now(), SystemTime::now()),
         }
     }
 
-    /// Whether it was used lately, and the peer has not closed it as far as is known here.
-    pub(super) fn is_usable(&mut self) -> bool {
+    /// Whether it was used lately enough that the peer, or what lies on the way, still knows it.
+    pub(super) fn is_fresh(&self) -> bool {
         let (monotonic, wall) = self.last_used;
         // A wall clock that went backwards says nothing about idleness.
         let idle = monotonic.elapsed().max(wall.elapsed().unwrap_or_default());
-        idle < MAX_IDLE && !self.has_input() && self.transport.is_open()
+        idle < MAX_IDLE
     }
 
     /// Notes that it was used now.
@@ -126,9 +94,28 @@ impl Connection {
         self.last_used = (Instant::now(), SystemTime::now());
     }
 
-    /// Whether bytes have come that no message asked for.
+    /// Whether bytes lie in the buffer that no message has asked for.
     pub(super) fn has_input(&mut self) -> bool {
         !self.transport.buffers().input().is_empty()
+    }
+
+    /// Looks at what has come: in the buffer, in the TLS session and at the socket. It waits for nothing.
+    ///
+    /// It is asked before each round, since a response says only by its place which message it belongs to.
+    pub(super) fn quiet(&mut self) -> Quiet {
+        if self.has_input() {
+            return Quiet::No;
+        }
+        let now = NextTimeout {
+            after: UreqDuration::from(Duration::ZERO),
+            ..NextTimeout::default()
+        };
+        match self.transport.await_input(now) {
+            Ok(true) => Quiet::No,
+            // A session ticket, say, is for TLS alone and brings nothing.
+            Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Quiet::Yes,
+            Ok(false) | Err(_) => Quiet::Closed,
+        }
     }
 
     /// Writes the pieces, one after the other, in as few system calls as the buffer allows.
@@ -159,9 +146,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads the next response to its end. What follows it stays for the next call. `until`, when it
+    /// Reads the next response. What follows it stays for the next call. `until`, when it
     /// has to be there, is only asked for where it isn't there yet: responses mostly come together,
     /// and looking at the clock for each was 6 % of what `resend` costs.
+    ///
+    /// A whole head is a response: the body says nothing that we would act on. Where the body does not come to its
+    /// end, the connection does.
     pub(super) fn read(
         &mut self,
         is_head: bool,
@@ -170,60 +160,79 @@ impl Connection {
         self.reader.reset(is_head);
         let mut retry_after = None;
         let mut waits_until = None;
-        loop {
+        let mut body = 0;
+        // The first bytes of a connection tell another protocol.
+        let mut first = [0; 2];
+        let cut = loop {
             let mut rest = self.transport.buffers().input();
             let before = rest.len();
+            if self.responses == 0 && self.reader.is_untouched() && before > 1 {
+                first.copy_from_slice(&rest[..2]);
+            }
             let step = self.reader.step(&mut rest, |name, value| {
                 if name.eq_ignore_ascii_case("retry-after") {
                     retry_after = retry_after::parse(value, SystemTime::now());
                 }
             });
             let consumed = before - rest.len();
-            let step = step.map(|step| match step {
-                Step::NeedInput => None,
-                // The body says nothing that we would act on.
-                Step::Body(_) => Some(None),
-                Step::Done(response) => Some(Some(response)),
-            });
-            self.transport.buffers().input_consume(consumed);
-            let response = match step.map_err(Failure::Http)? {
-                Some(None) => continue,
-                Some(Some(response)) => response,
-                None if {
-                    let until = *waits_until.get_or_insert_with(&until);
-                    self.transport.await_input(next_timeout(until)?)?
-                } =>
-                {
-                    continue;
+            let step = match step {
+                Ok(Step::Done(response)) => {
+                    self.transport.buffers().input_consume(consumed);
+                    self.responses += 1;
+                    return Ok(Response {
+                        status: response.status,
+                        keep_alive: response.keep_alive,
+                        is_cut: false,
+                        retry_after,
+                    });
                 }
-                None if self.reader.is_untouched() => return Err(Failure::Closed),
-                None => self.reader.finish().map_err(Failure::Http)?,
+                Ok(Step::Body(piece)) => {
+                    body += piece.len();
+                    None
+                }
+                Ok(Step::NeedInput) => Some(Ok(())),
+                Err(error) => Some(Err(Failure::of_bytes(error, first))),
             };
-            self.responses += 1;
-            return Ok(Response {
-                status: response.status,
-                keep_alive: response.keep_alive,
-                retry_after,
-            });
-        }
+            self.transport.buffers().input_consume(consumed);
+            if self.reader.is_until_close() || body > MAX_BODY {
+                break Failure::Closed;
+            }
+            match step {
+                None => {}
+                Some(Err(failure)) => break failure,
+                Some(Ok(())) => {
+                    let until = *waits_until.get_or_insert_with(&until);
+                    let came = next_timeout(until).and_then(|timeout| {
+                        self.transport.await_input(timeout).map_err(Failure::from)
+                    });
+                    match came {
+                        Ok(true) => {}
+                        Ok(false) if self.reader.is_untouched() => break Failure::Closed,
+                        Ok(false) => break Failure::of_bytes(HttpError::Truncated, first),
+                        Err(failure) => break failure,
+                    }
+                }
+            }
+        };
+        let status = self.reader.status().ok_or(cut)?;
+        self.responses += 1;
+        Ok(Response {
+            status,
+            keep_alive: false,
+            is_cut: true,
+            retry_after,
+        })
     }
 }
 
 /// What is left until then, as ureq's chain takes it.
-///
-/// ureq tells the socket of each timeout that differs from the one before, which is a system call for nearly
-/// every read and write. So a long one is cut to whole twentieths of a second.
 pub(super) fn next_timeout(until: Instant) -> Result<NextTimeout, Failure> {
-    let mut left = until.saturating_duration_since(Instant::now());
+    let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(Failure::Timeout);
     }
-    if left > Duration::from_secs(1) {
-        left -= Duration::from_nanos(u64::from(left.subsec_nanos() % 50_000_000));
-    }
     Ok(NextTimeout {
         after: UreqDuration::from(left),
-        reason: ureq::Timeout::Global,
         ..NextTimeout::default()
     })
 }

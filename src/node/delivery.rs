@@ -1,11 +1,13 @@
 //! One event's records on their way to the Node: chunks in, verdicts out.
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
+use super::failure::Failure;
 use super::job::Job;
-use super::queue::{AbortOnPanic, CloseOnDrop, Queue};
+use super::queue::{AbortOnPanic, CloseOnDrop, Queue, lock};
 use super::worker::{Context, Slot, Worker};
 use crate::account::Verdict;
 use crate::wire::Chunk;
@@ -20,16 +22,20 @@ pub(super) fn run<R>(
     settle: &mut dyn FnMut(usize, Verdict),
     feed: impl FnOnce(&mut Delivery<'_, '_>) -> R,
 ) -> R {
-    let queue = Queue::new();
-    let mut slots = slots.iter_mut();
-    thread::scope(|scope| {
+    // Those with a connection first: the Node may not take another one.
+    slots.sort_by_key(|slot| !slot.has_connection());
+    slots.iter_mut().for_each(Slot::begin);
+    let queue = Queue::new(slots.len());
+    let mut free = slots.iter_mut();
+    let result = thread::scope(|scope| {
         let mut delivery = Delivery {
             scope,
             context,
             queue: &queue,
-            slots: &mut slots,
+            slots: &mut free,
             settle,
             workers: 0,
+            without_thread: None,
             waiting: None,
             spare: Vec::new(),
         };
@@ -38,7 +44,13 @@ pub(super) fn run<R>(
         let result = feed(&mut delivery);
         delivery.finish();
         result
-    })
+    });
+    for slot in slots {
+        if slot.conclude(settle) {
+            context.note_failure(Failure::Surplus);
+        }
+    }
+    result
 }
 
 /// Takes chunks while they are made, and gives empty ones back.
@@ -49,12 +61,14 @@ pub(crate) struct Delivery<'scope, 'env> {
     slots: &'env mut std::slice::IterMut<'env, Slot>,
     settle: &'env mut dyn FnMut(usize, Verdict),
     workers: usize,
+    /// The slot of a worker whose thread could not be started.
+    without_thread: Option<&'env mut Slot>,
     /// The first chunk. As long as no other follows, no thread is worth its while.
     waiting: Option<Chunk>,
     spare: Vec<Chunk>,
 }
 
-impl Delivery<'_, '_> {
+impl<'env> Delivery<'_, 'env> {
     /// An empty chunk to fill.
     pub(crate) fn chunk(&mut self) -> Chunk {
         self.take_done();
@@ -85,32 +99,43 @@ impl Delivery<'_, '_> {
     }
 
     fn enqueue(&mut self, chunk: Chunk) {
-        if let Some(slot) = self.slots.next() {
-            let (context, queue) = (self.context, self.queue);
-            let worker = move || {
-                let _abort = AbortOnPanic(queue);
-                let mut worker = Worker::new(context, slot);
-                while let Some(mut job) = queue.next() {
-                    worker.deliver(&mut job);
-                    queue.done(job);
-                }
-            };
-            let spawned = thread::Builder::new()
-                .stack_size(STACK)
-                .spawn_scoped(self.scope, worker);
-            self.workers += usize::from(spawned.is_ok());
+        if self.without_thread.is_none()
+            && let Some(slot) = self.slots.next()
+        {
+            self.start_worker(slot);
         }
-        let job = Job::new(chunk);
-        if self.workers == 0 {
-            // No thread can be had at all: the records are undelivered, and said to be.
-            self.context
-                .progress
-                .note_failure("no thread can be started");
+        if let Err(job) = self.queue.push(Job::new(chunk)) {
             self.settle(job);
-        } else if let Err(job) = self.queue.push(job) {
-            self.settle(job);
+        }
+        if self.workers == 0
+            && let Some(slot) = &mut self.without_thread
+        {
+            Worker::new(self.context, self.queue, slot).work_off();
         }
         self.take_done();
+    }
+
+    fn start_worker(&mut self, slot: &'env mut Slot) {
+        let (context, queue) = (self.context, self.queue);
+        // Where no thread can be had, the slot comes back.
+        let slot = Arc::new(Mutex::new(Some(slot)));
+        let worker = {
+            let slot = Arc::clone(&slot);
+            move || {
+                let _abort = AbortOnPanic(queue);
+                let slot = lock(&slot).take();
+                if let Some(slot) = slot {
+                    Worker::new(context, queue, slot).work();
+                }
+            }
+        };
+        let spawned = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(self.scope, worker);
+        match spawned {
+            Ok(_) => self.workers += 1,
+            Err(_) => self.without_thread = lock(&slot).take(),
+        }
     }
 
     fn take_done(&mut self) {
@@ -119,9 +144,10 @@ impl Delivery<'_, '_> {
         }
     }
 
+    /// Settles what no response has settled; the rest is what the connections claim, until the delivery ends.
     fn settle(&mut self, job: Job) {
-        for (ordinal, verdict) in job.verdicts() {
-            (self.settle)(ordinal, verdict);
+        for ordinal in job.undelivered() {
+            (self.settle)(ordinal, Verdict::Undelivered);
         }
         let mut chunk = job.chunk;
         chunk.clear();
@@ -130,14 +156,20 @@ impl Delivery<'_, '_> {
 
     /// Waits until all chunks are settled.
     fn finish(&mut self) {
+        let mut slot = self.without_thread.take();
         if let Some(chunk) = self.waiting.take() {
-            let mut job = Job::new(chunk);
-            if let Some(slot) = self.slots.next() {
-                Worker::new(self.context, slot).deliver(&mut job);
+            slot = self.slots.next();
+            // Nobody has closed the queue, and it has room.
+            if let Err(job) = self.queue.push(Job::new(chunk)) {
+                self.settle(job);
             }
-            self.settle(job);
         }
         self.queue.close();
+        if self.workers == 0
+            && let Some(slot) = slot
+        {
+            Worker::new(self.context, self.queue, slot).work();
+        }
         while let Some(job) = self.queue.wait_done() {
             self.settle(job);
         }

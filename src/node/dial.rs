@@ -1,17 +1,22 @@
 //! How a connection to the Node is made: DNS, TCP, TLS, and the roots that are trusted.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config as UreqConfig;
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::time::Instant as UreqInstant;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector};
 
-use super::connection::{Connection, Failure, INPUT_BUFFER, OUTPUT_BUFFER, next_timeout};
+use super::connection::{Connection, INPUT_BUFFER, OUTPUT_BUFFER, next_timeout};
+use super::failure::Failure;
+use super::tcp::Tcp;
 use crate::config::NodeConfig;
 use crate::error::{Category, Error};
 
@@ -23,6 +28,9 @@ const ADDRESSES_LAST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Dialer {
     uri: Uri,
+    /// The host without brackets, and the port.
+    host: String,
+    port: u16,
     /// How long a response may take.
     pub(super) response_timeout: Duration,
     connect_timeout: Duration,
@@ -31,16 +39,15 @@ pub(super) struct Dialer {
     roots: Vec<Roots>,
     /// Which of `roots` made the last connection.
     preferred: AtomicUsize,
-    resolver: DefaultResolver,
-    addresses: Mutex<Option<(Instant, ResolvedSocketAddrs)>>,
-    /// How many connections were made, which also numbers them.
+    addresses: Mutex<Option<(Instant, Vec<SocketAddr>)>>,
+    /// How many connections were tried, which also numbers them.
     connects: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Roots {
     config: UreqConfig,
-    connector: DefaultConnector,
+    connector: RustlsConnector,
 }
 
 impl Dialer {
@@ -48,7 +55,11 @@ impl Dialer {
     ///
     /// Where the address is no URI; the configuration has checked it before.
     pub(super) fn new(config: &NodeConfig) -> Result<Self, Error> {
-        let scheme = if config.https { "https" } else { "http" };
+        let (scheme, default_port) = if config.https {
+            ("https", 443)
+        } else {
+            ("http", 80)
+        };
         let uri = format!("{scheme}://{}/", config.authority())
             .parse()
             .map_err(|error: ureq::http::uri::InvalidUri| {
@@ -61,16 +72,25 @@ impl Dialer {
             )));
         }
         roots.push(Roots::new(RootCerts::WebPki));
+        let host = config.host.trim_start_matches('[').trim_end_matches(']');
         Ok(Self {
             uri,
+            host: host.to_string(),
+            port: config.port.unwrap_or(default_port),
             response_timeout: config.response_timeout,
             connect_timeout: config.connect_timeout,
             roots,
             preferred: AtomicUsize::new(0),
-            resolver: DefaultResolver::default(),
             addresses: Mutex::new(None),
             connects: AtomicUsize::new(0),
         })
+    }
+
+    /// Where the Node is, as scheme, host and port: what went wrong there is told with it.
+    pub(super) fn place(&self) -> String {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
+        let host = self.uri.host().unwrap_or_default();
+        format!("{scheme}://{host}:{}", self.port)
     }
 
     /// Makes a connection within `left`, and within the configured timeout.
@@ -92,52 +112,67 @@ impl Dialer {
     }
 
     fn dial_with(&self, roots: usize, until: Instant) -> Result<Connection, Failure> {
-        let Roots { config, connector } = &self.roots[roots];
         let number = self.connects.fetch_add(1, Ordering::Relaxed);
-        let addrs = self.resolve(config, until)?;
-        // After the look-up: what is left of the time is counted from now on.
-        let now = UreqInstant::now();
+        let addresses = rotated(self.resolve(until)?, number);
+        let connected = Tcp::connect(&addresses, until);
+        let connected = connected.map_err(Failure::of_connect);
+        let connected = connected.and_then(|tcp| self.wrap(roots, tcp, until));
+        match connected {
+            Ok(transport) => Ok(Connection::new(transport, number)),
+            Err(failure) => {
+                // The next one asks for the addresses anew.
+                *self.addresses() = None;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Puts TLS around a socket, if the Node is to be spoken to by TLS.
+    fn wrap(
+        &self,
+        roots: usize,
+        tcp: Tcp,
+        until: Instant,
+    ) -> Result<Box<dyn ureq::unversioned::transport::Transport>, Failure> {
+        let Roots { config, connector } = &self.roots[roots];
+        let resolver = DefaultResolver::default();
         let details = ConnectionDetails {
             uri: &self.uri,
-            addrs,
+            addrs: resolver.empty(),
             config,
             request_level: false,
-            resolver: &self.resolver,
-            now,
-            timeout: next_timeout(until)?,
+            resolver: &resolver,
+            now: UreqInstant::now(),
+            timeout: next_timeout(until).map_err(|_| Failure::ConnectTimeout)?,
             current_time: Arc::new(UreqInstant::now),
             // Only a proxy would run the chain again.
             run_connector: Arc::new(|_| Err(ureq::Error::ConnectionFailed)),
             register_shutdown: Arc::new(|_| Ok(())),
         };
-        match connector.connect(&details, None) {
-            Ok(Some(transport)) => Ok(Connection::new(transport, number)),
+        match connector.connect(&details, Some(tcp)) {
+            Ok(Some(transport)) => Ok(Box::new(transport)),
             Ok(None) => Err(Failure::Io("no connection was made".to_string())),
-            Err(error) => {
-                // The next one asks for the addresses anew.
-                *self.addresses() = None;
-                Err(Failure::from(error))
-            }
+            Err(error) => Err(Failure::of_handshake(error)),
         }
     }
 
-    fn resolve(&self, config: &UreqConfig, until: Instant) -> Result<ResolvedSocketAddrs, Failure> {
+    fn resolve(&self, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
+        if let Ok(address) = self.host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
+        }
         // Whoever else wants to connect waits for the same addresses, instead of asking too.
         let mut known = self.addresses();
         if let Some((since, addresses)) = known.as_ref()
             && since.elapsed() < ADDRESSES_LAST
         {
-            return Ok(copy(&self.resolver, addresses));
+            return Ok(addresses.clone());
         }
-        // With a timeout, ureq resolves on a thread of its own.
-        let addresses = self
-            .resolver
-            .resolve(&self.uri, config, next_timeout(until)?)?;
-        *known = Some((Instant::now(), copy(&self.resolver, &addresses)));
+        let addresses = look_up(&self.host, self.port, until)?;
+        *known = Some((Instant::now(), addresses.clone()));
         Ok(addresses)
     }
 
-    fn addresses(&self) -> MutexGuard<'_, Option<(Instant, ResolvedSocketAddrs)>> {
+    fn addresses(&self) -> MutexGuard<'_, Option<(Instant, Vec<SocketAddr>)>> {
         // What it guards is replaced whole, so that a panic can't have left it half-way.
         self.addresses
             .lock()
@@ -156,15 +191,60 @@ impl Roots {
                 .input_buffer_size(INPUT_BUFFER)
                 .output_buffer_size(OUTPUT_BUFFER)
                 .build(),
-            connector: DefaultConnector::new(),
+            connector: RustlsConnector::default(),
         }
     }
 }
 
-fn copy(resolver: &DefaultResolver, addresses: &ResolvedSocketAddrs) -> ResolvedSocketAddrs {
-    let mut copy = resolver.empty();
-    for address in addresses {
-        copy.push(*address);
+/// Asks the system's resolver, on a thread of its own, since nothing else ends a look-up in time.
+fn look_up(host: &str, port: u16, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let name = (host.to_string(), port);
+    let look_up = move || {
+        let addresses: io::Result<Vec<_>> = name.to_socket_addrs().map(Iterator::collect);
+        // Nobody waits for it any more where the time was over.
+        let _ = sender.send(addresses);
+    };
+    thread::Builder::new()
+        .spawn(look_up)
+        .map_err(|error| Failure::LookUp(format!("no thread can be started for it: {error}")))?;
+    let left = until.saturating_duration_since(Instant::now());
+    match receiver.recv_timeout(left) {
+        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Ok(Ok(_)) => Err(Failure::LookUp("it has no address".to_string())),
+        Ok(Err(error)) => Err(Failure::LookUp(error.to_string())),
+        Err(_) => Err(Failure::LookUp("no response in time".to_string())),
     }
-    copy
+}
+
+/// The addresses of the first one's family first, beginning with another one for each connection: a second try
+/// reaches another backend, where a name has several. The other family comes last, since there may be no way to it.
+fn rotated(addresses: Vec<SocketAddr>, number: usize) -> Vec<SocketAddr> {
+    let is_ipv4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    let (mut first, rest): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv4() == is_ipv4);
+    let turns = number.checked_rem(first.len()).unwrap_or(0);
+    first.rotate_left(turns);
+    first.extend(rest);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_connection_begins_with_another_address() {
+        let parse = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let addresses = ["10.0.0.1:1", "10.0.0.2:1", "[::1]:1", "10.0.0.3:1"].map(parse);
+        for (number, expected) in [
+            (0, ["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1", "[::1]:1"]),
+            (1, ["10.0.0.2:1", "10.0.0.3:1", "10.0.0.1:1", "[::1]:1"]),
+            (5, ["10.0.0.3:1", "10.0.0.1:1", "10.0.0.2:1", "[::1]:1"]),
+        ] {
+            assert_eq!(rotated(addresses.to_vec(), number), expected.map(parse));
+        }
+        assert_eq!(rotated(Vec::new(), 7), []);
+    }
 }

@@ -1,7 +1,7 @@
 //! The life of a record on its way to the Node: a state machine without clock, socket or thread.
 //!
 //! A [`Job`] is a chunk of records and how far each of them is. The worker asks it what to send next, and tells
-//! it what came of that: a response with its status, or a connection that broke. What a response or a broken
+//! it what came of that: responses with their statuses, or a connection that broke. What a response or a broken
 //! connection means for a record is decided only here. When to stop for lack of time is decided in `worker` and
 //! `progress`.
 //!
@@ -9,29 +9,33 @@
 //!             ┌────────┐        request accepted, `resend`         ┌───────────┐
 //!  ─ new ───> │ Unsent │ ────────────────────────────────────────> │ Requested │
 //!             └────────┘ <──────────────────────────────────────── └───────────┘
-//!              │  │  ^     repeat, at most twice: the connection         │  │
-//!              │  │  │     broke before the response to its second       │  │
-//!              │  │  │     message, or that message was refused on       │  │
-//!              │  │  │     another connection than the first one         │  │
-//!              │  │  └─ halve: a batch of several was refused            │  │
-//!              │  │                                                      │  │
-//!              │  └─ refused ───────> Settled(Refused) <─────── refused ─┘  │
-//!              │                                                            │
+//!              │  │  ^     repeat, at most four times: the connection   │  │
+//!              │  │  │     broke before the response to the second      │  │
+//!              │  │  │     message, or that message was refused on      │  │
+//!              │  │  │     another connection than the first one        │  │
+//!              │  │  ├─ halve: a batch of several was refused           │  │
+//!              │  │  └─ recall: a response came that nobody had asked   │  │
+//!              │  │     for, so that the earlier ones say nothing       │  │
+//!              │  │                                                     │  │
+//!              │  └─ refused ───────> Settled(Refused) <────── refused ─┘  │
+//!              ├─ given up ─────────> Settled(Undelivered) <─── given up ──┤
 //!              └─ accepted, `batch` ─> Settled(Forwarded) <─ response accepted
 //! ```
 //!
-//! When the delivery of its chunk ends, a settled record keeps its verdict. Every other one is
-//! [`Verdict::Undelivered`]. A record that is not settled can also be
+//! A record that is not settled can also be
 //!
 //! * *later*: left alone until the next pass. The Node responded with a transient status or took too long, or
 //!   connections keep breaking on the record.
-//! * *suspect*: a connection broke while its response was awaited. It then goes last. If a connection breaks on
-//!   it again, it waits for the next pass; a batch of several is halved instead.
+//! * *suspect*: a connection broke while its response was awaited. It then goes last, and its messages go alone,
+//!   so that what happens next tells something of this record; a batch of several is halved.
 //!
-//! A pass goes once over the records that are open: not settled, and not later. A pass ends because each connection
-//! either brings a response or makes progress: the first break moves a record, or a group, to the end; the second
-//! postpones it, or halves the group. A server that closes in good order after a response changes nothing: the
-//! messages of the round behind it are sent again over the next connection.
+//! A pass goes once over the records that are open: not settled, and not later.
+//!
+//! Bad luck must not lose a record, and a record that breaks the Node must not be tried for ever. So each failed
+//! try leaves *evidence* against its record, by what the connection is: nothing where nobody has had a response
+//! since the last pass, since the Node is to blame then; one where the connection has accepted nothing yet, since it
+//! may lead to a bad backend, or be one more than the Node takes; two where it has. At [`TOO_MUCH`] the record is given
+//! up, which fails the event.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -40,20 +44,16 @@ use std::time::Duration;
 use crate::account::Verdict;
 use crate::wire::{Chunk, Part};
 
-/// How many passes after the first may leave records over while the Node gives final responses to this delivery.
-/// What is left then is probably the records' own fault.
-const MAX_ATTEMPTS: u32 = 5;
+/// With this much evidence against it, a record is given up: eight failures on connections that accepted others, or
+/// sixteen on new ones. Where a Node fails every other message, that happens to one record in 65,536 of `batch`.
+const TOO_MUCH: u8 = 16;
 
-/// How often a pair is sent again from its start. Without a limit, a server that closes after each response would
-/// get it for ever.
-const MAX_REPEATS: u8 = 2;
+/// How often a pair is sent again from its start, since the Node may have forgotten the request. Without a limit, a
+/// server that closes after each response would get it for ever. Then the second message alone is sent again.
+const MAX_REPEATS: u8 = 4;
 
 /// How many messages may be in flight on one connection, at most.
-const MAX_WINDOW: usize = 32;
-
-/// How many records may be refused that were alone in their message, before a Node that has accepted none counts
-/// as one that refuses everything.
-const MAX_REFUSED_ALONE: u64 = 8;
+pub(super) const MAX_WINDOW: usize = 32;
 
 /// The first pause after a transient failure; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -64,6 +64,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Job {
     pub(super) chunk: Chunk,
     records: Vec<Record>,
+    /// How many passes in a row have settled nothing.
+    idle_passes: u32,
+    /// This pass has settled a record, or halved a batch.
+    has_moved: bool,
+    /// How many final responses the Node had given in this delivery when the last pass ended.
+    responses_before: u64,
 }
 
 /// How far one record is.
@@ -72,10 +78,14 @@ struct Record {
     stage: Stage,
     is_later: bool,
     is_suspect: bool,
+    /// `batch`: it was in a batch that the collector had failed on as a whole.
+    was_transient: bool,
     /// `batch`: with how many records it may share a message.
     group: usize,
     /// How often the pair was sent again.
     repeats: u8,
+    /// What speaks against the record.
+    evidence: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,18 +105,27 @@ pub(super) struct Message {
     pub(super) is_response: bool,
 }
 
-/// What a response says of the Node.
+/// The connection that something came, or failed to come, on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct On {
+    pub(super) connection: usize,
+    /// It has accepted a message of this delivery.
+    pub(super) is_proven: bool,
+    /// How many final responses the Node has given in this delivery, on any connection.
+    pub(super) responses: u64,
+}
+
+/// What a status says of the Node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Note {
     Accepted,
     Refused,
-    /// The Node refused a record that was alone in its batch.
-    RefusedAlone,
     /// The Node wants the message again, later.
     Transient,
-    /// The response was to a message whose record was settled, or postponed, by an earlier one.
-    Nothing,
 }
+
+/// A record that was settled by a response, by its ordinal.
+pub(super) type Claim = (u32, Verdict);
 
 /// Groups of neighbours in the chunk that are sent as one batch each, in this order.
 pub(super) type Groups = VecDeque<Range<usize>>;
@@ -116,8 +135,10 @@ impl Record {
         stage: Stage::Unsent,
         is_later: false,
         is_suspect: false,
+        was_transient: false,
         group: usize::MAX,
         repeats: 0,
+        evidence: 0,
     };
 
     fn is_settled(&self) -> bool {
@@ -138,20 +159,34 @@ impl Record {
         }
         may
     }
+
+    /// Notes a try that failed, and gives the record up if there were too many.
+    fn blame(&mut self, weight: u8) {
+        self.evidence = self.evidence.saturating_add(weight);
+        if self.evidence >= TOO_MUCH && !self.is_settled() {
+            self.stage = Stage::Settled(Verdict::Undelivered);
+        }
+    }
 }
 
 impl Job {
     pub(super) fn new(chunk: Chunk) -> Self {
         let records = vec![Record::NEW; chunk.parts.len()];
-        Self { chunk, records }
+        Self {
+            chunk,
+            records,
+            idle_passes: 0,
+            has_moved: false,
+            responses_before: 0,
+        }
     }
 
-    /// What became of each record, with its ordinal in the document.
-    pub(super) fn verdicts(&self) -> impl Iterator<Item = (usize, Verdict)> {
+    /// The ordinals of the records that no response has settled. The others are claimed by their connections.
+    pub(super) fn undelivered(&self) -> impl Iterator<Item = usize> {
         let records = self.chunk.parts.iter().zip(&self.records);
-        records.map(|(part, record)| match record.stage {
-            Stage::Settled(verdict) => (part.ordinal, verdict),
-            _ => (part.ordinal, Verdict::Undelivered),
+        records.filter_map(|(part, record)| match record.stage {
+            Stage::Settled(Verdict::Forwarded | Verdict::Refused(_)) => None,
+            _ => Some(part.ordinal),
         })
     }
 
@@ -164,10 +199,30 @@ impl Job {
         self.records.iter().any(Record::is_open)
     }
 
-    /// Begins the next pass: what was left for later is open again.
-    pub(super) fn begin_pass(&mut self) {
+    /// Ends a pass: what was left for later is open again.
+    pub(super) fn end_pass(&mut self, responses: u64) {
         for record in &mut self.records {
             record.is_later = false;
+        }
+        self.idle_passes = match self.has_moved {
+            true => 0,
+            false => self.idle_passes.saturating_add(1),
+        };
+        self.has_moved = false;
+        self.responses_before = responses;
+    }
+
+    /// The pause before the next pass. `share` is a random number from 0 to 1.
+    pub(super) fn pause(&self, share: f64) -> Duration {
+        pause(self.idle_passes, share)
+    }
+
+    /// What a failure on this connection weighs.
+    fn weight(&self, on: On) -> u8 {
+        match on {
+            _ if on.is_proven => 2,
+            _ if on.responses > self.responses_before => 1,
+            _ => 0,
         }
     }
 
@@ -191,18 +246,16 @@ impl Job {
     }
 
     /// `resend`: chooses the messages of the next round, as many as may be in flight. Both of a record if there
-    /// is room for two, so that a pair goes over one connection where that can be.
+    /// is room for two, so that a pair goes over one connection where that can be. A HEAD ends the round: if its
+    /// response had a body after all, that would be taken for the next response. A suspect's message goes alone.
     pub(super) fn compose_round(&self, window: usize, round: &mut Vec<Message>) {
         round.clear();
-        let open = |is_suspect| {
-            let records = self.records.iter().enumerate();
-            records.filter(move |(_, record)| record.is_open() && record.is_suspect == is_suspect)
-        };
-        for (at, record) in open(false).chain(open(true)) {
+        let records = self.records.iter().enumerate();
+        for (at, record) in records.filter(|(_, record)| record.is_open() && !record.is_suspect) {
             let is_requested = matches!(record.stage, Stage::Requested(_));
             let needed = if is_requested || window == 1 { 1 } else { 2 };
             if window - round.len() < needed {
-                break;
+                return;
             }
             let message = |is_response| Message {
                 record: at,
@@ -210,51 +263,77 @@ impl Job {
             };
             if !is_requested {
                 round.push(message(false));
+                if window == 1 || self.is_head(message(false)) {
+                    return;
+                }
             }
-            if is_requested || window > 1 {
-                round.push(message(true));
-            }
+            round.push(message(true));
+        }
+        if round.is_empty()
+            && let Some(record) = self.records.iter().position(Record::is_open)
+        {
+            round.push(Message {
+                record,
+                is_response: matches!(self.records[record].stage, Stage::Requested(_)),
+            });
         }
     }
 
-    /// `resend`: takes the status of a message's response, which came on the connection of this number.
+    /// `resend`: takes the status of a message's response. Where it settles the record, that goes to `claims`.
     pub(super) fn take_response(
         &mut self,
         message: Message,
         status: u16,
-        connection: usize,
-    ) -> Note {
+        on: On,
+        claims: &mut Vec<Claim>,
+    ) {
+        let weight = self.weight(on);
         let record = &mut self.records[message.record];
         if !record.is_open() {
             // An earlier message of this record has settled or postponed it; this one was already in flight.
-            return Note::Nothing;
+            return;
         }
-        match Class::of(status) {
-            Class::Transient => {
+        let verdict = match Note::of(status) {
+            Note::Transient => {
                 record.is_later = true;
-                Note::Transient
+                record.blame(weight);
+                return;
             }
-            Class::Accepted => {
-                record.stage = if message.is_response {
-                    Stage::Settled(Verdict::Forwarded)
-                } else {
-                    Stage::Requested(connection)
-                };
-                Note::Accepted
+            Note::Accepted if !message.is_response => {
+                record.is_suspect = false;
+                record.stage = Stage::Requested(on.connection);
+                return;
             }
-            Class::Refused => {
+            Note::Accepted => Verdict::Forwarded,
+            Note::Refused => {
                 // The request went over another connection: the Node that knew it may have restarted since.
-                let on_another = matches!(record.stage, Stage::Requested(on) if on != connection);
-                if !(on_another && record.repeat()) {
-                    record.stage = Stage::Settled(Verdict::Refused(status));
+                let on_another =
+                    matches!(record.stage, Stage::Requested(other) if other != on.connection);
+                if on_another && record.repeat() {
+                    return;
                 }
-                Note::Refused
+                Verdict::Refused(status)
             }
-        }
+        };
+        self.settle(message.record, verdict, claims);
     }
 
-    /// `resend`: notes that the connection broke, and which messages of the round have no response.
-    pub(super) fn take_broken_round(&mut self, unanswered: &[Message], is_timeout: bool) {
+    fn settle(&mut self, record: usize, verdict: Verdict, claims: &mut Vec<Claim>) {
+        self.records[record].stage = Stage::Settled(verdict);
+        self.has_moved = true;
+        // A document of more log events than that would be longer than any limit on its size allows.
+        let ordinal = u32::try_from(self.chunk.parts[record].ordinal).unwrap_or(u32::MAX);
+        claims.push((ordinal, verdict));
+    }
+
+    /// `resend`: notes that the connection broke, and which messages of the round, of so many, have no response.
+    pub(super) fn take_broken_round(
+        &mut self,
+        unanswered: &[Message],
+        of: usize,
+        is_timeout: bool,
+        on: On,
+    ) {
         // What the Node knew of a request may be gone with the connection.
         for message in unanswered {
             let record = &mut self.records[message.record];
@@ -262,12 +341,51 @@ impl Job {
                 record.repeat();
             }
         }
-        // Responses come in order, so the connection broke while the first of these was awaited.
+        // Responses come in order, so the connection broke while the first of these was awaited. Only where it was
+        // alone in its round does that speak against it.
+        let weight = self.weight(on);
         if let Some(first) = unanswered.first() {
             let record = &mut self.records[first.record];
-            record.is_later |= record.is_suspect || is_timeout;
+            if of == 1 {
+                record.is_later |= is_timeout && (on.is_proven || record.is_suspect);
+                record.blame(weight);
+            }
             record.is_suspect = true;
         }
+    }
+
+    /// `resend`: notes that nothing of a round can be believed. It waits for the next pass.
+    pub(super) fn take_void_round(&mut self, round: &[Message], on: On) {
+        for message in round {
+            let record = &mut self.records[message.record];
+            record.is_later = true;
+            record.blame(1);
+        }
+        self.forget_requests(on.connection);
+    }
+
+    /// `resend`: sends each pair from its start whose request this connection had accepted.
+    pub(super) fn forget_requests(&mut self, connection: usize) {
+        for record in &mut self.records {
+            if record.stage == Stage::Requested(connection) {
+                record.stage = Stage::Unsent;
+            }
+        }
+    }
+
+    /// Unsettles a record of this job, since the response that settled it can't be trusted. Says whether the record
+    /// is of this job.
+    pub(super) fn recall(&mut self, ordinal: u32) -> bool {
+        let ordinal = ordinal as usize;
+        let parts = &self.chunk.parts;
+        let Ok(at) = parts.binary_search_by_key(&ordinal, |part| part.ordinal) else {
+            return false;
+        };
+        let record = &mut self.records[at];
+        record.stage = Stage::Unsent;
+        record.is_later = true;
+        record.blame(1);
+        true
     }
 
     /// `batch`: the records that are open, in groups of neighbours, those that broke a connection last.
@@ -300,66 +418,103 @@ impl Job {
     }
 
     /// `batch`: takes the status of a group's response. A group that is to be halved goes to the front of
-    /// `groups`. `refuses_everything`: the Node has accepted nothing, and refused many that were alone.
+    /// `groups`. `accepts_others`: the collector has accepted another batch just now.
     pub(super) fn take_batch_response(
         &mut self,
         group: Range<usize>,
         status: u16,
-        refuses_everything: bool,
+        accepts_others: bool,
+        on: On,
         groups: &mut Groups,
-    ) -> Note {
-        let class = Class::of(status);
+        claims: &mut Vec<Claim>,
+    ) {
+        let weight = self.weight(on);
         let is_alone = group.len() == 1;
         let records = &mut self.records[group.clone()];
-        let (verdict, note) = match class {
-            Class::Transient => {
-                records.iter_mut().for_each(|record| record.is_later = true);
-                return Note::Transient;
-            }
-            Class::Accepted => (Verdict::Forwarded, Note::Accepted),
-            Class::Refused if is_alone => (Verdict::Refused(status), Note::RefusedAlone),
-            Class::Refused => {
-                // Either the batch is too large or one record is to blame: halve it. Halving can't help where the
-                // status is about the address or the sender.
-                let is_general = matches!(status, 300..=399 | 401 | 404 | 405 | 415);
-                if status == 413 || !is_general && !refuses_everything {
-                    for half in halves(group).into_iter().rev() {
-                        groups.push_front(half);
-                    }
-                    return Note::Refused;
+        let verdict = match Note::of(status) {
+            Note::Transient => {
+                // One record of the batch may be what the collector fails on: that is so if others are accepted
+                // meanwhile, or if it happens again.
+                let is_failure = !matches!(status, 408 | 425 | 429);
+                if !is_alone && is_failure && (accepts_others || records[0].was_transient) {
+                    self.halve(group, groups);
+                    return;
                 }
-                (Verdict::Refused(status), Note::Refused)
+                for record in records {
+                    record.was_transient |= is_failure;
+                    record.is_later = true;
+                    record.blame(weight);
+                }
+                return;
+            }
+            Note::Accepted => Verdict::Forwarded,
+            // The status speaks of the address or the sender, and not of a record: halving can't help.
+            Note::Refused if is_alone || matches!(status, 300..=399 | 401 | 404 | 405 | 415) => {
+                Verdict::Refused(status)
+            }
+            // Either the batch is too large or one record is to blame.
+            Note::Refused => {
+                self.halve(group, groups);
+                return;
             }
         };
-        for record in records {
-            record.stage = Stage::Settled(verdict);
+        for record in group {
+            self.settle(record, verdict, claims);
         }
-        note
+    }
+
+    /// `batch`: puts the halves of a group to the front of `groups`.
+    fn halve(&mut self, group: Range<usize>, groups: &mut Groups) {
+        self.has_moved = true;
+        for record in &mut self.records[group.clone()] {
+            record.group = group.len().div_ceil(2);
+        }
+        for half in halves(group).into_iter().rev() {
+            groups.push_front(half);
+        }
     }
 
     /// `batch`: notes that the connection broke on a group. The first time, the whole group goes to the end of
-    /// `groups`; the second time, its halves do. A group that timed out, or one record alone the second time, waits
-    /// for the next pass.
+    /// `groups`; the second time, its halves do. A group that timed out for the second time, or on a connection
+    /// that had accepted others, waits for the next pass.
     pub(super) fn take_broken_batch(
         &mut self,
         group: Range<usize>,
         is_timeout: bool,
+        on: On,
         groups: &mut Groups,
     ) {
+        let weight = self.weight(on);
+        let is_alone = group.len() == 1;
         let records = &mut self.records[group.clone()];
         let was_suspect = records.iter().all(|record| record.is_suspect);
-        let is_later = is_timeout || was_suspect && group.len() == 1;
-        for record in records {
+        let is_later = is_timeout && (on.is_proven || was_suspect);
+        for record in &mut *records {
             record.is_suspect = true;
             record.is_later = is_later;
             if was_suspect {
                 record.group = group.len().div_ceil(2);
             }
+            if is_alone || is_timeout {
+                record.blame(weight);
+            }
         }
-        match (is_later, was_suspect) {
-            (true, _) => {}
-            (false, true) => groups.extend(halves(group)),
-            (false, false) => groups.push_back(group),
+        let is_open = records.iter().any(Record::is_open);
+        match (is_open, was_suspect && !is_alone) {
+            (false, _) => {}
+            (true, true) => {
+                self.has_moved = true;
+                groups.extend(halves(group));
+            }
+            (true, false) => groups.push_back(group),
+        }
+    }
+
+    /// `batch`: notes that a group's response can't be believed. It waits for the next pass.
+    pub(super) fn take_void_batch(&mut self, group: Range<usize>) {
+        for record in &mut self.records[group] {
+            record.is_later = true;
+            record.blame(1);
         }
     }
 }
@@ -369,45 +524,13 @@ fn halves(range: Range<usize>) -> [Range<usize>; 2] {
     [range.start..middle, middle..range.end]
 }
 
-/// Counts the passes over a job.
-#[derive(Debug, Default)]
-pub(super) struct Passes {
-    made: u32,
-    /// How many of them were made while the Node responded to somebody.
-    attempts: u32,
-    responses_before: Option<u64>,
-}
-
-impl Passes {
-    /// Notes that a pass has ended with records left, when the Node had given so many final responses in this
-    /// delivery. Says whether another pass may be made. The first pass never counts.
-    pub(super) fn may_go_on(&mut self, responses: u64) -> bool {
-        self.made += 1;
-        // While the Node responds to nobody, the reason is the Node, and not a record.
-        if self
-            .responses_before
-            .is_some_and(|before| responses > before)
-        {
-            self.attempts += 1;
-        }
-        self.responses_before = Some(responses);
-        self.attempts < MAX_ATTEMPTS
-    }
-
-    /// The pause before the next pass, with jitter over its upper half, so that the connections do not all come
-    /// back at once. `share` is a random number from 0 to 1.
-    pub(super) fn pause(&self, share: f64) -> Duration {
-        let longest = FIRST_PAUSE
-            .saturating_mul(1 << self.made.saturating_sub(1).min(10))
-            .min(LONGEST_PAUSE);
-        longest.mul_f64(0.5 + share / 2.0)
-    }
-}
-
-/// Whether to connect again at once after a connection failed: yes if the Node has responded on it, or on any in
-/// this delivery. Otherwise the pass ends, and a pause follows.
-pub(super) fn may_reconnect(responses_on_connection: u64, responses: u64) -> bool {
-    responses_on_connection > 0 || responses > 0
+/// The pause after so many failures in a row, with jitter over its upper half, so that the connections do not all
+/// come back at once. `share` is a random number from 0 to 1.
+pub(super) fn pause(failures: u32, share: f64) -> Duration {
+    let longest = FIRST_PAUSE
+        .saturating_mul(1 << failures.saturating_sub(1).min(10))
+        .min(LONGEST_PAUSE);
+    longest.mul_f64(0.5 + share / 2.0)
 }
 
 /// The next window, after every message of a round got its response.
@@ -415,26 +538,12 @@ pub(super) fn wider(window: usize) -> usize {
     (window * 2).min(MAX_WINDOW)
 }
 
-/// Whether the Node refuses everything, as far as can be told: it makes no sense then to look for the one record
-/// that it does not like. `accepted` counts messages, `refused_alone` records.
-pub(super) fn refuses_everything(accepted: u64, refused_alone: u64) -> bool {
-    accepted == 0 && refused_alone >= MAX_REFUSED_ALONE
-}
-
-/// What a status means for a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Accepted,
-    /// Another attempt may help.
-    Transient,
-    /// The Node's last word. Redirects are among it: the address is wrong then, and following one would send
-    /// customers' calls wherever it points to. So is 501, which speaks of the method (RFC 9110 §15.6.2), and a
-    /// stranger can choose that.
-    Refused,
-}
-
-impl Class {
-    fn of(status: u16) -> Self {
+impl Note {
+    /// What a status means for a message.
+    ///
+    /// Redirects are refusals: the address is wrong then, and following one would send customers' calls wherever
+    /// it points to. So is 501, which speaks of the method (RFC 9110 §15.6.2), and a stranger can choose that.
+    pub(super) fn of(status: u16) -> Self {
         match status {
             200..300 => Self::Accepted,
             501 => Self::Refused,

@@ -34,11 +34,14 @@
 mod connection;
 mod delivery;
 mod dial;
+mod failure;
 mod host;
 mod job;
+mod pipelining;
 mod progress;
 mod queue;
 mod retry_after;
+mod tcp;
 mod worker;
 
 use std::time::{Duration, Instant};
@@ -50,6 +53,7 @@ use crate::wire::Writer;
 pub(crate) use delivery::Delivery;
 use dial::Dialer;
 pub(crate) use host::NodeHost;
+use pipelining::Pipelining;
 use progress::Progress;
 use worker::{Context, Slot};
 
@@ -57,6 +61,7 @@ use worker::{Context, Slot};
 #[derive(Debug)]
 pub(crate) struct Node {
     dialer: Dialer,
+    pipelining: Pipelining,
     down_after: Duration,
     /// One for each connection that may be open.
     slots: Vec<Slot>,
@@ -71,28 +76,28 @@ impl Node {
     pub(crate) fn new(config: &NodeConfig) -> Result<Self, Error> {
         Ok(Self {
             dialer: Dialer::new(config)?,
+            pipelining: Pipelining::new(),
             down_after: config.down_after,
             slots: (0..config.connections).map(|_| Slot::default()).collect(),
         })
     }
 
     /// Runs `feed`, which hands chunks to the [`Delivery`], and returns when every record of them
-    /// is settled. `settle` is called with each record's ordinal. `has_accepted`: the Node has accepted
-    /// records of earlier events.
+    /// is settled. `settle` is called with each record's ordinal.
     pub(crate) fn deliver<R>(
         &mut self,
         writer: &Writer,
         deadline: Instant,
-        has_accepted: bool,
         settle: &mut dyn FnMut(usize, Verdict),
         feed: impl FnOnce(&mut Delivery<'_, '_>) -> R,
     ) -> (R, Outcome) {
         let context = Context {
             dialer: &self.dialer,
+            pipelining: &self.pipelining,
             writer,
-            progress: Progress::new(deadline, self.down_after, has_accepted),
+            progress: Progress::new(deadline, self.down_after),
         };
         let result = delivery::run(&context, &mut self.slots, settle, feed);
-        (result, context.progress.into_outcome())
+        (result, context.progress.into_outcome(self.dialer.place()))
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::job;
 use super::queue::{into_inner, lock};
 use crate::account::{Outcome, Stats};
+
+/// Within so many milliseconds after it has last given a final response, the Node counts as one that accepts others.
+const JUST_NOW: u64 = 1000;
 
 pub(super) struct Progress {
     started: Instant,
@@ -19,10 +21,8 @@ pub(super) struct Progress {
     failing_since: AtomicU64,
     /// How many messages the Node has responded to with anything but "try again".
     responses: AtomicU64,
-    /// How many of them it has accepted.
-    accepted: AtomicU64,
-    /// How many records it has refused that were alone in their message.
-    refused_alone: AtomicU64,
+    /// It has accepted one of them.
+    has_accepted: AtomicBool,
     has_given_up: AtomicBool,
     last_failure: Mutex<Option<String>>,
     stats: Mutex<Stats>,
@@ -31,16 +31,14 @@ pub(super) struct Progress {
 impl Progress {
     const FINE: u64 = u64::MAX;
 
-    /// `has_accepted`: the Node has accepted records of earlier events.
-    pub(super) fn new(deadline: Instant, down_after: Duration, has_accepted: bool) -> Self {
+    pub(super) fn new(deadline: Instant, down_after: Duration) -> Self {
         Self {
             started: Instant::now(),
             deadline,
             down_after,
             failing_since: AtomicU64::new(Self::FINE),
             responses: AtomicU64::new(0),
-            accepted: AtomicU64::new(u64::from(has_accepted)),
-            refused_alone: AtomicU64::new(0),
+            has_accepted: AtomicBool::new(false),
             has_given_up: AtomicBool::new(false),
             last_failure: Mutex::new(None),
             stats: Mutex::new(Stats::default()),
@@ -74,16 +72,11 @@ impl Progress {
     pub(super) fn note_response(&self, is_accepted: bool) {
         self.responses.fetch_add(1, Ordering::Relaxed);
         if is_accepted {
-            self.accepted.fetch_add(1, Ordering::Relaxed);
+            self.has_accepted.store(true, Ordering::Relaxed);
         }
         if self.is_failing() {
             self.failing_since.store(Self::FINE, Ordering::Relaxed);
         }
-    }
-
-    /// The Node has refused a record that was alone in its message.
-    pub(super) fn note_refused_alone(&self) {
-        self.refused_alone.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn note_failure(&self, why: impl fmt::Display) {
@@ -112,20 +105,23 @@ impl Progress {
         self.responses.load(Ordering::Relaxed)
     }
 
-    pub(super) fn refuses_everything(&self) -> bool {
-        let (accepted, refused_alone) = (&self.accepted, &self.refused_alone);
-        job::refuses_everything(
-            accepted.load(Ordering::Relaxed),
-            refused_alone.load(Ordering::Relaxed),
-        )
+    /// Whether the Node has accepted messages of this delivery, and has not failed for long since.
+    pub(super) fn is_accepting(&self) -> bool {
+        let since = self.failing_since.load(Ordering::Relaxed);
+        let fails_for = match since {
+            Self::FINE => 0,
+            since => self.now().saturating_sub(since),
+        };
+        self.has_accepted.load(Ordering::Relaxed) && fails_for < JUST_NOW
     }
 
     pub(super) fn add(&self, stats: &Stats) {
         lock(&self.stats).add(stats);
     }
 
-    pub(super) fn into_outcome(self) -> Outcome {
+    pub(super) fn into_outcome(self, node: String) -> Outcome {
         Outcome {
+            node,
             stats: into_inner(self.stats),
             last_failure: into_inner(self.last_failure),
         }

@@ -3,22 +3,35 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
-/// How many jobs wait at most. Making one takes less time than delivering one over any network, so that two
-/// keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
+/// How many jobs wait for their first turn at most. Making one takes less time than delivering one over any network,
+/// so that two keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
 const ROOM: usize = 2;
 
+/// How often whoever waits for a time checks whether the delivery has ended.
+const NAP: Duration = Duration::from_millis(50);
+
 /// A bounded queue of jobs, and a heap of those that are done.
+///
+/// A job that was not done comes back, at once or for later, and the next worker takes it: one that has a connection
+/// can do what another one could not.
 pub(super) struct Queue<T> {
     state: Mutex<QueueState<T>>,
     /// A job waits, or none will any more.
     work: Condvar,
     /// A job was taken; or, when no more come, one is done.
     change: Condvar,
+    /// All jobs are done.
+    end: Condvar,
+    /// How many workers there may be.
+    workers: usize,
 }
 
 struct QueueState<T> {
     waiting: VecDeque<T>,
+    /// Jobs that have come back, each with the time of its next turn.
+    back: Vec<(Instant, T)>,
     done: Vec<T>,
     /// How many were taken and are not done.
     taken: usize,
@@ -27,11 +40,32 @@ struct QueueState<T> {
     is_aborted: bool,
 }
 
+impl<T> QueueState<T> {
+    fn is_finished(&self) -> bool {
+        let is_empty = self.waiting.is_empty() && self.back.is_empty() && self.taken == 0;
+        self.is_aborted || self.is_closed && is_empty
+    }
+
+    /// The next job whose turn it is. One that has come back goes first.
+    fn take(&mut self, is_over: bool) -> Option<T> {
+        let now = Instant::now();
+        let ready = self.back.iter().position(|(at, _)| is_over || *at <= now);
+        let job = match ready {
+            Some(at) => self.back.swap_remove(at).1,
+            None => self.waiting.pop_front()?,
+        };
+        self.taken += 1;
+        Some(job)
+    }
+}
+
 impl<T> Queue<T> {
-    pub(super) fn new() -> Self {
+    /// A queue for at most so many workers.
+    pub(super) fn new(workers: usize) -> Self {
         Self {
             state: Mutex::new(QueueState {
                 waiting: VecDeque::new(),
+                back: Vec::new(),
                 done: Vec::new(),
                 taken: 0,
                 is_closed: false,
@@ -39,6 +73,8 @@ impl<T> Queue<T> {
             }),
             work: Condvar::new(),
             change: Condvar::new(),
+            end: Condvar::new(),
+            workers,
         }
     }
 
@@ -48,7 +84,9 @@ impl<T> Queue<T> {
         let mut state = self
             .change
             .wait_while(state, |state| {
-                state.waiting.len() >= ROOM && !state.is_aborted
+                let all = state.waiting.len() + state.back.len() + state.taken;
+                let is_full = state.waiting.len() >= ROOM || all >= ROOM + self.workers;
+                is_full && !state.is_aborted
             })
             .unwrap_or_else(PoisonError::into_inner);
         if state.is_aborted {
@@ -60,27 +98,61 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next job for a worker; `None` when there will be none.
-    pub(super) fn next(&self) -> Option<T> {
+    /// The next job for a worker; `None` when there will be none. Where the delivery is over, a job does not wait
+    /// for its time.
+    pub(super) fn next(&self, is_over: impl Fn() -> bool) -> Option<T> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.is_finished() {
+                return None;
+            }
+            let is_over = !state.back.is_empty() && is_over();
+            if let Some(job) = state.take(is_over) {
+                drop(state);
+                self.change.notify_one();
+                return Some(job);
+            }
+            state = if state.back.is_empty() {
+                let woken = self.work.wait(state);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let now = Instant::now();
+                let first = state.back.iter().map(|(at, _)| *at).min();
+                let left = first.map_or(NAP, |at| at.saturating_duration_since(now));
+                let woken = self.work.wait_timeout(state, left.min(NAP));
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+    }
+
+    /// Whether a job waits, or has come back.
+    pub(super) fn has_work(&self) -> bool {
         let state = lock(&self.state);
-        let mut state = self
-            .work
-            .wait_while(state, |state| state.waiting.is_empty() && !state.is_closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        let job = state.waiting.pop_front()?;
-        state.taken += 1;
+        !state.waiting.is_empty() || !state.back.is_empty()
+    }
+
+    /// Brings back a job that is not done, for its turn at that time.
+    pub(super) fn bring_back(&self, job: T, at: Instant) {
+        let mut state = lock(&self.state);
+        state.taken -= 1;
+        state.back.push((at, job));
         drop(state);
-        self.change.notify_one();
-        Some(job)
+        self.work.notify_one();
     }
 
     pub(super) fn done(&self, job: T) {
         let mut state = lock(&self.state);
         state.taken -= 1;
         state.done.push(job);
-        // Until no more come, whoever waits does so for room, which this makes none of.
-        let is_waited_for = state.is_closed;
+        let is_finished = state.is_finished();
+        // Where the room is full, only a job that is taken makes some; where it is not, whoever waits does so because
+        // of all jobs together.
+        let is_waited_for = state.is_closed || state.waiting.len() < ROOM;
         drop(state);
+        if is_finished {
+            self.work.notify_all();
+            self.end.notify_all();
+        }
         if is_waited_for {
             self.change.notify_one();
         }
@@ -94,18 +166,30 @@ impl<T> Queue<T> {
     pub(super) fn wait_done(&self) -> Option<T> {
         let state = lock(&self.state);
         self.change
-            .wait_while(state, |state| {
-                let is_busy = state.taken > 0 || !state.waiting.is_empty();
-                state.done.is_empty() && is_busy && !state.is_aborted
-            })
+            .wait_while(state, |state| state.done.is_empty() && !state.is_finished())
             .unwrap_or_else(PoisonError::into_inner)
             .done
             .pop()
     }
 
+    /// Waits for that long, or until all jobs are done, or the delivery is over.
+    pub(super) fn rest(&self, wait: Duration, is_over: impl Fn() -> bool) {
+        let until = Instant::now() + wait;
+        let mut state = lock(&self.state);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.is_finished() || is_over() {
+                return;
+            }
+            let woken = self.end.wait_timeout(state, left.min(NAP));
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
     pub(super) fn close(&self) {
         lock(&self.state).is_closed = true;
         self.work.notify_all();
+        self.end.notify_all();
     }
 }
 
@@ -126,6 +210,8 @@ impl<T> Drop for AbortOnPanic<'_, T> {
         if thread::panicking() {
             lock(&self.0.state).is_aborted = true;
             self.0.change.notify_all();
+            self.0.work.notify_all();
+            self.0.end.notify_all();
         }
     }
 }

@@ -3,111 +3,220 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Failure, Response};
+use super::connection::{Connection, Quiet, Response};
 use super::dial::Dialer;
-use super::job::{self, Groups, Job, Message, Note, Passes};
+use super::failure::Failure;
+use super::job::{self, Claim, Job, Message, Note, On};
+use super::pipelining::Pipelining;
 use super::progress::Progress;
-use crate::account::Stats;
+use super::queue::Queue;
+use crate::account::{Stats, Verdict};
 use crate::wire::{Writer, batch};
-
-/// How often a pause checks whether the delivery has ended.
-const NAP: Duration = Duration::from_millis(50);
 
 /// What all workers of a delivery share.
 pub(super) struct Context<'a> {
     pub(super) dialer: &'a Dialer,
+    pub(super) pipelining: &'a Pipelining,
     pub(super) writer: &'a Writer,
     pub(super) progress: Progress,
 }
 
-/// A connection that is kept from one event to the next. A worker has one of them to itself.
+impl Context<'_> {
+    /// Notes what went wrong, with the Node's place.
+    pub(super) fn note_failure(&self, why: impl fmt::Display) {
+        let place = self.dialer.place();
+        self.progress.note_failure(format_args!("{place}: {why}"));
+    }
+}
+
+/// A connection that is kept from one event to the next, and what it has settled. A worker has one of them to
+/// itself.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     connection: Option<Connection>,
+    /// What responses on this connection have settled in this delivery. They are told apart by their order alone, so
+    /// that this holds only as long as none comes that nobody has asked for.
+    claims: Vec<Claim>,
+    /// What nothing that comes later can change.
+    settled: Vec<Claim>,
+}
+
+impl Slot {
+    pub(super) fn has_connection(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Begins a delivery.
+    pub(super) fn begin(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.is_proven = false;
+        }
+    }
+
+    /// Ends a delivery: looks a last time whether the connection has brought something that nobody has asked for,
+    /// and hands out what was settled. Says whether it has.
+    pub(super) fn conclude(&mut self, settle: &mut dyn FnMut(usize, Verdict)) -> bool {
+        let mut is_void = false;
+        if let Some(connection) = &mut self.connection
+            && !self.claims.is_empty()
+        {
+            let quiet = connection.quiet();
+            is_void = quiet == Quiet::No;
+            if quiet != Quiet::Yes {
+                self.connection = None;
+            }
+        }
+        for (ordinal, verdict) in self.settled.drain(..) {
+            settle(ordinal as usize, verdict);
+        }
+        for (ordinal, verdict) in self.claims.drain(..) {
+            let verdict = if is_void {
+                Verdict::Undelivered
+            } else {
+                verdict
+            };
+            settle(ordinal as usize, verdict);
+        }
+        is_void
+    }
+
+    /// Notes that the connection has ended, and in good order as far as its responses go.
+    fn keep_claims(&mut self) {
+        self.settled.append(&mut self.claims);
+    }
+}
+
+/// How a pass has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Whatever was open has been tried.
+    Whole,
+    /// There is no connection, or none that the Node has responded on.
+    NoConnection,
 }
 
 pub(super) struct Worker<'a> {
     context: &'a Context<'a>,
+    queue: &'a Queue<Job>,
     slot: &'a mut Slot,
     round: Vec<Message>,
+    responses: Vec<Response>,
     /// `batch`: the head of the message that is being sent.
     head: Vec<u8>,
     stats: Stats,
-    /// The longest wait that a response has asked for since the last pause.
+    /// The longest wait that a response has asked for in this pass.
     retry_after: Option<Duration>,
+    /// The Node has responded in this pass that it wants a message again.
+    was_transient: bool,
+    /// How often in a row no connection was to be had.
+    misses: u32,
+    /// How often in a row a new one broke before a response came on it.
+    breaks: u32,
     random: u64,
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(context: &'a Context<'a>, slot: &'a mut Slot) -> Self {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        queue: &'a Queue<Job>,
+        slot: &'a mut Slot,
+    ) -> Self {
         let seed = std::hash::BuildHasher::hash_one(
             &std::collections::hash_map::RandomState::new(),
             Instant::now(),
         );
         Self {
             context,
+            queue,
             slot,
             round: Vec::new(),
+            responses: Vec::new(),
             head: Vec::new(),
             stats: Stats::default(),
             retry_after: None,
+            was_transient: false,
+            misses: 0,
+            breaks: 0,
             random: seed | 1,
         }
     }
 
-    /// Makes passes over a job until every record is settled, or it makes no sense any more.
-    pub(super) fn deliver(&mut self, job: &mut Job) {
-        let progress = &self.context.progress;
-        let mut passes = Passes::default();
-        self.retry_after = None;
-        while !job.is_settled() && !progress.is_over() {
-            match self.context.writer {
-                Writer::Resend(_) => self.pass_of_pairs(job),
-                Writer::Batch(frame) => self.pass_of_batches(job, frame),
-            }
-            if job.is_settled() {
-                return;
-            }
-            self.stats.retries += 1;
-            if !passes.may_go_on(progress.responses()) || !self.pause(&passes) {
-                return;
-            }
-            job.begin_pass();
-            self.retry_after = None;
+    /// Takes jobs until all are done, and no more come.
+    pub(super) fn work(&mut self) {
+        let (queue, progress) = (self.queue, &self.context.progress);
+        while let Some(job) = queue.next(|| progress.is_over()) {
+            self.deliver(job);
         }
     }
 
-    /// Waits before the next pass. Says whether to go on.
-    fn pause(&mut self, passes: &Passes) -> bool {
+    /// Takes jobs until none is left at the moment.
+    pub(super) fn work_off(&mut self) {
+        let (queue, progress) = (self.queue, &self.context.progress);
+        while queue.has_work()
+            && let Some(job) = queue.next(|| progress.is_over())
+        {
+            self.deliver(job);
+        }
+    }
+
+    /// Makes a pass over a job. What is left comes back to the queue.
+    fn deliver(&mut self, mut job: Job) {
         let progress = &self.context.progress;
-        let pause = passes.pause(self.random_share());
+        self.retry_after = None;
+        self.was_transient = false;
+        let mut pass = Pass::Whole;
+        if !progress.is_over() {
+            pass = match self.context.writer {
+                Writer::Resend(_) => self.pass_of_pairs(&mut job),
+                Writer::Batch(frame) => self.pass_of_batches(&mut job, frame),
+            };
+        }
+        if self.was_transient {
+            // The next try goes over a new connection: the backend at the end of this one may be the faulty one.
+            self.leave_connection(&mut job);
+        }
+        if job.is_settled() || progress.is_over() {
+            self.queue.done(job);
+            return;
+        }
+        self.stats.retries += 1;
+        match pass {
+            Pass::Whole => self.wait_for_next_pass(job),
+            Pass::NoConnection => {
+                // Whoever has a connection takes it; this worker asks for one again after a while.
+                self.misses += 1;
+                self.breaks = 0;
+                let wait = job::pause(self.misses, self.random_share());
+                let progress = &self.context.progress;
+                self.queue.bring_back(job, Instant::now());
+                self.queue.rest(wait, || progress.is_over());
+            }
+        }
+    }
+
+    /// Brings a job back that needs another pass, after a pause.
+    fn wait_for_next_pass(&mut self, mut job: Job) {
+        let progress = &self.context.progress;
+        job.end_pass(progress.responses());
+        let pause = job.pause(self.random_share());
         let wait = pause.max(self.retry_after.unwrap_or_default());
-        if wait >= progress.deadline.saturating_duration_since(Instant::now()) {
+        let now = Instant::now();
+        if wait >= progress.deadline.saturating_duration_since(now) {
             if self.retry_after.is_some() && progress.is_failing() {
                 // The Node asks for more time than there is, and nobody has got through since.
                 progress.give_up();
             }
-            return false;
+            self.queue.done(job);
+            return;
         }
-        let until = Instant::now() + wait;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            // A wait that the Node has asked for does not mean that it is down.
-            if self.retry_after.is_none() && progress.is_over() {
-                return false;
-            }
-            thread::sleep(NAP.min(left));
+        self.queue.bring_back(job, now + wait);
+        if let Some(asked_for) = self.retry_after {
+            // The Node has asked to be left alone: that does not mean that it is down.
+            self.queue.rest(asked_for, || false);
+            progress.note_waited(asked_for);
         }
-        if let Some(wait) = self.retry_after {
-            progress.note_waited(wait);
-        }
-        true
     }
 
     /// A random number from 0 to 1 (xorshift64).
@@ -124,69 +233,174 @@ impl<'a> Worker<'a> {
         (Instant::now() + context.dialer.response_timeout).min(context.progress.deadline)
     }
 
-    /// A connection that can be used: the one there is, or a new one.
-    fn connection(&mut self) -> Result<Connection, Failure> {
-        if let Some(mut connection) = self.slot.connection.take()
-            && connection.is_usable()
-        {
-            return Ok(connection);
+    /// The connection that there is, or a new one.
+    fn connection(&mut self, job: &mut Job) -> Option<Connection> {
+        if let Some(connection) = self.slot.connection.take() {
+            if connection.is_fresh() {
+                return Some(connection);
+            }
+            if self.quiet(connection, job).is_some() {
+                self.slot.keep_claims();
+            }
         }
         let deadline = self.context.progress.deadline;
         let left = deadline.saturating_duration_since(Instant::now());
-        let dialed = self.context.dialer.dial(left);
-        dialed.inspect_err(|failure| self.context.progress.note_failure(failure))
+        match self.context.dialer.dial(left) {
+            Ok(connection) => Some(connection),
+            Err(failure) => {
+                self.context.note_failure(failure);
+                None
+            }
+        }
     }
 
-    /// Whether a pass may go on after a connection has failed.
+    /// Gives the connection back if nothing waits on it to be read, which has to be so before each round. If something
+    /// does, a response may have been counted for the wrong message, and all that this connection has settled is open
+    /// again.
+    fn quiet(&mut self, mut connection: Connection, job: &mut Job) -> Option<Connection> {
+        match connection.quiet() {
+            Quiet::Yes => Some(connection),
+            Quiet::Closed => {
+                if connection.responses == 0 {
+                    self.context.note_failure(Failure::Closed);
+                }
+                self.slot.keep_claims();
+                None
+            }
+            Quiet::No => {
+                self.recall(job, connection.number);
+                None
+            }
+        }
+    }
+
+    /// Takes back what the connection has settled in this delivery.
+    fn recall(&mut self, job: &mut Job, connection: usize) {
+        self.context.note_failure(Failure::Surplus);
+        job.forget_requests(connection);
+        for (ordinal, _) in self.slot.claims.drain(..) {
+            if !job.recall(ordinal) {
+                // Its job is done, and its bytes are gone: the event fails, and its next attempt sends the record.
+                self.slot.settled.push((ordinal, Verdict::Undelivered));
+            }
+        }
+    }
+
+    /// Closes the connection that is kept, if there is one.
+    fn leave_connection(&mut self, job: &mut Job) {
+        if let Some(connection) = self.slot.connection.take() {
+            let number = connection.number;
+            if self.quiet(connection, job).is_some() {
+                self.slot.keep_claims();
+            }
+            job.forget_requests(number);
+        }
+    }
+
+    fn on(&self, connection: &Connection) -> On {
+        On {
+            connection: connection.number,
+            is_proven: connection.is_proven,
+            responses: self.context.progress.responses(),
+        }
+    }
+
+    /// Whether a pass may go on at once after a connection has failed: if the Node had responded on it. It may go on
+    /// once if the Node has responded on another one, since what is sent then is something else: so one record that
+    /// breaks connections is told from connections that can't be had.
     fn may_reconnect(&mut self, failed: &Connection) -> bool {
-        let may = job::may_reconnect(failed.responses, self.context.progress.responses());
+        let is_new = failed.responses == 0;
+        self.breaks += u32::from(is_new);
+        let may = !is_new || self.breaks == 1 && self.context.progress.responses() > 0;
         self.stats.retries += u64::from(may);
         may
     }
 
     /// `resend`: a pass in rounds. A round writes as many messages as the connection's window
     /// allows, and reads their responses in order.
-    fn pass_of_pairs(&mut self, job: &mut Job) {
+    fn pass_of_pairs(&mut self, job: &mut Job) -> Pass {
         while job.has_open() && !self.context.progress.is_over() {
-            let Ok(mut connection) = self.connection() else {
-                return;
+            let Some(mut connection) = self.connection(job) else {
+                return Pass::NoConnection;
             };
             loop {
-                job.compose_round(connection.window, &mut self.round);
+                let window = connection.window.min(self.context.pipelining.limit());
+                job.compose_round(window, &mut self.round);
                 if self.round.is_empty() || self.context.progress.is_over() {
                     self.slot.connection = Some(connection);
-                    return;
+                    return Pass::Whole;
                 }
-                if connection.responses == 1 && !connection.is_usable() {
-                    // It closes after each response, and has done so by now.
-                    break;
-                }
-                let before = connection.responses;
+                let is_new = connection.responses == 0;
+                connection = match self.quiet(connection, job) {
+                    Some(quiet) => quiet,
+                    None if is_new => return Pass::NoConnection,
+                    None => break,
+                };
                 match self.exchange_round(job, &mut connection) {
                     Ok(true) => connection.window = job::wider(connection.window),
                     // What the round did not get to goes over another connection.
-                    Ok(false) => break,
+                    Ok(false) => {
+                        self.slot.keep_claims();
+                        break;
+                    }
                     Err(failure) => {
-                        self.context.progress.note_failure(&failure);
-                        let came = usize::try_from(connection.responses - before).unwrap_or(0);
-                        let unanswered = self.round.get(came..).unwrap_or_default();
-                        job.take_broken_round(unanswered, failure == Failure::Timeout);
+                        let is_timeout = failure == Failure::Timeout;
+                        self.context.note_failure(failure);
+                        let of = self.round.len();
+                        if of > 1 {
+                            self.context.pipelining.note_loss(of);
+                        }
+                        let unanswered = &self.round[self.responses.len()..];
+                        job.take_broken_round(unanswered, of, is_timeout, self.on(&connection));
+                        self.slot.keep_claims();
                         if !self.may_reconnect(&connection) {
-                            return;
+                            return Pass::NoConnection;
                         }
                         break;
                     }
                 }
             }
         }
+        Pass::Whole
     }
 
-    /// Writes the round and reads its responses. Says whether the connection can take another one.
+    /// Writes the round, reads its responses, and tells the job. Says whether the connection can take another one.
+    ///
+    /// Where it fails, `responses` has those that came.
     fn exchange_round(
         &mut self,
         job: &mut Job,
         connection: &mut Connection,
     ) -> Result<bool, Failure> {
+        self.responses.clear();
+        let result = self.read_round(job, connection);
+        let keep_alive = match &result {
+            Ok(keep_alive) => *keep_alive,
+            // What is no response shows that those before it may not be what they seem.
+            Err(Failure::Http(_)) => {
+                self.responses.clear();
+                false
+            }
+            Err(_) => false,
+        };
+        let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
+        if result.is_ok() && !is_cut && connection.has_input() {
+            job.take_void_round(&self.round, self.on(connection));
+            self.recall(job, connection.number);
+            return Ok(false);
+        }
+        let on = self.on(connection);
+        for (&message, response) in self.round.iter().zip(&self.responses) {
+            job.take_response(message, response.status, on, &mut self.slot.claims);
+        }
+        if keep_alive {
+            connection.mark_used();
+            self.context.pipelining.note_clean(self.round.len());
+        }
+        result
+    }
+
+    fn read_round(&mut self, job: &Job, connection: &mut Connection) -> Result<bool, Failure> {
         let spans = self.round.iter().map(|&message| job.span(message));
         self.stats.bytes += spans.clone().map(|span| span.len() as u64).sum::<u64>();
         let pieces = Adjacent::new(spans).map(|span| &job.chunk.bytes[span]);
@@ -196,62 +410,71 @@ impl<'a> Worker<'a> {
             let message = self.round[at];
             let response = connection.read(job.is_head(message), || self.response_until())?;
             self.count_response(&mut sent);
-            let note = job.take_response(message, response.status, connection.number);
-            self.take_note(note, response);
+            // Where the record's first message was not accepted, the second one's response says nothing.
+            let before = self.responses.last().filter(|_| message.is_response);
+            let follows = at > 0 && self.round[at - 1].record == message.record;
+            let says_nothing =
+                before.is_some_and(|before| follows && Note::of(before.status) != Note::Accepted);
+            self.responses.push(response);
+            if !says_nothing {
+                self.take_note(response, connection);
+            }
             if !response.keep_alive {
                 return Ok(false);
             }
         }
-        connection.mark_used();
-        // Bytes that nobody asked for: the next response would not be the next message's.
-        Ok(!connection.has_input())
+        Ok(true)
     }
 
     /// `batch`: a pass in groups, which are halved where the Node refuses them together.
-    fn pass_of_batches(&mut self, job: &mut Job, frame: &batch::Frame) {
+    fn pass_of_batches(&mut self, job: &mut Job, frame: &batch::Frame) -> Pass {
         let mut groups = job.open_groups();
-        let mut kept: Option<Connection> = None;
         while let Some(group) = groups.pop_front() {
             if self.context.progress.is_over() {
-                return;
+                return Pass::Whole;
             }
-            let is_kept_usable = |kept: &mut Connection| kept.responses != 1 || kept.is_usable();
-            let kept_usable = kept.take_if(is_kept_usable);
-            kept = None;
-            let Ok(mut connection) = kept_usable.map_or_else(|| self.connection(), Ok) else {
-                return;
+            let Some(connection) = self.connection(job) else {
+                return Pass::NoConnection;
+            };
+            let is_new = connection.responses == 0;
+            let mut connection = match self.quiet(connection, job) {
+                Some(quiet) => quiet,
+                None if is_new => return Pass::NoConnection,
+                None => {
+                    groups.push_front(group);
+                    continue;
+                }
             };
             match self.exchange_batch(job, frame, group.clone(), &mut connection) {
+                Ok(response) if !response.is_cut && connection.has_input() => {
+                    job.take_void_batch(group);
+                    self.recall(job, connection.number);
+                }
                 Ok(response) => {
+                    let accepts_others = self.context.progress.is_accepting();
+                    self.take_note(response, &mut connection);
+                    let (on, claims) = (self.on(&connection), &mut self.slot.claims);
+                    let status = response.status;
+                    job.take_batch_response(group, status, accepts_others, on, &mut groups, claims);
                     // A server that finds a message too large may not have read the rest of it.
-                    let can_go_on = response.keep_alive && response.status != 413;
-                    if can_go_on && !connection.has_input() {
-                        kept = Some(connection);
+                    if response.keep_alive && status != 413 {
+                        self.slot.connection = Some(connection);
+                    } else {
+                        self.slot.keep_claims();
                     }
-                    self.take_batch_response(job, group, response, &mut groups);
                 }
                 Err(failure) => {
-                    self.context.progress.note_failure(&failure);
-                    job.take_broken_batch(group, failure == Failure::Timeout, &mut groups);
+                    let is_timeout = failure == Failure::Timeout;
+                    self.context.note_failure(failure);
+                    job.take_broken_batch(group, is_timeout, self.on(&connection), &mut groups);
+                    self.slot.keep_claims();
                     if !self.may_reconnect(&connection) {
-                        return;
+                        return Pass::NoConnection;
                     }
                 }
             }
         }
-        self.slot.connection = kept;
-    }
-
-    fn take_batch_response(
-        &mut self,
-        job: &mut Job,
-        group: Range<usize>,
-        response: Response,
-        groups: &mut Groups,
-    ) {
-        let refuses_everything = self.context.progress.refuses_everything();
-        let note = job.take_batch_response(group, response.status, refuses_everything, groups);
-        self.take_note(note, response);
+        Pass::Whole
     }
 
     fn exchange_batch(
@@ -280,20 +503,20 @@ impl<'a> Worker<'a> {
     }
 
     /// Tells all workers what a response says of the Node.
-    fn take_note(&mut self, note: Note, response: Response) {
-        let progress = &self.context.progress;
-        match note {
-            Note::Accepted => progress.note_response(true),
-            Note::Refused => progress.note_response(false),
-            Note::RefusedAlone => {
-                progress.note_response(false);
-                progress.note_refused_alone();
+    fn take_note(&mut self, response: Response, connection: &mut Connection) {
+        self.misses = 0;
+        self.breaks = 0;
+        match Note::of(response.status) {
+            Note::Accepted => {
+                connection.is_proven = true;
+                self.context.progress.note_response(true);
             }
+            Note::Refused => self.context.progress.note_response(false),
             Note::Transient => {
+                self.was_transient = true;
                 self.retry_after = self.retry_after.max(response.retry_after);
-                progress.note_failure(Transient(response.status));
+                self.context.note_failure(Transient(response.status));
             }
-            Note::Nothing => {}
         }
     }
 }

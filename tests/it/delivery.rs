@@ -437,7 +437,7 @@ fn one_record_does_not_hold_up_the_others() {
             assert_adds_up(&report);
             // In a batch, "later" applies to all records of the message.
             if (name, format) != ("later", "batch") {
-                assert_eq!(report["recordsUndelivered"], 7, "{name} {format}");
+                assert_eq!(report["recordsUndelivered"], 7, "{name} {format} {report}");
                 assert_eq!(node.snapshot().distinct, 993, "{name} {format}");
             }
         }

@@ -8,7 +8,7 @@
 use super::*;
 
 use Stage::{Requested, Settled, Unsent};
-use Verdict::{Forwarded, Refused, Undelivered};
+use Verdict::{Forwarded, Refused};
 
 const REQUEST: bool = false;
 const RESPONSE: bool = true;
@@ -52,102 +52,59 @@ fn round(job: &Job, window: usize) -> String {
     round.iter().map(spell).collect::<Vec<_>>().join(" ")
 }
 
-fn verdicts(job: &Job) -> Vec<Verdict> {
-    let (ordinals, verdicts): (Vec<_>, Vec<_>) = job.verdicts().unzip();
-    assert!(ordinals.into_iter().eq(10..10 + verdicts.len()));
-    verdicts
+/// Where something came: on this connection, which has accepted others or not, and the Node had given so many final
+/// responses.
+const fn on(connection: usize, is_proven: bool, responses: u64) -> On {
+    On {
+        connection,
+        is_proven,
+        responses,
+    }
+}
+
+/// A connection that has accepted others.
+const fn good(connection: usize) -> On {
+    on(connection, true, 1)
+}
+
+/// Gives a message's response to the job; the claims are of no interest.
+fn respond(job: &mut Job, message: Message, status: u16, connection: usize) {
+    job.take_response(message, status, good(connection), &mut Vec::new());
 }
 
 /// The ways in which a status is understood, with the statuses at their borders.
 #[test]
 fn statuses() {
     for (statuses, expected) in [
-        (&[200, 201, 204, 299][..], Class::Accepted),
-        (&[408, 425, 429, 500, 502, 503, 504, 599], Class::Transient),
+        (&[200, 201, 204, 299][..], Note::Accepted),
+        (&[408, 425, 429, 500, 502, 503, 504, 599], Note::Transient),
         (
             &[199, 300, 301, 400, 401, 403, 404, 405, 413, 422, 501, 600],
-            Class::Refused,
+            Note::Refused,
         ),
     ] {
         for &status in statuses {
-            assert_eq!(Class::of(status), expected, "{status}");
+            assert_eq!(Note::of(status), expected, "{status}");
         }
     }
 }
 
-/// `resend`, a response: from, message, connection, status, to, later, note.
+/// `resend`, a response: from, message, connection, status, to, later.
 #[test]
 fn a_response_moves_its_record() {
-    let transient = Note::Transient;
-    for (from, of, connection, status, to, is_later, note) in [
-        (Unsent, REQUEST, 1, 200, Requested(1), false, Note::Accepted),
-        (
-            Unsent,
-            REQUEST,
-            1,
-            403,
-            Settled(Refused(403)),
-            false,
-            Note::Refused,
-        ),
-        (Unsent, REQUEST, 1, 503, Unsent, true, transient),
-        (Unsent, REQUEST, 1, 429, Unsent, true, transient),
-        (
-            Unsent,
-            REQUEST,
-            1,
-            501,
-            Settled(Refused(501)),
-            false,
-            Note::Refused,
-        ),
-        (
-            Requested(1),
-            RESPONSE,
-            1,
-            200,
-            Settled(Forwarded),
-            false,
-            Note::Accepted,
-        ),
-        (
-            Requested(1),
-            RESPONSE,
-            2,
-            200,
-            Settled(Forwarded),
-            false,
-            Note::Accepted,
-        ),
-        (
-            Requested(1),
-            RESPONSE,
-            1,
-            404,
-            Settled(Refused(404)),
-            false,
-            Note::Refused,
-        ),
+    for (from, of, connection, status, to, is_later) in [
+        (Unsent, REQUEST, 1, 200, Requested(1), false),
+        (Unsent, REQUEST, 1, 403, Settled(Refused(403)), false),
+        (Unsent, REQUEST, 1, 503, Unsent, true),
+        (Unsent, REQUEST, 1, 429, Unsent, true),
+        (Unsent, REQUEST, 1, 501, Settled(Refused(501)), false),
+        (Requested(1), RESPONSE, 1, 200, Settled(Forwarded), false),
+        (Requested(1), RESPONSE, 2, 200, Settled(Forwarded), false),
+        (Requested(1), RESPONSE, 1, 404, Settled(Refused(404)), false),
         // The Node may have been started again since it accepted the request: the pair is repeated.
-        (Requested(1), RESPONSE, 2, 404, Unsent, false, Note::Refused),
-        (
-            Requested(1),
-            RESPONSE,
-            1,
-            500,
-            Requested(1),
-            true,
-            transient,
-        ),
-        (
-            Requested(1),
-            RESPONSE,
-            2,
-            500,
-            Requested(1),
-            true,
-            transient,
-        ),
+        (Requested(1), RESPONSE, 2, 404, Unsent, false),
+        (Requested(1), RESPONSE, 1, 500, Requested(1), true),
+        (Requested(1), RESPONSE, 2, 500, Requested(1), true),
         // The response message was already in flight when its request was refused.
         (
             Settled(Refused(403)),
@@ -156,7 +113,6 @@ fn a_response_moves_its_record() {
             404,
             Settled(Refused(403)),
             false,
-            Note::Nothing,
         ),
         (
             Settled(Forwarded),
@@ -165,18 +121,20 @@ fn a_response_moves_its_record() {
             503,
             Settled(Forwarded),
             false,
-            Note::Nothing,
         ),
     ] {
         let mut job = one(from);
+        let mut claims = Vec::new();
+        job.take_response(message(0, of), status, good(connection), &mut claims);
         let case = format!("{from:?}, response message: {of}, on {connection}: {status}");
-        assert_eq!(
-            job.take_response(message(0, of), status, connection),
-            note,
-            "{case}"
-        );
         assert_eq!(job.records[0].stage, to, "{case}");
         assert_eq!(job.records[0].is_later, is_later, "{case}");
+        // What the response has settled is claimed, by the record's ordinal.
+        let expected = match (from, to) {
+            (Unsent | Requested(_), Settled(verdict)) => vec![(10, verdict)],
+            _ => vec![],
+        };
+        assert_eq!(claims, expected, "{case}");
     }
 }
 
@@ -184,65 +142,76 @@ fn a_response_moves_its_record() {
 #[test]
 fn a_record_that_is_later_waits_for_the_next_pass() {
     let mut job = one(Unsent);
-    job.take_response(message(0, REQUEST), 503, 1);
-    assert_eq!(
-        job.take_response(message(0, RESPONSE), 200, 1),
-        Note::Nothing
-    );
+    respond(&mut job, message(0, REQUEST), 503, 1);
+    respond(&mut job, message(0, RESPONSE), 200, 1);
     assert!(!job.has_open() && !job.is_settled());
     assert_eq!(round(&job, 32), "");
-    job.begin_pass();
+    job.end_pass(1);
     assert_eq!(round(&job, 32), "0? 0!");
 }
 
 #[test]
-fn a_pair_is_repeated_twice_and_then_refused() {
+fn a_pair_is_repeated_four_times_and_then_refused() {
     let mut job = job(1);
-    for (connection, expected) in [(1, Unsent), (3, Unsent), (5, Settled(Refused(404)))] {
-        job.take_response(message(0, REQUEST), 200, connection);
-        job.take_response(message(0, RESPONSE), 404, connection + 1);
-        assert_eq!(job.records[0].stage, expected, "{connection}");
+    for connection in 1..=5 {
+        assert_eq!(job.records[0].stage, Unsent);
+        respond(&mut job, message(0, REQUEST), 200, connection);
+        respond(&mut job, message(0, RESPONSE), 404, connection + 10);
     }
+    assert_eq!(job.records[0].stage, Settled(Refused(404)));
 }
 
-/// `resend`, a broken connection: from, suspect before, timeout; to, later.
+/// `resend`, a broken connection: from, suspect before, timeout, in a round of so many, on a proven connection; to,
+/// later.
 #[test]
 fn a_broken_connection_moves_the_record_whose_response_was_due() {
-    for (from, was_suspect, is_timeout, to, is_later) in [
-        (Unsent, false, false, Unsent, false),
-        (Unsent, false, true, Unsent, true),
-        (Unsent, true, false, Unsent, true),
-        (Unsent, true, true, Unsent, true),
+    for (from, was_suspect, is_timeout, of, is_proven, is_later) in [
+        (Unsent, false, false, 1, true, false),
+        (Unsent, false, true, 1, true, true),
+        // It may be the connection that nobody responds on.
+        (Unsent, false, true, 1, false, false),
+        (Unsent, true, true, 1, false, true),
+        (Unsent, true, false, 1, true, false),
+        // The message before it may be what it was dropped for.
+        (Unsent, false, true, 2, true, false),
         // What the Node knew of the request may be gone.
-        (Requested(1), false, false, Unsent, false),
-        (Requested(1), true, false, Unsent, true),
-        (Requested(1), false, true, Unsent, true),
-        (Requested(1), true, true, Unsent, true),
+        (Requested(1), false, false, 1, true, false),
+        (Requested(1), false, true, 1, true, true),
+        (Requested(1), false, true, 8, true, false),
     ] {
         let mut job = one(from);
         job.records[0].is_suspect = was_suspect;
-        job.take_broken_round(&[message(0, from != Unsent)], is_timeout);
-        let case = format!("{from:?}, suspect: {was_suspect}, timeout: {is_timeout}");
-        assert_eq!(job.records[0].stage, to, "{case}");
+        let unanswered = [message(0, from != Unsent)];
+        job.take_broken_round(&unanswered, of, is_timeout, on(1, is_proven, 1));
+        let case = format!("{from:?}, {was_suspect}, {is_timeout}, {of}, {is_proven}");
+        assert_eq!(job.records[0].stage, Unsent, "{case}");
         assert!(job.records[0].is_suspect, "{case}");
         assert_eq!(job.records[0].is_later, is_later, "{case}");
+        let is_evidence = job.records[0].evidence > 0;
+        assert_eq!(is_evidence, of == 1, "{case}");
     }
 }
 
 #[test]
-fn only_the_first_record_without_a_response_is_suspect() {
+fn only_the_first_record_without_a_response_is_suspect_and_it_goes_alone_and_last() {
     let mut job = job(3);
     let all = [0, 1, 2].map(|record| message(record, REQUEST));
-    job.take_response(all[0], 200, 1);
-    job.take_broken_round(&all[1..], false);
+    respond(&mut job, all[0], 200, 1);
+    job.take_broken_round(&all[1..], 3, false, good(1));
     // The first one's response message was not in this round: what the Node knows of it may well be there.
     assert_eq!(job.records[0].stage, Requested(1));
     let suspects = job.records.iter().map(|record| record.is_suspect);
     assert!(suspects.eq([false, true, false]));
-    assert_eq!(round(&job, 32), "0! 2? 2! 1? 1!");
+    assert_eq!(round(&job, 32), "0! 2? 2!");
+    for record in [0, 2] {
+        job.records[record].stage = Settled(Forwarded);
+    }
+    assert_eq!(round(&job, 32), "1?");
+    respond(&mut job, message(1, REQUEST), 200, 1);
+    assert!(!job.records[1].is_suspect);
     // A connection that broke before anything was asked moves nothing.
     let before = job.records.clone();
-    job.take_broken_round(&[], true);
+    job.take_broken_round(&[], 0, true, good(1));
     assert_eq!(job.records, before);
 }
 
@@ -251,9 +220,9 @@ fn every_request_whose_response_message_was_in_the_broken_round_is_repeated() {
     let mut job = job(2);
     let responses = [0, 1].map(|record| message(record, RESPONSE));
     for record in [0, 1] {
-        job.take_response(message(record, REQUEST), 200, 1);
+        respond(&mut job, message(record, REQUEST), 200, 1);
     }
-    job.take_broken_round(&responses, false);
+    job.take_broken_round(&responses, 2, false, good(1));
     let now: Vec<_> = job
         .records
         .iter()
@@ -266,60 +235,118 @@ fn every_request_whose_response_message_was_in_the_broken_round_is_repeated() {
 #[test]
 fn a_settled_record_stays_settled_when_the_connection_breaks() {
     let mut job = one(Settled(Refused(403)));
-    job.take_broken_round(&[message(0, RESPONSE)], false);
+    for _ in 0..20 {
+        job.take_broken_round(&[message(0, RESPONSE)], 1, false, good(1));
+    }
     assert_eq!(job.records[0].stage, Settled(Refused(403)));
 }
 
 #[test]
-fn repeats_are_counted_together_whatever_they_are_for() {
+fn a_pair_whose_connections_break_is_repeated_and_then_only_its_response_message_is_sent() {
     let mut job = job(1);
-    job.take_response(message(0, REQUEST), 200, 1);
-    job.take_response(message(0, RESPONSE), 404, 2);
-    job.take_response(message(0, REQUEST), 200, 3);
-    job.take_broken_round(&[message(0, RESPONSE)], false);
-    job.take_response(message(0, REQUEST), 200, 4);
-    assert_eq!(job.records[0].stage, Requested(4));
-    job.take_response(message(0, RESPONSE), 404, 5);
-    assert_eq!(job.records[0].stage, Settled(Refused(404)));
-}
-
-#[test]
-fn a_suspect_stays_one_in_the_next_pass() {
-    let mut job = job(2);
-    job.take_broken_round(&[message(0, REQUEST)], true);
-    assert_eq!(round(&job, 32), "1? 1!");
-    job.begin_pass();
-    assert_eq!(round(&job, 32), "1? 1! 0? 0!");
-}
-
-#[test]
-fn a_pair_whose_connections_break_is_repeated_twice_and_then_only_its_response_message_is_sent() {
-    let mut job = job(1);
-    for expected in [Unsent, Unsent, Requested(1)] {
-        job.take_response(message(0, REQUEST), 200, 1);
-        job.take_broken_round(&[message(0, RESPONSE)], false);
+    for expected in [Unsent, Unsent, Unsent, Unsent, Requested(1)] {
+        respond(&mut job, message(0, REQUEST), 200, 1);
+        // On a connection without any other response, when nobody has had one: the record is not to blame.
+        job.take_broken_round(&[message(0, RESPONSE)], 1, false, on(1, false, 0));
         assert_eq!(job.records[0].stage, expected);
-        job.begin_pass();
     }
     assert_eq!(round(&job, 32), "0!");
+}
+
+/// What a failure weighs: on a proven connection; on a new one while others get responses; while nobody gets any.
+#[test]
+fn a_record_is_given_up_after_as_much_evidence_as_bad_luck_can_not_bring() {
+    for (on, tries) in [
+        (on(1, true, 1), Some(8)),
+        (on(1, false, 1), Some(16)),
+        (on(1, false, 0), None),
+    ] {
+        let fail: [fn(&mut Job, On); 4] = [
+            |job, on| job.take_broken_round(&[message(0, REQUEST)], 1, false, on),
+            |job, on| job.take_broken_round(&[message(0, REQUEST)], 1, true, on),
+            |job, on| job.take_response(message(0, REQUEST), 503, on, &mut Vec::new()),
+            |job, on| job.take_broken_batch(0..1, false, on, &mut Groups::new()),
+        ];
+        for (which, fail) in fail.into_iter().enumerate() {
+            let mut job = job(1);
+            let mut made = 0;
+            while made < 100 && !job.is_settled() {
+                // Responses of before the last pass do not count.
+                job.end_pass(0);
+                fail(&mut job, on);
+                made += 1;
+            }
+            let expected = tries.unwrap_or(100);
+            assert_eq!(made, expected, "{on:?}, {which}");
+            assert!(job.undelivered().eq([10]));
+        }
+    }
+    // The same number of responses as when the last pass ended: nobody has had one since.
+    let mut job = job(1);
+    job.end_pass(7);
+    respond_on(&mut job, 503, on(1, false, 7));
+    assert_eq!(job.records[0].evidence, 0);
+    job.end_pass(7);
+    respond_on(&mut job, 503, on(1, false, 8));
+    assert_eq!(job.records[0].evidence, 1);
+}
+
+fn respond_on(job: &mut Job, status: u16, on: On) {
+    job.take_response(message(0, REQUEST), status, on, &mut Vec::new());
+}
+
+/// A response came that no message had asked for.
+#[test]
+fn what_can_not_be_believed_is_open_again() {
+    let mut job = job(3);
+    let mut claims = Vec::new();
+    for (record, of, status) in [(0, REQUEST, 200), (0, RESPONSE, 200), (1, REQUEST, 403)] {
+        job.take_response(message(record, of), status, good(4), &mut claims);
+    }
+    respond(&mut job, message(2, REQUEST), 200, 4);
+    assert_eq!(claims, [(10, Forwarded), (11, Refused(403))]);
+    job.forget_requests(3);
+    assert_eq!(job.records[2].stage, Requested(4));
+    job.forget_requests(4);
+    for (ordinal, is_ours) in [(9, false), (10, true), (11, true), (13, false)] {
+        assert_eq!(job.recall(ordinal), is_ours, "{ordinal}");
+    }
+    assert!(job.records.iter().all(|record| record.stage == Unsent));
+    // They wait for the next pass, and not for ever.
+    assert_eq!(round(&job, 32), "2? 2!");
+    job.end_pass(1);
+    assert_eq!(round(&job, 32), "0? 0! 1?");
+    for _ in 0..20 {
+        job.take_void_round(&[message(0, REQUEST)], good(4));
+        job.take_void_batch(1..2);
+        job.recall(12);
+    }
+    assert!(job.is_settled());
+    assert!(job.undelivered().eq([10, 11, 12]));
 }
 
 #[test]
 fn a_round_takes_what_the_window_has_room_for() {
     let mut job = job(4);
+    // The second one is a HEAD.
     for (window, expected) in [
         (1, "0?"),
         (2, "0? 0!"),
         (3, "0? 0!"),
-        (4, "0? 0! 1? 1!"),
-        (32, "0? 0! 1? 1! 2? 2! 3? 3!"),
+        (4, "0? 0! 1?"),
+        (32, "0? 0! 1?"),
     ] {
         assert_eq!(round(&job, window), expected, "{window}");
     }
     job.records[0].stage = Requested(1);
-    job.records[1].stage = Settled(Forwarded);
-    job.records[2].is_suspect = true;
-    for (window, expected) in [(1, "0!"), (2, "0!"), (3, "0! 3? 3!"), (5, "0! 3? 3! 2? 2!")] {
+    job.records[1].stage = Requested(1);
+    for (window, expected) in [
+        (1, "0!"),
+        (2, "0! 1!"),
+        (3, "0! 1!"),
+        (4, "0! 1! 2? 2!"),
+        (32, "0! 1! 2? 2! 3? 3!"),
+    ] {
         assert_eq!(round(&job, window), expected, "{window}");
     }
 }
@@ -340,103 +367,119 @@ fn messages_know_their_bytes() {
 }
 
 #[test]
-fn what_is_not_settled_is_undelivered() {
+fn what_no_response_has_settled_is_undelivered() {
     let mut job = job(4);
     job.records[0].stage = Settled(Forwarded);
     job.records[1].stage = Settled(Refused(403));
     job.records[2].stage = Requested(1);
-    assert_eq!(
-        verdicts(&job),
-        [Forwarded, Refused(403), Undelivered, Undelivered]
-    );
+    assert!(job.undelivered().eq([12, 13]));
     assert!(!job.is_settled() && job.has_open());
     job.records.truncate(2);
     assert!(job.is_settled() && !job.has_open());
 }
 
-/// `batch`, a response to a group of some records: records, status, whether the Node refuses everything; verdict,
-/// groups that follow, note.
+/// `batch`, a response to a group of some records: records, status, whether others are accepted; verdict, groups that
+/// follow.
 #[test]
 fn a_response_settles_or_halves_its_group() {
     let halved = |records| halves(0..records).to_vec();
-    for (records, status, refuses_everything, verdict, follow, note) in [
-        (4, 200, false, Some(Forwarded), vec![], Note::Accepted),
-        (1, 204, false, Some(Forwarded), vec![], Note::Accepted),
-        (4, 503, false, None, vec![], Note::Transient),
-        (1, 429, false, None, vec![], Note::Transient),
+    for (records, status, accepts_others, verdict, follow) in [
+        (4, 200, false, Some(Forwarded), vec![]),
+        (1, 204, false, Some(Forwarded), vec![]),
+        (4, 503, false, None, vec![]),
+        (1, 503, true, None, vec![]),
+        (1, 429, false, None, vec![]),
+        (4, 429, true, None, vec![]),
+        (4, 408, true, None, vec![]),
         // One of the records may be the reason.
-        (4, 400, false, None, halved(4), Note::Refused),
-        (5, 403, false, None, halved(5), Note::Refused),
-        (2, 422, false, None, halved(2), Note::Refused),
-        (2, 501, false, None, halved(2), Note::Refused),
-        // It is too much together, whatever else the Node refuses.
-        (4, 413, true, None, halved(4), Note::Refused),
-        (4, 400, true, Some(Refused(400)), vec![], Note::Refused),
+        (4, 500, true, None, halved(4)),
+        (4, 503, true, None, halved(4)),
+        (4, 400, false, None, halved(4)),
+        (5, 403, false, None, halved(5)),
+        (2, 422, true, None, halved(2)),
+        (2, 501, false, None, halved(2)),
+        (4, 413, false, None, halved(4)),
         // The status speaks of the address, or of who is asking.
-        (4, 300, false, Some(Refused(300)), vec![], Note::Refused),
-        (4, 399, false, Some(Refused(399)), vec![], Note::Refused),
-        (4, 401, false, Some(Refused(401)), vec![], Note::Refused),
-        (4, 404, false, Some(Refused(404)), vec![], Note::Refused),
-        (4, 405, false, Some(Refused(405)), vec![], Note::Refused),
-        (4, 415, false, Some(Refused(415)), vec![], Note::Refused),
-        (
-            1,
-            400,
-            false,
-            Some(Refused(400)),
-            vec![],
-            Note::RefusedAlone,
-        ),
-        (
-            1,
-            413,
-            false,
-            Some(Refused(413)),
-            vec![],
-            Note::RefusedAlone,
-        ),
-        (1, 404, true, Some(Refused(404)), vec![], Note::RefusedAlone),
+        (4, 300, false, Some(Refused(300)), vec![]),
+        (4, 399, false, Some(Refused(399)), vec![]),
+        (4, 401, true, Some(Refused(401)), vec![]),
+        (4, 404, false, Some(Refused(404)), vec![]),
+        (4, 405, false, Some(Refused(405)), vec![]),
+        (4, 415, true, Some(Refused(415)), vec![]),
+        (1, 400, false, Some(Refused(400)), vec![]),
+        (1, 413, false, Some(Refused(413)), vec![]),
+        (1, 404, true, Some(Refused(404)), vec![]),
     ] {
         let mut job = job(records);
         let mut groups = Groups::new();
-        let case = format!("{records} records: {status}, {refuses_everything}");
-        let found = job.take_batch_response(0..records, status, refuses_everything, &mut groups);
-        assert_eq!(found, note, "{case}");
+        let mut claims = Vec::new();
+        let case = format!("{records} records: {status}, {accepts_others}");
+        let group = 0..records;
+        job.take_batch_response(
+            group.clone(),
+            status,
+            accepts_others,
+            good(1),
+            &mut groups,
+            &mut claims,
+        );
         assert_eq!(Vec::from(groups), follow, "{case}");
-        let expected = verdict.unwrap_or(Undelivered);
-        assert_eq!(verdicts(&job), vec![expected; records], "{case}");
+        let ordinals = 10..10 + u32::try_from(records).unwrap();
+        let expected: Vec<_> = verdict.map_or(vec![], |verdict| {
+            ordinals.map(|ordinal| (ordinal, verdict)).collect()
+        });
+        assert_eq!(claims, expected, "{case}");
         assert_eq!(job.is_settled(), verdict.is_some(), "{case}");
         assert_eq!(job.has_open(), !follow.is_empty(), "{case}");
     }
+}
+
+/// A collector that fails on one record, and has no other batch to show that it accepts any.
+#[test]
+fn a_group_that_fails_twice_is_halved_although_no_other_is_accepted() {
+    let mut job = job(4);
+    let mut groups = Groups::new();
+    let silent = on(1, false, 0);
+    job.take_batch_response(0..4, 500, false, silent, &mut groups, &mut Vec::new());
+    assert_eq!(groups, []);
+    job.end_pass(0);
+    assert_eq!(job.open_groups(), [0..4]);
+    job.take_batch_response(0..4, 500, false, silent, &mut groups, &mut Vec::new());
+    assert_eq!(groups, [0..2, 2..4]);
+    // It stays so in the next pass.
+    job.end_pass(0);
+    assert_eq!(job.open_groups(), [0..2, 2..4]);
 }
 
 #[test]
 fn halves_go_before_the_groups_that_wait() {
     let mut job = job(6);
     let mut groups = Groups::from([4..6]);
-    job.take_batch_response(0..4, 400, false, &mut groups);
+    job.take_batch_response(0..4, 400, false, good(1), &mut groups, &mut Vec::new());
     assert_eq!(groups, [0..2, 2..4, 4..6]);
 }
 
-/// `batch`, a broken connection: records, suspect before, timeout; groups that follow, later.
+/// `batch`, a broken connection: records, suspect before, timeout, proven; groups that follow, later.
 #[test]
 fn a_broken_connection_sends_its_group_again_and_then_halves_it() {
-    for (records, was_suspect, is_timeout, follow, is_later) in [
-        (4, false, false, vec![0..4], false),
-        (4, true, false, vec![0..2, 2..4], false),
-        (5, true, false, vec![0..3, 3..5], false),
-        (1, false, false, vec![0..1], false),
-        (1, true, false, vec![], true),
-        (4, false, true, vec![], true),
-        (4, true, true, vec![], true),
+    for (records, was_suspect, is_timeout, is_proven, follow, is_later) in [
+        (4, false, false, true, vec![0..4], false),
+        (4, true, false, true, vec![0..2, 2..4], false),
+        (5, true, false, true, vec![0..3, 3..5], false),
+        (1, false, false, true, vec![0..1], false),
+        (1, true, false, true, vec![0..1], false),
+        (4, false, true, true, vec![], true),
+        (4, true, true, true, vec![], true),
+        (4, false, true, false, vec![0..4], false),
+        (4, true, true, false, vec![], true),
     ] {
         let mut job = job(records);
         for record in &mut job.records {
             record.is_suspect = was_suspect;
         }
         let mut groups = Groups::from([8..9]);
-        job.take_broken_batch(0..records, is_timeout, &mut groups);
-        let case = format!("{records} records, suspect: {was_suspect}, timeout: {is_timeout}");
+        job.take_broken_batch(0..records, is_timeout, on(1, is_proven, 1), &mut groups);
+        let case = format!("{records} records: {was_suspect}, {is_timeout}, {is_proven}");
         let mut expected = vec![8..9];
         expected.extend(follow);
         assert_eq!(Vec::from(groups), expected, "{case}");
@@ -456,59 +499,24 @@ fn groups_are_neighbours_that_may_share_a_message_and_suspects_go_last() {
     job.records[5].is_later = true;
     assert_eq!(job.open_groups(), [0..3, 4..5, 6..8]);
     // A group that broke connections twice is no longer sent whole in later passes, either.
-    job.take_broken_batch(0..3, false, &mut Groups::new());
+    job.take_broken_batch(0..3, false, good(1), &mut Groups::new());
     assert_eq!(job.open_groups(), [4..5, 6..8, 0..3]);
-    job.take_broken_batch(0..3, false, &mut Groups::new());
+    job.take_broken_batch(0..3, false, good(1), &mut Groups::new());
     assert_eq!(job.open_groups(), [4..5, 6..8, 0..2, 2..3]);
 }
 
 #[test]
 fn a_suspect_does_not_share_a_batch_with_others() {
     let mut job = job(4);
-    job.take_broken_batch(0..2, true, &mut Groups::new());
-    job.begin_pass();
+    job.take_broken_batch(0..2, true, good(1), &mut Groups::new());
+    job.end_pass(1);
     assert_eq!(job.open_groups(), [2..4, 0..2]);
-}
-
-#[test]
-fn a_node_that_has_accepted_nothing_and_refused_eight_alone_refuses_everything() {
-    for (accepted, refused_alone, expected) in [
-        (0, 0, false),
-        (0, 7, false),
-        (0, 8, true),
-        (1, 8, false),
-        (1, 1000, false),
-    ] {
-        assert_eq!(
-            refuses_everything(accepted, refused_alone),
-            expected,
-            "{accepted} {refused_alone}"
-        );
-    }
-}
-
-/// How often the Node has responded when each pass ends, and how many passes may follow.
-#[test]
-fn passes_end_while_the_node_responds_to_others() {
-    for (responses, expected) in [
-        // Nobody is responded to: it is the Node that is waited for, as long as the deadline allows.
-        (vec![0; 100], 100),
-        (vec![7; 100], 100),
-        // Others are: five attempts after the first pass.
-        ((0..100).collect::<Vec<u64>>(), 5),
-        (vec![0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7], 8),
-    ] {
-        let mut passes = Passes::default();
-        let may = responses
-            .iter()
-            .take_while(|&&count| passes.may_go_on(count));
-        assert_eq!(may.count(), expected, "{responses:?}");
-    }
 }
 
 #[test]
 fn pauses_double_and_have_jitter_over_their_upper_half() {
     for (made, longest) in [
+        (0, 100),
         (1, 100),
         (2, 200),
         (3, 400),
@@ -516,11 +524,7 @@ fn pauses_double_and_have_jitter_over_their_upper_half() {
         (6, 2000),
         (1000, 2000),
     ] {
-        let passes = Passes {
-            made,
-            ..Passes::default()
-        };
-        let milliseconds = |share| passes.pause(share).as_millis();
+        let milliseconds = |share| pause(made, share).as_millis();
         assert_eq!(
             [milliseconds(0.0), milliseconds(0.5), milliseconds(1.0)],
             [longest / 2, longest / 4 * 3, longest],
@@ -529,9 +533,16 @@ fn pauses_double_and_have_jitter_over_their_upper_half() {
     }
 }
 
+/// The pause grows only as long as nothing moves.
 #[test]
-fn a_node_that_has_responded_is_connected_to_again_at_once() {
-    assert!(!may_reconnect(0, 0));
-    assert!(may_reconnect(1, 0));
-    assert!(may_reconnect(0, 1));
+fn a_pass_that_settles_something_begins_the_pauses_anew() {
+    let mut job = job(2);
+    let pauses = |job: &Job| job.pause(1.0).as_millis();
+    for expected in [100, 200, 400] {
+        job.end_pass(1);
+        assert_eq!(pauses(&job), expected);
+    }
+    respond(&mut job, message(0, REQUEST), 403, 1);
+    job.end_pass(1);
+    assert_eq!(pauses(&job), 100);
 }
