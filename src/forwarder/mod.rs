@@ -224,18 +224,13 @@ impl Forwarder {
         };
         gunzip.reset(self.max_inflated_bytes);
         envelope.reset(header);
-        let (finish, outcome) = node.deliver(
-            writer,
-            deadline,
-            &mut settle,
-            |delivery| {
-                let finish = read_document(data, gunzip, envelope, |header, event| {
-                    feed.take(delivery, header, &event);
-                });
-                feed.finish(delivery, finish.is_ok());
-                finish
-            },
-        );
+        let (finish, outcome) = node.deliver(writer, deadline, &mut settle, |delivery| {
+            let finish = read_document(data, gunzip, envelope, |header, event| {
+                feed.take(delivery, header, &event);
+            });
+            feed.finish(delivery, finish.is_ok());
+            finish
+        });
         account.bytes_inflated = gunzip.inflated();
         account.counts = feed.counts;
         account.counts.add(&settled);

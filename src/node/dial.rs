@@ -143,7 +143,7 @@ impl Dialer {
             request_level: false,
             resolver: &resolver,
             now: UreqInstant::now(),
-            timeout: next_timeout(until).map_err(|_| Failure::ConnectTimeout)?,
+            timeout: next_timeout(until).map_err(|_| Failure::HandshakeTimeout)?,
             current_time: Arc::new(UreqInstant::now),
             // Only a proxy would run the chain again.
             run_connector: Arc::new(|_| Err(ureq::Error::ConnectionFailed)),

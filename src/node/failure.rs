@@ -11,6 +11,8 @@ pub(super) enum Failure {
     /// A response did not come in time.
     Timeout,
     ConnectTimeout,
+    /// A connection was made, and no TLS came of it in time.
+    HandshakeTimeout,
     /// Nothing listens there.
     ConnectionRefused,
     /// The Node's name has no address.
@@ -33,6 +35,10 @@ impl fmt::Display for Failure {
             Self::ConnectTimeout => f.write_str(
                 "timed out: no connection in X_NODE_CONNECT_TIMEOUT_MS; check the port in X_NODE_URL, routes and \
                  security groups",
+            ),
+            Self::HandshakeTimeout => f.write_str(
+                "timed out: the connection was made, but no TLS in X_NODE_CONNECT_TIMEOUT_MS; if the Node speaks plain \
+                 HTTP there: is X_NODE_SCHEME=http?",
             ),
             Self::ConnectionRefused => f.write_str(
                 "nothing listens at the Node's address and port; check the port in X_NODE_URL, and whether the Node \
@@ -95,7 +101,7 @@ impl Failure {
     /// Why there is no TLS.
     pub(super) fn of_handshake(error: ureq::Error) -> Self {
         match Self::from(error) {
-            Self::Timeout => Self::ConnectTimeout,
+            Self::Timeout => Self::HandshakeTimeout,
             failure => failure,
         }
     }

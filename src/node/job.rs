@@ -48,6 +48,9 @@ use crate::wire::{Chunk, Part};
 /// sixteen on new ones. Where a Node fails every other message, that happens to one record in 65,536 of `batch`.
 const TOO_MUCH: u8 = 16;
 
+/// What speaks against a record whose responses could not be believed: four times are enough.
+const UNTRUSTED: u8 = 4;
+
 /// How often a pair is sent again from its start, since the Node may have forgotten the request. Without a limit, a
 /// server that closes after each response would get it for ever. Then the second message alone is sent again.
 const MAX_REPEATS: u8 = 4;
@@ -359,7 +362,7 @@ impl Job {
         for message in round {
             let record = &mut self.records[message.record];
             record.is_later = true;
-            record.blame(1);
+            record.blame(UNTRUSTED);
         }
         self.forget_requests(on.connection);
     }
@@ -384,7 +387,7 @@ impl Job {
         let record = &mut self.records[at];
         record.stage = Stage::Unsent;
         record.is_later = true;
-        record.blame(1);
+        record.blame(UNTRUSTED);
         true
     }
 
@@ -514,7 +517,7 @@ impl Job {
     pub(super) fn take_void_batch(&mut self, group: Range<usize>) {
         for record in &mut self.records[group] {
             record.is_later = true;
-            record.blame(1);
+            record.blame(UNTRUSTED);
         }
     }
 }

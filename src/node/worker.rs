@@ -118,11 +118,7 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(
-        context: &'a Context<'a>,
-        queue: &'a Queue<Job>,
-        slot: &'a mut Slot,
-    ) -> Self {
+    pub(super) fn new(context: &'a Context<'a>, queue: &'a Queue<Job>, slot: &'a mut Slot) -> Self {
         let seed = std::hash::BuildHasher::hash_one(
             &std::collections::hash_map::RandomState::new(),
             Instant::now(),

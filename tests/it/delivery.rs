@@ -467,19 +467,6 @@ fn an_attack_does_not_take_its_batch_with_it() {
     assert_adds_up(&report);
 }
 
-/// A collector that refuses everything does not get each record by itself.
-#[test]
-fn a_collector_that_refuses_everything_does_not_get_each_record_alone() {
-    let node = faulty_node(|_, _| Fault::status(400));
-    let vars = [("X_NODE_FORMAT", "batch"), ("X_NODE_CONNECTIONS", "2")];
-    let function = Function::start(&node, &vars);
-    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(2000), MINUTE));
-    assert_eq!(result.unwrap_err().error_type, "Function.RecordsRefused");
-    assert_adds_up(&report);
-    let exchanges = report["exchanges"].as_u64().unwrap();
-    assert!(exchanges < 150, "{exchanges}");
-}
-
 /// A server closes after a 413, since it did not read the rest. It still gets the halves.
 #[test]
 fn a_connection_is_not_used_again_after_a_413() {
@@ -534,36 +521,6 @@ fn a_silent_close_is_detected() {
     // A close may arrive a moment after the response, on a busy machine more often. Without the check
     // before the next message, all hundred would be repeated.
     assert!(repeated < 80, "{snapshot:?}");
-}
-
-/// An unrequested response must not count as that to the next message.
-#[test]
-fn a_surplus_response_does_not_count_for_the_next_message() {
-    use std::io::{Read, Write};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        for mut socket in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                let mut buffer = [0; 64 * 1024];
-                while let Ok(length @ 1..) = socket.read(&mut buffer) {
-                    let count = buffer[..length]
-                        .windows(9)
-                        .filter(|w| w == b" HTTP/1.1")
-                        .count();
-                    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".repeat(count);
-                    let extra = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
-                    let _ = socket.write_all(format!("{ok}{extra}").as_bytes());
-                }
-            });
-        }
-    });
-    let function = Function::start_with(&[("X_NODE_URL", &address), ("X_NODE_SCHEME", "http")]);
-    for _ in 0..3 {
-        let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(40), MINUTE));
-        assert_eq!(result.unwrap()["forwarded"], 40);
-        assert_eq!(report["recordsRefused"], 0);
-    }
 }
 
 /// All faults together, at random from fixed seeds. Whatever the result of an event is, its report is true,

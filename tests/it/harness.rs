@@ -40,11 +40,20 @@ impl Function {
 
     /// Starts it with these variables and the Runtime API's address.
     pub(crate) fn start_with(vars: &[(&str, &str)]) -> Self {
+        Self::start_as(Command::new(program()), vars)
+    }
+
+    /// Starts it after this command of the shell, which limits what a process may have.
+    pub(crate) fn start_limited(limit: &str, vars: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{limit}; exec \"$0\"")]);
+        command.arg(program());
+        Self::start_as(command, vars)
+    }
+
+    fn start_as(mut command: Command, vars: &[(&str, &str)]) -> Self {
         let api = FakeRuntimeApi::start().unwrap();
-        // bootstrap/test has these tests run the program that it has built for arm64.
-        let program = std::env::var_os("CW_RESEND_BOOTSTRAP")
-            .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
-        let mut child = Command::new(program)
+        let mut child = command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .env("AWS_LAMBDA_FUNCTION_NAME", "cw-resend-test")
@@ -161,6 +170,12 @@ impl Drop for Function {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program: bootstrap/test has these tests run the one that it has built for arm64.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("CW_RESEND_BOOTSTRAP")
+        .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into())
 }
 
 /// The error of an invocation.

@@ -16,5 +16,7 @@ mod memory;
 mod restart;
 mod rules;
 mod runtime_api;
+mod scripted;
 mod structure;
 mod tls;
+mod truth;

@@ -12,14 +12,18 @@ use crate::harness::{Function, assert_got_all, event_of_calls};
 
 const TIME: Duration = Duration::from_secs(30);
 
-fn authority() -> CertifiedIssuer<'static, KeyPair> {
+pub(crate) fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A Node behind TLS, with a certificate for `name`.
-fn node(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, expired: bool) -> StandInNode {
+/// The settings of a TLS server with a certificate for `name`.
+pub(crate) fn server_config(
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    name: &str,
+    expired: bool,
+) -> Arc<ServerConfig> {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new([name.to_string()]).unwrap();
     if expired {
@@ -35,7 +39,12 @@ fn node(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, expired: bool
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
-    let config = Arc::new(config);
+    Arc::new(config)
+}
+
+/// A Node behind TLS, with a certificate for `name`.
+fn node(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, expired: bool) -> StandInNode {
+    let config = server_config(authority, name, expired);
     let options = Options {
         fault: None,
         wrap: Some(Arc::new(move |socket| {
