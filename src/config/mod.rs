@@ -306,7 +306,7 @@ fn timeouts(
             if vars.get(RESPONSE_TIMEOUT).is_none() {
                 what += ", its default";
             } else if vars.get(DOWN_AFTER).is_none() {
-                what += &format!("; it is {DEFAULT} by default");
+                what = format!("is {DEFAULT} by default, and {what}");
             }
             problems.push(VariableError::new(DOWN_AFTER, what, least.to_string()));
             None

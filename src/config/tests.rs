@@ -359,7 +359,7 @@ fn the_node_is_not_down_before_a_response_is_late() {
         ),
         (
             vec![(TIMEOUT, "20000")],
-            "must be at least X_NODE_TIMEOUT_MS, which is 20000 here; it is 10000 by default; for example \
+            "is 10000 by default, and must be at least X_NODE_TIMEOUT_MS, which is 20000 here; for example \
              X_NODE_DOWN_AFTER_MS=20000",
         ),
         // An example agrees with the other value.
