@@ -31,6 +31,10 @@ pub fn bootstrap() -> ExitCode {
 enum Never {}
 
 fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
+    // Before anything is wrong: it may be the reason.
+    if let Some(warning) = Config::warning(vars) {
+        log.error(Level::Warn, None, &warning);
+    }
     let start = || {
         let config = Config::from_vars(vars)?;
         let forwarder = Forwarder::new(&config)?;

@@ -86,4 +86,9 @@ module "input_checks" {
     enabled     = var.enable_redrive
     concurrency = local.reserved_concurrency
   }
+  # The function's default for both is 10000.
+  timeouts = {
+    response   = coalesce(var.x_node_timeout_ms, 10000)
+    down_after = coalesce(var.x_node_down_after_ms, 10000)
+  }
 }

@@ -476,7 +476,7 @@ variable "x_node_timeout_ms" {
 }
 
 variable "x_node_down_after_ms" {
-  description = "`X_NODE_DOWN_AFTER_MS`: milliseconds without a success until the Node counts as down."
+  description = "`X_NODE_DOWN_AFTER_MS`: milliseconds without a success until the Node counts as down, at least `x_node_timeout_ms`. For both, the function's default is 10000."
   type        = number
   default     = null
 
@@ -495,6 +495,11 @@ variable "x_node_headers" {
   validation {
     condition     = alltrue([for name in keys(var.x_node_headers) : can(regex("^[a-zA-Z0-9-]+$", name))])
     error_message = "Each name in x_node_headers must have only letters, digits and hyphens: the load balancer drops a header with any other name."
+  }
+
+  validation {
+    condition     = length(distinct([for name in keys(var.x_node_headers) : lower(name)])) == length(var.x_node_headers)
+    error_message = "Two names in x_node_headers differ only in their case: they are one header, so that only one of them may be set."
   }
 }
 

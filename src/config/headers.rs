@@ -1,14 +1,19 @@
 //! `X_NODE_HEADERS`: headers that are added to each message.
 
-use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::vars::{VariableError, Vars};
 use crate::http1::is_token;
 use crate::wire::resend::OWN_HEADERS;
 
-/// What would change where a message ends, or what the connection is used for.
-const FRAMING_HEADERS: [&str; 6] = [
+/// What would change where a message ends, or what the connection is used for. `Host` and `Content-Length` are
+/// among the function's own headers.
+const FRAMING_HEADERS: [&str; 8] = [
     "connection",
+    "keep-alive",
+    "proxy-connection",
     "transfer-encoding",
     "trailer",
     "te",
@@ -20,32 +25,67 @@ const FRAMING_HEADERS: [&str; 6] = [
 pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, VariableError> {
     const NAME: &str = "X_NODE_HEADERS";
     const EXAMPLE: &str = r#"{"X-Team":"payments"}"#;
+    let error = |what: String| VariableError::new(NAME, what, EXAMPLE);
     let Some(text) = vars.get(NAME) else {
         return Ok(Vec::new());
     };
-    let headers: BTreeMap<String, String> = serde_json::from_str(&text)
-        .map_err(|_| VariableError::new(NAME, "must be a JSON object with text values", EXAMPLE))?;
-    for (name, value) in &headers {
+    let Members(mut headers) = serde_json::from_str(&text)
+        .map_err(|_| error("must be a JSON object with text values".to_string()))?;
+    for (index, (name, value)) in headers.iter().enumerate() {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(VariableError::new(
-                NAME,
-                "has a name that no header can have",
-                EXAMPLE,
-            ));
+            return Err(error("has a name that no header can have".to_string()));
         }
         if value.bytes().any(|byte| byte.is_ascii_control()) {
-            let what = format!("has a control character in the value of {name}");
-            return Err(VariableError::new(NAME, what, EXAMPLE));
+            return Err(error(format!(
+                "has a control character in the value of {name}"
+            )));
         }
         if OWN_HEADERS.iter().any(|own| is(own)) {
-            let what = format!("sets {name}, which this function sets itself");
-            return Err(VariableError::new(NAME, what, EXAMPLE));
+            return Err(error(format!(
+                "sets {name}, which this function sets itself"
+            )));
         }
         if FRAMING_HEADERS.iter().any(|framing| is(framing)) {
-            let what = format!("sets {name}, which would change how messages are framed");
-            return Err(VariableError::new(NAME, what, EXAMPLE));
+            return Err(error(format!(
+                "sets {name}, which would change how messages are framed"
+            )));
+        }
+        if let Some((earlier, _)) = headers[..index].iter().find(|(earlier, _)| is(earlier)) {
+            return Err(error(if earlier == name {
+                format!("sets {name} twice")
+            } else {
+                format!("sets {earlier} and {name}, which are one header")
+            }));
         }
     }
-    Ok(headers.into_iter().collect())
+    headers.sort();
+    Ok(headers)
+}
+
+/// The members of a JSON object, with each of those that have the same name: a map would keep the last.
+struct Members(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object with text values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }

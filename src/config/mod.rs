@@ -15,12 +15,12 @@ use ureq::tls::Certificate;
 
 use crate::error::{Category, Error};
 use crate::wire::Format;
-use address::{Address, address};
+use address::address;
 use certificates::ca_certificates;
 use headers::headers;
 pub use names::VARIABLES;
-use names::check_names;
-use vars::{VariableError, Vars};
+use names::{Mistyped, mistyped_names, overlooked_names};
+use vars::{Problems, VariableError, Vars};
 
 /// What a function's environment says.
 #[derive(Debug)]
@@ -174,72 +174,160 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Where one of ours is wrong, missing, or nearly one of ours but not quite. The text names
-    /// the variable, what is wrong with it, and an example.
+    /// Where some of ours are wrong, missing, or nearly ours but not quite. The text names each of these
+    /// variables, what is wrong with it, and an example.
     pub(crate) fn from_vars(vars: &[(String, String)]) -> Result<Self, Error> {
-        let result = check_names(vars).and_then(|()| Self::parse(vars));
-        result.map_err(|error| Error::new(Category::Config, "read the configuration", error))
+        Self::parse(vars)
+            .map_err(|problems| Error::new(Category::Config, "read the configuration", problems))
     }
 
-    fn parse(vars: &[(String, String)]) -> Result<Self, VariableError> {
+    /// A warning of variables that are not read, and may be meant for this function.
+    pub(crate) fn warning(vars: &[(String, String)]) -> Option<Error> {
+        let names = overlooked_names(vars)?;
+        let text = format!("this function does not read {names}");
+        Some(Error::new(Category::Config, "use all variables", text))
+    }
+
+    fn parse(vars: &[(String, String)]) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mistyped = mistyped_names(vars);
+        for &Mistyped { name, meant, .. } in &mistyped {
+            let what = format!("is not a variable of this function; did you mean {meant}?");
+            problems.push(VariableError::new(name, what, ""));
+        }
+        // What follows from a mistyped name is not told as well: the value that is meant is not known.
+        let is_mistyped = |name| {
+            mistyped
+                .iter()
+                .any(|mistyped| mistyped.is_near && mistyped.meant == name)
+        };
+
         let lookup = |name: &str| lookup(vars, name);
         let vars = Vars(&lookup);
-        if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
-            return Err(VariableError::new(
-                "X_LOG_LEVEL",
-                "must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL",
-                "INFO",
-            ));
-        }
-        let format = vars.one_of(
-            "X_NODE_FORMAT",
-            &[("resend", Format::Resend), ("batch", Format::Batch)],
-            Format::Resend,
-        )?;
-        let runtime_api = lookup("AWS_LAMBDA_RUNTIME_API").ok_or_else(|| {
+        let runtime_api = problems.value(lookup("AWS_LAMBDA_RUNTIME_API").ok_or_else(|| {
             VariableError::new(
                 "AWS_LAMBDA_RUNTIME_API",
                 "is not set: this program is a Lambda function and runs only where Lambda, or an emulator of it, \
                  starts it",
                 "127.0.0.1:9001",
             )
-        })?;
-        let Address {
-            https,
-            host,
-            port,
-            path,
-        } = address(&vars, format)?;
-        Ok(Self {
-            runtime_api,
-            node: NodeConfig {
-                https,
-                host,
-                port,
-                path,
-                connections: vars.number("X_NODE_CONNECTIONS", 1..=64, 8)?,
-                connect_timeout: vars.milliseconds("X_NODE_CONNECT_TIMEOUT_MS", 3_000)?,
-                response_timeout: vars.milliseconds("X_NODE_TIMEOUT_MS", 10_000)?,
-                down_after: vars.milliseconds("X_NODE_DOWN_AFTER_MS", 10_000)?,
-                ca_certificates: ca_certificates(&vars)?,
-            },
-            wire: WireConfig {
-                format,
-                application_id: vars.number("X_WALLARM_APPLICATION_ID", i64::MIN..=i64::MAX, -1)?,
-                headers: headers(&vars)?,
-                strip_stage: vars.one_of(
-                    "X_STRIP_STAGE",
-                    &[("true", true), ("1", true), ("false", false), ("0", false)],
-                    false,
-                )?,
-            },
-            max_inflated_bytes: vars.number(
-                "X_MAX_INFLATED_BYTES",
-                1024..=1 << 40,
-                128 * 1024 * 1024,
-            )?,
-            log: LogConfig::from_vars(lookup),
-        })
+        }));
+        let scheme = problems.value(vars.one_of(
+            "X_NODE_SCHEME",
+            &[("https", Some(true)), ("http", Some(false))],
+            None,
+        ));
+        let format = problems.value(vars.one_of(
+            "X_NODE_FORMAT",
+            &[("resend", Format::Resend), ("batch", Format::Batch)],
+            Format::Resend,
+        ));
+        let format = format.filter(|_| !is_mistyped("X_NODE_FORMAT"));
+        let address = match lookup("X_NODE_URL") {
+            None if is_mistyped("X_NODE_URL") => None,
+            url => problems.value(address(url.as_deref(), scheme.flatten(), format)),
+        };
+        let application_id =
+            problems.value(vars.number("X_WALLARM_APPLICATION_ID", i64::MIN..=i64::MAX, -1));
+        let connections = problems.value(vars.number("X_NODE_CONNECTIONS", 1..=64, 8));
+        let connect_timeout = problems.value(vars.milliseconds("X_NODE_CONNECT_TIMEOUT_MS", 3_000));
+        let is_timeout_mistyped = is_mistyped(RESPONSE_TIMEOUT) || is_mistyped(DOWN_AFTER);
+        let timeouts = timeouts(&vars, is_timeout_mistyped, &mut problems);
+        let headers = problems.value(headers(&vars));
+        let ca_certificates = problems.value(ca_certificates(&vars, address.as_ref()));
+        let max_inflated_bytes =
+            problems.value(vars.number("X_MAX_INFLATED_BYTES", 1024..=1 << 40, 128 * 1024 * 1024));
+        let strip_stage = problems.value(vars.one_of(
+            "X_STRIP_STAGE",
+            &[("true", true), ("1", true), ("false", false), ("0", false)],
+            false,
+        ));
+        if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
+            problems.push(VariableError::new(
+                "X_LOG_LEVEL",
+                "must be one of TRACE, DEBUG, INFO, WARN, ERROR, FATAL",
+                "INFO",
+            ));
+        }
+
+        // What is missing here has its error among the problems.
+        let config = || {
+            let address = address?;
+            let (response_timeout, down_after) = timeouts?;
+            Some(Self {
+                runtime_api: runtime_api?,
+                node: NodeConfig {
+                    https: address.https,
+                    host: address.host,
+                    port: address.port,
+                    path: address.path,
+                    connections: connections?,
+                    connect_timeout: connect_timeout?,
+                    response_timeout,
+                    down_after,
+                    ca_certificates: ca_certificates?,
+                },
+                wire: WireConfig {
+                    format: format?,
+                    application_id: application_id?,
+                    headers: headers?,
+                    strip_stage: strip_stage?,
+                },
+                max_inflated_bytes: max_inflated_bytes?,
+                log: LogConfig::from_vars(lookup),
+            })
+        };
+        match config() {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
+
+const RESPONSE_TIMEOUT: &str = "X_NODE_TIMEOUT_MS";
+const DOWN_AFTER: &str = "X_NODE_DOWN_AFTER_MS";
+
+/// How long a response may take, and for how long no exchange may succeed until the Node counts as down.
+///
+/// The second is not shorter than the first, or a single slow response would have the Node count as down. Where
+/// one of the names is mistyped, the two are not compared.
+fn timeouts(
+    vars: &Vars<'_>,
+    is_mistyped: bool,
+    problems: &mut Problems,
+) -> Option<(Duration, Duration)> {
+    const DEFAULT: u64 = 10_000;
+    let response_timeout = vars.milliseconds(RESPONSE_TIMEOUT, DEFAULT);
+    let down_after = vars.milliseconds(DOWN_AFTER, DEFAULT);
+    match (response_timeout, down_after) {
+        (Ok(response_timeout), Ok(down_after)) if down_after < response_timeout && !is_mistyped => {
+            let least = response_timeout.as_millis();
+            let mut what = format!("must be at least {RESPONSE_TIMEOUT}, which is {least} here");
+            if vars.get(RESPONSE_TIMEOUT).is_none() {
+                what += ", its default";
+            } else if vars.get(DOWN_AFTER).is_none() {
+                what = format!("is {DEFAULT} by default, and {what}");
+            }
+            problems.push(VariableError::new(DOWN_AFTER, what, least.to_string()));
+            None
+        }
+        (Ok(response_timeout), Ok(down_after)) => Some((response_timeout, down_after)),
+        // An example has to agree with the other value.
+        (Ok(response_timeout), Err(error)) => {
+            let example = response_timeout.as_millis().max(DEFAULT.into());
+            problems.push(error.with_example(example.to_string()));
+            None
+        }
+        (Err(error), Ok(down_after)) => {
+            let example = down_after.as_millis().min(DEFAULT.into());
+            problems.push(error.with_example(example.to_string()));
+            None
+        }
+        (Err(first), Err(second)) => {
+            problems.push(first);
+            problems.push(second);
+            None
+        }
     }
 }
 

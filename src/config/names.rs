@@ -1,7 +1,5 @@
 //! The names of all variables, and names that are nearly one of them.
 
-use super::vars::VariableError;
-
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
 pub const VARIABLES: [(&str, &str); 13] = [
@@ -32,43 +30,94 @@ pub const VARIABLES: [(&str, &str); 13] = [
     ("X_LOG_LEVEL", "the minimum level of what is printed"),
 ];
 
-/// Refuses a name that is nearly one of ours: a typo would silently leave the default in force.
-///
-/// Only names that begin with `X_` are looked at, in any case. Whatever else is in the environment was put there
-/// for somebody else.
-pub(super) fn check_names(vars: &[(String, String)]) -> Result<(), VariableError> {
-    /// How many letters of a name may be wrong that does not begin as only ours do.
-    const FARTHEST: usize = 4;
-    for (name, _) in vars {
-        let upper = name.to_ascii_uppercase();
-        if !upper.starts_with("X_") || VARIABLES.iter().any(|(known, _)| known == name) {
-            continue;
-        }
-        let families = ["X_NODE_", "X_WALLARM_"];
-        let is_ours = families.iter().any(|family| upper.starts_with(family));
-        let known = VARIABLES.iter().map(|&(known, _)| known);
-        let nearest = known.map(|known| (distance(&upper, known), known)).min();
-        if let Some((distance, known)) = nearest
-            && (is_ours || distance <= FARTHEST)
-        {
-            let what = format!("is not a variable of this function; did you mean {known}?");
-            return Err(VariableError::new(name, what, ""));
-        }
-    }
-    Ok(())
+/// A name that is nearly one of ours.
+pub(super) struct Mistyped<'a> {
+    pub(super) name: &'a str,
+    pub(super) meant: &'static str,
+    /// Whether it is so near that its value was meant for that variable, and for no other.
+    pub(super) is_near: bool,
 }
 
-/// How many letters have to be put in, taken out or changed to make one name of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+/// The names that are nearly ours: a typo would silently leave the default in force, and might send more than
+/// the operator wants.
+///
+/// These are unknown names that begin with `X_NODE_` or `X_WALLARM_`, and others with `X_` that only a typo tells
+/// from one of ours. One of ours in another case, or with other separators, is a typo too. Whatever else is in the
+/// environment was put there for somebody else.
+pub(super) fn mistyped_names(vars: &[(String, String)]) -> Vec<Mistyped<'_>> {
+    /// A name of ours may have one typo for so many letters. More would claim names that are somebody else's.
+    const LETTERS_FOR_A_TYPO: usize = 6;
+    /// In a name that can be nobody else's, for so many: `X_NODE_TIMEOUT` is near, `X_NODE_FOO` is not.
+    const LETTERS_FOR_A_TYPO_IN_OURS: usize = 4;
+    let mistyped = vars.iter().filter_map(|(name, _)| {
+        let plain = plain(name);
+        if !plain.starts_with("X_") || VARIABLES.iter().any(|(known, _)| known == name) {
+            return None;
         }
+        let families = ["X_NODE_", "X_WALLARM_"];
+        let is_ours = families.iter().any(|family| plain.starts_with(family));
+        let known = VARIABLES.iter().map(|&(known, _)| known);
+        let (distance, meant) = known.map(|known| (distance(&plain, known), known)).min()?;
+        let is_typo = distance <= meant.len() / LETTERS_FOR_A_TYPO;
+        let is_near = distance <= meant.len() / LETTERS_FOR_A_TYPO_IN_OURS;
+        (is_ours || is_typo).then_some(Mistyped {
+            name,
+            meant,
+            is_near,
+        })
+    });
+    mistyped.collect()
+}
+
+/// A warning of names that are not ours, and may be meant for us: ours without `X_`, or without what follows it.
+///
+/// The value may have been meant for somebody else, so that it is neither read nor an error. Where the right name is
+/// set, nothing is wrong; `LOG_LEVEL` is the name of many a tool.
+pub(super) fn overlooked_names(vars: &[(String, String)]) -> Option<String> {
+    let is_set = |name: &str| super::lookup(vars, name).is_some();
+    let is_meant = |name: &str, known: &str| {
+        let bare = &known["X_".len()..];
+        let family = ["NODE_", "WALLARM_"];
+        let short = family.iter().find_map(|family| bare.strip_prefix(family));
+        let after_wallarm = name.strip_prefix("WALLARM_");
+        (name == bare && bare != "LOG_LEVEL")
+            || after_wallarm.is_some_and(|rest| rest == bare || rest == known)
+            || short.is_some_and(|short| name.strip_prefix("X_") == Some(short))
+    };
+    let overlooked = vars.iter().filter(|(_, value)| !value.is_empty());
+    let overlooked: Vec<String> = overlooked
+        .filter_map(|(name, _)| {
+            let plain = plain(name);
+            let mut known = VARIABLES.iter().map(|&(known, _)| known);
+            let meant = known.find(|known| is_meant(&plain, known))?;
+            (!is_set(meant)).then(|| format!("{name}, did you mean {meant}?"))
+        })
+        .collect();
+    (!overlooked.is_empty()).then(|| overlooked.join("; "))
+}
+
+/// A name as ours are written.
+fn plain(name: &str) -> String {
+    let upper = name.to_ascii_uppercase();
+    upper.replace(['-', ' ', '.'], "_")
+}
+
+/// How many letters have to be put in, taken out or changed, or neighbours swapped, to make one name of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    // Three rows: a swap of neighbours looks two rows back.
+    let mut before: Vec<usize> = vec![0; b.len() + 1];
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for j in 0..b.len() {
+            let substituted = above[j] + usize::from(a[i] != b[j]);
+            row[j + 1] = substituted.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                row[j + 1] = row[j + 1].min(before[j - 1] + 1);
+            }
+        }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::resend::OWN_HEADERS;
 
 fn config(vars: &[(&str, &str)]) -> Result<Config, String> {
     let mut all = vec![(
@@ -34,6 +35,8 @@ fn the_value_of_a_header_is_in_no_error() {
         r#"{"Host": "s3cret"}"#,
         r#"{"X Team": "s3cret"}"#,
         r#"{"X-Team": ["s3cret"]}"#,
+        r#"{"X-Team": "s3cret", "x-team": "s3cret"}"#,
+        r#"{"X-Team": "s3cret", "X-Team": "s3cret"}"#,
         r#"{"X-Team": "s3cret""#,
         "X-Team: s3cret",
     ] {
@@ -102,44 +105,124 @@ fn node_urls() {
             "{url}"
         );
     }
-    let node = config(&[
-        ("X_NODE_URL", "https://node/v1/calls"),
-        ("X_NODE_FORMAT", "batch"),
-    ])
-    .unwrap()
-    .node;
-    assert_eq!(node.path, "/v1/calls");
+    for (url, path) in [
+        ("https://node/v1/calls", "/v1/calls"),
+        ("node/v1/calls?key=a@b", "/v1/calls?key=a@b"),
+        ("node/v1?of=http://c/", "/v1?of=http://c/"),
+    ] {
+        let node = config(&[("X_NODE_URL", url), ("X_NODE_FORMAT", "batch")])
+            .unwrap()
+            .node;
+        assert_eq!((node.host.as_str(), node.path.as_str()), ("node", path));
+    }
+}
+
+/// Each example in an error, as the variable and the value that it sets.
+fn examples(error: &str) -> Vec<(&str, &str)> {
+    let assignments = error.split("; for example ").skip(1);
+    assignments
+        .map(|text| text.split("; also ").next().unwrap_or(text))
+        .map(|text| text.split("; and ").next().unwrap_or(text))
+        .map(|assignment| assignment.split_once('=').expect("an assignment"))
+        .collect()
+}
+
+/// Asserts that variables are refused with this text, and accepted with each example in place of its value. A
+/// file is not on this machine.
+#[track_caller]
+fn refused_with_example(vars: &[(&str, &str)], text: &str) {
+    let error = config(vars).expect_err("a refusal");
+    assert!(error.contains(text), "{error:?} lacks {text:?}");
+    let examples = examples(&error);
+    assert!(!examples.is_empty(), "{error:?}");
+    let mut fixed: Vec<_> = vars
+        .iter()
+        .filter(|(name, _)| examples.iter().all(|(fixed, _)| fixed != name))
+        .copied()
+        .collect();
+    let is_file = |example: &&(&str, &str)| example.0 == "X_NODE_CA_CERT";
+    fixed.extend(examples.iter().filter(|example| !is_file(example)));
+    if let Err(still) = config(&fixed) {
+        panic!("{error:?} leads to {still:?}");
+    }
 }
 
 #[test]
 fn wrong_node_urls() {
-    for url in [
-        "a b",
-        "node:",
-        "node:0",
-        "node:99999",
-        "user@node",
-        "no:x/..",
-        "node?x",
-        "-:",
-        "http://",
-        "a..b",
-        "[::x]",
+    for (url, what) in [
+        ("a b", "must be an address without whitespace"),
+        (" node", "must be an address without whitespace"),
+        ("node/a\tb", "must be an address without whitespace"),
+        ("ftp://node", "has a scheme that is neither http nor https"),
+        ("://node", "has a scheme that is neither http nor https"),
+        ("node:", "has a colon without a port"),
+        ("[fd00::7]:", "has a colon without a port"),
+        ("node:0", "has port 0"),
+        ("[::1]:0", "has port 0"),
+        ("node:65536", "has a port above 65535"),
+        ("node:99999999999999999999", "has a port above 65535"),
+        ("node:http", "has a port that is not a number"),
+        ("node:+80", "has a port that is not a number"),
+        ("node:-1", "has a port that is not a number"),
+        ("::1", "must have brackets around an IPv6 address"),
+        ("fe80::1", "must have brackets around an IPv6 address"),
+        (
+            "http://::1:5050",
+            "must have brackets around an IPv6 address",
+        ),
+        (
+            "1:2:3:4:5:6:7:8:80",
+            "must have brackets around an IPv6 address",
+        ),
+        ("fe80::1%eth0", "has an IPv6 address with a zone"),
+        ("[fe80::1%25eth0]:80", "has an IPv6 address with a zone"),
+        ("[::x]", "must have an IPv6 address in its brackets"),
+        ("[node]", "must have an IPv6 address in its brackets"),
+        ("[10.0.0.7]", "must have an IPv6 address in its brackets"),
+        ("[::1", "must have an IPv6 address in its brackets"),
+        ("[::1]80", "must have an IPv6 address in its brackets"),
+        ("node?x=1", "must have a path before its query"),
+        ("node#top", "has a fragment"),
+        ("node/path#top", "has a fragment"),
+        ("user@node", "has a name or a password before an @"),
+        (
+            "https://user:s3cret@node:5050/x",
+            "has a name or a password before an @",
+        ),
+        ("user:s3cret@[::1]", "has a name or a password before an @"),
+        ("http://", "has no host"),
+        (":5050", "has no host"),
+        ("/calls", "has no host"),
+        ("a..b", "must be a host name or an address"),
+        ("n\u{f6}de", "must be a host name or an address"),
+        ("a:b:c", "must be a host name or an address"),
+        (
+            "node/caf\u{e9}",
+            "has a path with a character that no URL has",
+        ),
     ] {
-        refused(
-            &[("X_NODE_URL", url), ("X_NODE_FORMAT", "batch")],
-            &["X_NODE_URL must be a host name", "for example"],
-        );
+        let vars = [("X_NODE_URL", url), ("X_NODE_FORMAT", "batch")];
+        refused_with_example(&vars, &format!("X_NODE_URL {what}"));
+        let error = config(&vars[..1]).expect_err("a refusal");
+        assert!(!error.contains("s3cret"), "{error}");
     }
-    refused(&[("X_NODE_URL", "ftp://node")], &["neither http nor https"]);
-    refused(
+    for (url, what) in [
+        ("node/path", "has a path, which the format resend can't use"),
+        ("node?x=1", "has a query, which the format resend can't use"),
+        (
+            "node/?x=1",
+            "has a query, which the format resend can't use",
+        ),
+        (
+            "node/p?x=1",
+            "has a query, which the format resend can't use",
+        ),
+    ] {
+        refused_with_example(&[("X_NODE_URL", url)], &format!("X_NODE_URL {what}"));
+    }
+    refused_with_example(
         &[("X_NODE_URL", "http://node"), ("X_NODE_SCHEME", "https")],
-        &["another scheme than X_NODE_SCHEME"],
-    );
-    refused(&[("X_NODE_URL", "node/path")], &["has a path"]);
-    refused(
-        &[("X_NODE_URL", "node/a b"), ("X_NODE_FORMAT", "batch")],
-        &["character"],
+        "another scheme than X_NODE_SCHEME",
     );
 }
 
@@ -189,11 +272,15 @@ fn wrong_values_name_the_variable_and_an_example() {
         ("X_LOG_LEVEL", "loud", "must be one of TRACE"),
         ("X_NODE_HEADERS", "X-Team: a", "must be a JSON object"),
         ("X_NODE_HEADERS", r#"{"X-Team":1}"#, "must be a JSON object"),
-        ("X_NODE_HEADERS", r#"{"X Team":"a"}"#, "name that no header"),
+        (
+            "X_NODE_HEADERS",
+            r#"{"X Team":"a"}"#,
+            "has a name that no header",
+        ),
         (
             "X_NODE_HEADERS",
             r#"{"X-Team":"a\r\nX: y"}"#,
-            "control character in the value of X-Team",
+            "has a control character in the value of X-Team",
         ),
         (
             "X_NODE_HEADERS",
@@ -208,32 +295,159 @@ fn wrong_values_name_the_variable_and_an_example() {
         (
             "X_NODE_HEADERS",
             r#"{"x-request-id":"a"}"#,
-            "sets x-request-id",
+            "sets x-request-id, which this function sets itself",
+        ),
+        ("X_NODE_HEADERS", r#"{"":"a"}"#, "has a name that no header"),
+        (
+            "X_NODE_HEADERS",
+            r#"{"X-Team":"a","x-team":"b"}"#,
+            "sets X-Team and x-team, which are one header",
+        ),
+        (
+            "X_NODE_HEADERS",
+            r#"{"X-Team":"a","X-Te\u0061m":"a"}"#,
+            "sets X-Team twice",
         ),
         (
             "X_NODE_CA_CERT",
             "/no/such/file.pem",
-            "or a file that can be read",
+            "must be PEM text, or a file that can be read",
         ),
         (
             "X_NODE_CA_CERT",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "broken",
+            "holds a certificate that is broken: number 1",
         ),
     ] {
-        refused(
-            &[(name, value)],
-            &[&format!("{name} "), what, &format!("for example {name}=")],
-        );
-        // The example is a value that is accepted, but for a file, which is not on this machine.
-        let error = config(&[(name, value)]).unwrap_err();
-        let (_, example) = error.rsplit_once(&format!("{name}=")).unwrap();
-        assert_eq!(
-            config(&[(name, example)]).is_ok(),
-            name != "X_NODE_CA_CERT",
-            "{error}"
-        );
+        refused_with_example(&[(name, value)], &format!("{name} {what}"));
     }
+    for own in OWN_HEADERS {
+        let headers = format!(r#"{{"{own}":"a"}}"#);
+        let what = format!("sets {own}, which this function sets itself");
+        refused_with_example(&[("X_NODE_HEADERS", &headers)], &what);
+    }
+    for framing in [
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "TE",
+        "Trailer",
+        "Transfer-Encoding",
+        "Upgrade",
+        "Expect",
+    ] {
+        let headers = format!(r#"{{"{framing}":"a"}}"#);
+        let what = format!("sets {framing}, which would change how messages are framed");
+        refused_with_example(&[("X_NODE_HEADERS", &headers)], &what);
+    }
+}
+
+/// A slow response alone must not have the Node count as down.
+#[test]
+fn the_node_is_not_down_before_a_response_is_late() {
+    const TIMEOUT: &str = "X_NODE_TIMEOUT_MS";
+    const DOWN_AFTER: &str = "X_NODE_DOWN_AFTER_MS";
+    for (vars, text) in [
+        (
+            vec![(TIMEOUT, "5000"), (DOWN_AFTER, "4999")],
+            "must be at least X_NODE_TIMEOUT_MS, which is 5000 here; for example X_NODE_DOWN_AFTER_MS=5000",
+        ),
+        (
+            vec![(DOWN_AFTER, "300")],
+            "must be at least X_NODE_TIMEOUT_MS, which is 10000 here, its default; for example \
+             X_NODE_DOWN_AFTER_MS=10000",
+        ),
+        (
+            vec![(TIMEOUT, "20000")],
+            "is 10000 by default, and must be at least X_NODE_TIMEOUT_MS, which is 20000 here; for example \
+             X_NODE_DOWN_AFTER_MS=20000",
+        ),
+        // An example agrees with the other value.
+        (
+            vec![(TIMEOUT, "0"), (DOWN_AFTER, "500")],
+            "for example X_NODE_TIMEOUT_MS=500",
+        ),
+        (
+            vec![(TIMEOUT, "20000"), (DOWN_AFTER, "x")],
+            "for example X_NODE_DOWN_AFTER_MS=20000",
+        ),
+        (
+            vec![(TIMEOUT, "x"), (DOWN_AFTER, "y")],
+            "for example X_NODE_TIMEOUT_MS=10000; also X_NODE_DOWN_AFTER_MS must be",
+        ),
+    ] {
+        refused_with_example(&vars, text);
+    }
+    for vars in [
+        [(TIMEOUT, "300"), (DOWN_AFTER, "300")],
+        [(TIMEOUT, "300"), (DOWN_AFTER, "")],
+        [(TIMEOUT, ""), (DOWN_AFTER, "10001")],
+    ] {
+        config(&vars).unwrap();
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    assert_eq!(
+        config(&[
+            ("X_NODE_CONNECTIONS", "0"),
+            ("X_NODE_FROMAT", "batch"),
+            ("X_NODE_URL", "node:0"),
+        ])
+        .unwrap_err(),
+        "failed to read the configuration: X_NODE_FROMAT is not a variable of this function; did you mean \
+         X_NODE_FORMAT?; also X_NODE_URL has port 0, where no server can be; for example \
+         X_NODE_URL=node.example.com:5050; also X_NODE_CONNECTIONS must be a whole number from 1 to 64; for \
+         example X_NODE_CONNECTIONS=8"
+    );
+    let wrong: Vec<_> = VARIABLES.iter().map(|(name, _)| (*name, "\u{1}")).collect();
+    let error = config(&wrong).unwrap_err();
+    assert_eq!(error.matches("; also ").count(), 7, "{error}");
+    assert!(error.ends_with("; and 5 more"), "{error}");
+}
+
+/// What follows from a mistake is not a second one.
+#[test]
+fn a_consequence_is_not_told() {
+    for (vars, text) in [
+        // The address is set, under another name.
+        (
+            vec![("X_NODE_URL", ""), ("X_NODE_ULR", "node")],
+            "X_NODE_ULR is not a variable of this function; did you mean X_NODE_URL?",
+        ),
+        (
+            vec![("X_NODE_URL", "node/x"), ("X_NODE_FROMAT", "batch")],
+            "X_NODE_FROMAT is not a variable of this function; did you mean X_NODE_FORMAT?",
+        ),
+        (
+            vec![("X_NODE_TIMEOUT", "300"), ("X_NODE_DOWN_AFTER_MS", "300")],
+            "X_NODE_TIMEOUT is not a variable of this function; did you mean X_NODE_TIMEOUT_MS?",
+        ),
+        (
+            vec![("X_NODE_TIMEOUT_MS", "x"), ("X_NODE_DOWN_AFTER_MS", "300")],
+            "X_NODE_TIMEOUT_MS must be a whole number from 1 to 900000; for example X_NODE_TIMEOUT_MS=300",
+        ),
+        (
+            vec![("X_NODE_URL", "http://node"), ("X_NODE_SCHEME", "x")],
+            "X_NODE_SCHEME must be one of https, http; for example X_NODE_SCHEME=https",
+        ),
+        (
+            vec![("X_NODE_URL", "node/x"), ("X_NODE_FORMAT", "x")],
+            "X_NODE_FORMAT must be one of resend, batch; for example X_NODE_FORMAT=resend",
+        ),
+    ] {
+        let error = config(&vars).unwrap_err();
+        assert_eq!(error, format!("failed to read the configuration: {text}"));
+    }
+    // A name that is near to none says nothing of the others.
+    refused(
+        &[("X_NODE_URL", ""), ("X_NODE_FOO", "node")],
+        &[
+            "X_NODE_FOO is not a variable",
+            "; also X_NODE_URL is not set",
+        ],
+    );
 }
 
 #[test]
@@ -275,8 +489,14 @@ fn typos_are_told_with_the_nearest_name() {
         ("X_NDOE_URL", "X_NODE_URL"),
         ("X_NODE_TIMEOUT", "X_NODE_TIMEOUT_MS"),
         ("X_WALLARM_APP_ID", "X_WALLARM_APPLICATION_ID"),
+        ("X_WALARM_APPLICATON_ID", "X_WALLARM_APPLICATION_ID"),
         ("X_STRIPSTAGE", "X_STRIP_STAGE"),
+        ("X_SRTIP_STAEG", "X_STRIP_STAGE"),
+        ("X_MAX_INFLATED_BYTE", "X_MAX_INFLATED_BYTES"),
+        ("X_LOG_LEVLE", "X_LOG_LEVEL"),
         ("x_node_scheme", "X_NODE_SCHEME"),
+        ("x_log_level", "X_LOG_LEVEL"),
+        ("X-NODE-URL", "X_NODE_URL"),
         ("X_NODE_SOMETHING_ELSE_ALTOGETHER", "X_NODE_"),
     ] {
         refused(
@@ -287,18 +507,82 @@ fn typos_are_told_with_the_nearest_name() {
             ],
         );
     }
-    for other in [
-        "X_MY_OWN_THING",
+}
+
+/// The warning of these variables, beside the address.
+fn warning(vars: &[(&str, &str)]) -> Option<String> {
+    let own = |(name, value): &(&str, &str)| ((*name).to_string(), (*value).to_string());
+    let vars: Vec<_> = vars.iter().map(own).collect();
+    Config::warning(&vars).map(|warning| warning.to_string())
+}
+
+#[test]
+fn names_of_others_are_neither_errors_nor_warnings() {
+    for name in [
         "PATH",
-        "_X_AMZN_TRACE_ID",
-        "NODE_ENV",
-        // Of other tools, or of nobody that is known here.
-        "NODE_URL",
         "LOG_LEVEL",
         "DD_LOG_LEVEL",
         "NR_LOG_LEVEL",
+        "NEW_RELIC_LOG_LEVEL",
+        "NEW_RELIC_APP_NAME",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "POWERTOOLS_LOG_LEVEL",
         "AWS_REGION",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_XRAY_LOG_LEVEL",
+        "_X_AMZN_TRACE_ID",
+        "X_AMZN_TRACE_ID",
+        "X_MY_OWN_THING",
+        "X_LOG_LABELS",
+        "X_APP_LEVEL",
+        "X_MODE",
+        "XDG_CONFIG_HOME",
+        "NODE_ENV",
+        "NODE_OPTIONS",
+        "NODE_EXTRA_CA_CERTS",
+        "WALLARM_API_TOKEN",
+        "WALLARM_MODE",
+        "TIMEOUT_MS",
+        "URL",
     ] {
-        assert!(config(&[(other, "1")]).is_ok(), "{other}");
+        if name != "AWS_LAMBDA_LOG_LEVEL" {
+            config(&[(name, "1")]).unwrap();
+        }
+        assert_eq!(warning(&[(name, "1")]), None, "{name}");
     }
+}
+
+#[test]
+fn names_that_may_be_meant_for_us_are_one_warning() {
+    for (name, meant) in [
+        ("NODE_URL", "X_NODE_URL"),
+        ("WALLARM_NODE_URL", "X_NODE_URL"),
+        ("WALLARM_X_NODE_URL", "X_NODE_URL"),
+        ("X_URL", "X_NODE_URL"),
+        ("node_scheme", "X_NODE_SCHEME"),
+        ("WALLARM_APPLICATION_ID", "X_WALLARM_APPLICATION_ID"),
+        ("X_APPLICATION_ID", "X_WALLARM_APPLICATION_ID"),
+        ("X_CONNECTIONS", "X_NODE_CONNECTIONS"),
+        ("NODE_CA_CERT", "X_NODE_CA_CERT"),
+        ("MAX_INFLATED_BYTES", "X_MAX_INFLATED_BYTES"),
+        ("STRIP_STAGE", "X_STRIP_STAGE"),
+    ] {
+        config(&[(name, "s3cret")]).unwrap();
+        assert_eq!(
+            warning(&[(name, "s3cret")]).unwrap(),
+            format!(
+                "failed to use all variables: this function does not read {name}, did you mean {meant}?"
+            )
+        );
+        // Where the right name is set, or nothing is, nothing is missing.
+        assert_eq!(warning(&[(name, "s3cret"), (meant, "a")]), None);
+        assert_eq!(warning(&[(name, "")]), None);
+    }
+    let text = warning(&[("NODE_URL", "a"), ("LOG_LEVEL", "b"), ("NODE_SCHEME", "c")]).unwrap();
+    assert!(
+        text.ends_with(
+            "does not read NODE_URL, did you mean X_NODE_URL?; NODE_SCHEME, did you mean X_NODE_SCHEME?"
+        ),
+        "{text}"
+    );
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(super) struct VariableError {
     variable: String,
     what: String,
-    /// A value that would be accepted; empty where the name is wrong, and not the value.
+    /// A value that would be accepted; empty where the name is wrong, or where another value is not what helps.
     example: String,
 }
 
@@ -22,8 +22,6 @@ impl fmt::Display for VariableError {
     }
 }
 
-impl std::error::Error for VariableError {}
-
 impl VariableError {
     pub(super) fn new(variable: &str, what: impl Into<String>, example: impl Into<String>) -> Self {
         Self {
@@ -32,7 +30,50 @@ impl VariableError {
             example: example.into(),
         }
     }
+
+    /// The same error with another example, where other variables limit what is accepted.
+    pub(super) fn with_example(mut self, example: impl Into<String>) -> Self {
+        self.example = example.into();
+        self
+    }
 }
+
+/// Everything that is wrong, so that an operator can fix it in one go.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<VariableError>);
+
+impl Problems {
+    /// How many are described. The Runtime API, and whoever reads the text, take only so much.
+    const MOST: usize = 8;
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn push(&mut self, error: VariableError) {
+        self.0.push(error);
+    }
+
+    /// The value, or nothing where its error is kept.
+    pub(super) fn value<T>(&mut self, result: Result<T, VariableError>) -> Option<T> {
+        result.map_err(|error| self.push(error)).ok()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().take(Self::MOST).enumerate() {
+            let separator = if index > 0 { "; also " } else { "" };
+            write!(f, "{separator}{error}")?;
+        }
+        match self.0.len().saturating_sub(Self::MOST) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Problems {}
 
 /// The variables, and how their values are read.
 pub(super) struct Vars<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);

@@ -121,6 +121,7 @@ run "wrong_values_2" {
     node_replicas              = 1.5                                                 # A fraction.
     api_gateway_log_group_name = "/aws/lambda/wallarm-cw-resend-other-123456"        # A function's own.
     additional_log_group_names = ["a", "/aws/lambda/wallarm-cw-resend-other-123456"] # One is a function's own.
+    x_node_headers             = { X-Team = "a", x-team = "b" }                      # One name in two cases.
   }
 
   expect_failures = [
@@ -132,6 +133,7 @@ run "wrong_values_2" {
     var.node_replicas,
     var.api_gateway_log_group_name,
     var.additional_log_group_names,
+    var.x_node_headers,
   ]
 }
 
@@ -303,6 +305,7 @@ run "valid_combination" {
     package   = { path = "a.zip", exists = true }
     log_group = { name = "/mine", own = "/own" }
     redrive   = { enabled = true, concurrency = 2 }
+    timeouts  = { response = 400, down_after = 400 }
   }
 }
 
@@ -320,6 +323,7 @@ run "wrong_combinations_1" {
     package   = { path = "a.zip", exists = false }              # Missing.
     log_group = { name = "/own", own = "/own" }                 # The one that is created.
     redrive   = { enabled = true, concurrency = 1 }             # One instance for two at a time.
+    timeouts  = { response = 10000, down_after = 9999 }         # Down before a response is late.
   }
 
   expect_failures = [
@@ -329,6 +333,7 @@ run "wrong_combinations_1" {
     var.package,
     var.log_group,
     var.redrive,
+    var.timeouts,
   ]
 }
 
@@ -346,6 +351,7 @@ run "wrong_combinations_2" {
     package   = { path = "a.zip", exists = true }
     log_group = { name = "", own = "/own" }
     redrive   = { enabled = true, concurrency = -1 }
+    timeouts  = { response = 10000, down_after = 10000 }
   }
 
   expect_failures = [
@@ -369,6 +375,7 @@ run "wrong_combinations_3" {
     package   = { path = "a.zip", exists = true }
     log_group = { name = "", own = "/own" }
     redrive   = { enabled = false, concurrency = 1 }
+    timeouts  = { response = 400, down_after = 600 }
   }
 
   expect_failures = [

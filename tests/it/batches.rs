@@ -167,7 +167,11 @@ fn the_next_attempt_with_a_message_repeats_nothing_that_arrived() {
             Fault::default()
         }
     });
-    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "300"),
+        ("X_NODE_DOWN_AFTER_MS", "300"),
+    ];
+    let function = Function::start(&node, &vars);
     let event = |n: u64| {
         let lines: Vec<Line> = (n..n + 2)
             .map(|n| Line::new(n, 1_795_341_600_000, line("GET", &format!("/pets/{n}"))))

@@ -248,7 +248,10 @@ fn one_invalid_record_does_not_fail_its_batch() {
 fn a_node_that_is_down_stops_the_event_early() {
     let mut node = node();
     node.stop();
-    let vars = [("X_NODE_DOWN_AFTER_MS", "500")];
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "500"),
+        ("X_NODE_DOWN_AFTER_MS", "500"),
+    ];
     for (format, count) in [("resend", 3000), ("resend", 1), ("batch", 3000)] {
         let mut all = vec![("X_NODE_FORMAT", format)];
         all.extend(vars);
@@ -279,6 +282,7 @@ fn a_node_that_is_down_stops_the_event_early() {
 fn a_name_that_does_not_resolve_is_told() {
     let function = Function::start_with(&[
         ("X_NODE_URL", "node.invalid"),
+        ("X_NODE_TIMEOUT_MS", "300"),
         ("X_NODE_DOWN_AFTER_MS", "300"),
     ]);
     let failed = function.invoke(&event_of_calls(20), MINUTE).unwrap_err();
@@ -321,7 +325,11 @@ fn a_retry_sends_only_what_is_left() {
                 Fault::none()
             }
         });
-        let vars = [("X_NODE_FORMAT", format), ("X_NODE_DOWN_AFTER_MS", "400")];
+        let vars = [
+            ("X_NODE_FORMAT", format),
+            ("X_NODE_TIMEOUT_MS", "400"),
+            ("X_NODE_DOWN_AFTER_MS", "400"),
+        ];
         let function = Function::start(&node, &vars);
         let event = event_of_calls(900);
         let (result, first) = function.invoke_as("r-1", &event);
@@ -356,7 +364,11 @@ fn a_retry_is_known_after_other_events_that_went_well() {
         1 if nth > 100 => Fault::status(500),
         _ => Fault::none(),
     });
-    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "300"),
+        ("X_NODE_DOWN_AFTER_MS", "300"),
+    ];
+    let function = Function::start(&node, &vars);
     IS_BROKEN.store(1, Ordering::SeqCst);
     let (result, first) = function.invoke_as("failing", &event_of_calls(400));
     result.unwrap_err();
@@ -421,7 +433,11 @@ fn one_record_does_not_hold_up_the_others() {
                     Fault::none()
                 }
             });
-            let vars = [("X_NODE_FORMAT", format), ("X_NODE_DOWN_AFTER_MS", "1500")];
+            let vars = [
+                ("X_NODE_FORMAT", format),
+                ("X_NODE_TIMEOUT_MS", "1500"),
+                ("X_NODE_DOWN_AFTER_MS", "1500"),
+            ];
             let function = Function::start(&node, &vars);
             // The very first record is one, too.
             let lines = (0..1000).map(|n| match n % 150 {
@@ -487,7 +503,11 @@ fn a_connection_is_not_used_again_after_a_413() {
 #[test]
 fn a_retry_after_of_zero_does_not_cause_a_hot_loop() {
     let node = faulty_node(|_, _| Fault::status(503).with_header("Retry-After", "0"));
-    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "800")]);
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "800"),
+        ("X_NODE_DOWN_AFTER_MS", "800"),
+    ];
+    let function = Function::start(&node, &vars);
     let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(16), MINUTE));
     assert_eq!(
         result.unwrap_err().error_type,

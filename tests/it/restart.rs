@@ -77,6 +77,7 @@ fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
     let function = Function::start_with(&[
         ("X_NODE_URL", &address),
         ("X_NODE_SCHEME", "http"),
+        ("X_NODE_TIMEOUT_MS", "500"),
         ("X_NODE_DOWN_AFTER_MS", "500"),
     ]);
     let event = event_of_calls(7000);

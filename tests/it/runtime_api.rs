@@ -153,7 +153,7 @@ fn an_init_error_is_posted_and_ends_the_process() {
         (vec![], "X_NODE_URL is not set"),
         (
             vec![("X_NODE_URL", "a b")],
-            "X_NODE_URL must be a host name",
+            "X_NODE_URL must be an address without whitespace",
         ),
         (
             vec![("X_NODE_URL", "n"), ("X_NODE_CONECTIONS", "2")],
@@ -162,6 +162,12 @@ fn an_init_error_is_posted_and_ends_the_process() {
         (
             vec![("X_NODE_URL", "x.execute-api.eu-west-1.amazonaws.com")],
             "is an endpoint of API Gateway",
+        ),
+        // Everything that is wrong is told at once.
+        (
+            vec![("X_NODE_URL", "node:0"), ("X_NODE_CONNECTIONS", "65")],
+            "X_NODE_URL has port 0, where no server can be; for example X_NODE_URL=node.example.com:5050; also \
+             X_NODE_CONNECTIONS must be a whole number from 1 to 64; for example X_NODE_CONNECTIONS=8",
         ),
     ] {
         let mut function = Function::start_with(&vars);
@@ -179,6 +185,39 @@ fn an_init_error_is_posted_and_ends_the_process() {
         let (status, lines) = function.wait_for_end();
         assert_eq!(status.code(), Some(1));
         assert!(lines.len() == 1 && lines[0].contains(what), "{lines:?}");
+    }
+}
+
+/// Of other tools' variables nothing is said; of those that may be meant for this function, there is one line.
+#[test]
+fn variables_of_others_do_not_stop_the_start() {
+    let node = node();
+    let others = [
+        ("LOG_LEVEL", "loud"),
+        ("DD_LOG_LEVEL", "loud"),
+        ("NR_LOG_LEVEL", "loud"),
+        ("NODE_URL", "s3cret"),
+    ];
+    let function = Function::start(&node, &others);
+    let result = function.invoke(&event_of_calls(3), TIME);
+    assert_eq!(result.unwrap()["forwarded"], 3);
+    assert_eq!(function.lines().len(), 1, "{:?}", function.lines());
+
+    let overlooked = [("NODE_CONNECTIONS", "s3cret"), ("X_TIMEOUT_MS", "s3cret")];
+    let function = Function::start(&node, &[&others[..], &overlooked].concat());
+    assert!(function.api.wait_first_next(PATIENCE).is_some());
+    let invocation = function.begin(&event_of_calls(3), TIME);
+    assert!(matches!(
+        invocation.wait(PATIENCE),
+        Some(Outcome::Response(_))
+    ));
+    function.wait_for_line(1);
+    let lines = function.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("[WARN] - Runtime.ConfigInvalid: "));
+    for (name, value) in overlooked {
+        assert!(lines[0].contains(&format!("{name}, did you mean X_")));
+        assert!(!lines[0].contains(value), "{lines:?}");
     }
 }
 

@@ -191,6 +191,7 @@ fn an_event_that_no_node_accepts_is_an_error_with_its_counts() {
     let emulator = start(
         refusing,
         &[
+            ("X_NODE_TIMEOUT_MS", "500"),
             ("X_NODE_DOWN_AFTER_MS", "500"),
             ("X_NODE_CONNECT_TIMEOUT_MS", "300"),
         ],

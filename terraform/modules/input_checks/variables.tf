@@ -75,3 +75,13 @@ variable "redrive" {
     error_message = "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: the queue of failed events alone uses two instances of the function. Set at least 2, or null."
   }
 }
+
+variable "timeouts" {
+  description = "Milliseconds that a response may take, and without a success until the Node counts as down."
+  type        = object({ response = number, down_after = number })
+
+  validation {
+    condition     = var.timeouts.down_after >= var.timeouts.response
+    error_message = "The value of x_node_down_after_ms is less than x_node_timeout_ms: a single slow response would have the Node count as down. Set at least the same; null stands for 10000, for both."
+  }
+}
