@@ -34,7 +34,7 @@
 //! Bad luck must not lose a record, and a record that breaks the Node must not be tried for ever. So each failed
 //! try leaves *evidence* against its record, by what the connection is: nothing where nobody has had a response
 //! since the last pass, since the Node is to blame then; one where the connection has accepted nothing yet, since it
-//! may lead to a bad backend, or be one more than the Node takes; two where it has. At [`TOO_MUCH`] the record is given
+//! may lead to a bad backend, or be one more than the Node takes; three where it has. At [`TOO_MUCH`] the record is given
 //! up, which fails the event.
 
 use std::collections::VecDeque;
@@ -44,8 +44,8 @@ use std::time::Duration;
 use crate::account::Verdict;
 use crate::wire::{Chunk, Part};
 
-/// With this much evidence against it, a record is given up: eight failures on connections that accepted others, or
-/// sixteen on new ones. Where a Node fails every other message, that happens to one record in 65,536 of `batch`.
+/// With this much evidence against it, a record is given up: six failures on connections that accepted others, or
+/// sixteen on new ones. A Node that fails one message in seven does the former to one message in 117,649.
 const TOO_MUCH: u8 = 16;
 
 /// What speaks against a record whose responses could not be believed: four times are enough.
@@ -163,6 +163,15 @@ impl Record {
         may
     }
 
+    /// Begins it anew in the next pass, since a response to it can't be believed.
+    fn void(&mut self) {
+        if self.stage != Stage::Settled(Verdict::Undelivered) {
+            self.stage = Stage::Unsent;
+        }
+        self.is_later = true;
+        self.blame(UNTRUSTED);
+    }
+
     /// Notes a try that failed, and gives the record up if there were too many.
     fn blame(&mut self, weight: u8) {
         self.evidence = self.evidence.saturating_add(weight);
@@ -223,7 +232,7 @@ impl Job {
     /// What a failure on this connection weighs.
     fn weight(&self, on: On) -> u8 {
         match on {
-            _ if on.is_proven => 2,
+            _ if on.is_proven => 3,
             _ if on.responses > self.responses_before => 1,
             _ => 0,
         }
@@ -358,13 +367,20 @@ impl Job {
     }
 
     /// `resend`: notes that nothing of a round can be believed. It waits for the next pass.
-    pub(super) fn take_void_round(&mut self, round: &[Message], on: On) {
+    pub(super) fn take_void_round(&mut self, round: &[Message]) {
         for message in round {
-            let record = &mut self.records[message.record];
-            record.is_later = true;
-            record.blame(UNTRUSTED);
+            self.records[message.record].void();
         }
-        self.forget_requests(on.connection);
+    }
+
+    /// `resend`: notes that no response of this connection can be believed: each pair whose request it had accepted
+    /// waits for the next pass, and begins anew.
+    pub(super) fn void_requests(&mut self, connection: usize) {
+        for record in &mut self.records {
+            if record.stage == Stage::Requested(connection) {
+                record.void();
+            }
+        }
     }
 
     /// `resend`: sends each pair from its start whose request this connection had accepted.
@@ -384,10 +400,7 @@ impl Job {
         let Ok(at) = parts.binary_search_by_key(&ordinal, |part| part.ordinal) else {
             return false;
         };
-        let record = &mut self.records[at];
-        record.stage = Stage::Unsent;
-        record.is_later = true;
-        record.blame(UNTRUSTED);
+        self.records[at].void();
         true
     }
 
@@ -515,10 +528,7 @@ impl Job {
 
     /// `batch`: notes that a group's response can't be believed. It waits for the next pass.
     pub(super) fn take_void_batch(&mut self, group: Range<usize>) {
-        for record in &mut self.records[group] {
-            record.is_later = true;
-            record.blame(UNTRUSTED);
-        }
+        self.records[group].iter_mut().for_each(Record::void);
     }
 }
 

@@ -273,7 +273,7 @@ impl<'a> Worker<'a> {
     /// Takes back what the connection has settled in this delivery.
     fn recall(&mut self, job: &mut Job, connection: usize) {
         self.context.note_failure(Failure::Surplus);
-        job.forget_requests(connection);
+        job.void_requests(connection);
         for (ordinal, _) in self.slot.claims.drain(..) {
             if !job.recall(ordinal) {
                 // Its job is done, and its bytes are gone: the event fails, and its next attempt sends the record.
@@ -381,7 +381,7 @@ impl<'a> Worker<'a> {
         };
         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
         if result.is_ok() && !is_cut && connection.has_input() {
-            job.take_void_round(&self.round, self.on(connection));
+            job.take_void_round(&self.round);
             self.recall(job, connection.number);
             return Ok(false);
         }

@@ -34,13 +34,16 @@ pub(crate) fn server_config(
         params.not_after = rcgen::date_time_ymd(2021, 1, 1);
     }
     let certificate = params.signed_by(&key, authority).unwrap();
-    node_with(
+    server_config_of(
         certificate.der().clone(),
         PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
     )
 }
 
-fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> StandInNode {
+fn server_config_of(
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -53,7 +56,14 @@ fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) 
 
 /// A Node behind TLS, with a certificate for `name`.
 fn node(authority: &CertifiedIssuer<'static, KeyPair>, name: &str, expired: bool) -> StandInNode {
-    let config = server_config(authority, name, expired);
+    behind(server_config(authority, name, expired))
+}
+
+fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> StandInNode {
+    behind(server_config_of(certificate, key))
+}
+
+fn behind(config: Arc<ServerConfig>) -> StandInNode {
     let options = Options {
         fault: None,
         wrap: Some(Arc::new(move |socket| {
