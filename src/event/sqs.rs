@@ -32,7 +32,7 @@ pub(super) struct Message<'a> {
 impl<'a> Attributes<'a> {
     pub(super) fn request_id(self) -> Option<Cow<'a, str>> {
         let Text(id) = self.request_id?.string_value?;
-        Some(id)
+        Some(id).filter(|id| !id.is_empty())
     }
 }
 
