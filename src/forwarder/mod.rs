@@ -28,6 +28,9 @@ use history::{History, Ordinals};
 const SHORTEST_MARGIN: Duration = Duration::from_millis(250);
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
+/// How much of that is left alone for the result, after what was read: two of those stops.
+const END: Duration = Duration::from_millis(200);
+
 /// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
 /// ago, it may have begun to block everything.
 const RECENTLY: Duration = Duration::from_secs(60);
@@ -267,9 +270,10 @@ impl Times {
         let left = deadline.saturating_duration_since(Instant::now());
         let shortest = SHORTEST_MARGIN.min(left / 4);
         let margin = (left / 10).clamp(shortest, LONGEST_MARGIN);
+        let deadline = deadline - margin;
         Self {
-            deadline: deadline - margin,
-            read_until: deadline - margin + margin / 4,
+            deadline,
+            read_until: deadline + margin.saturating_sub(END) / 2,
         }
     }
 }
