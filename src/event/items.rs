@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -120,9 +122,9 @@ struct Record<'a> {
     #[serde(borrow)]
     body: Option<Text<'a>>,
     #[serde(borrow)]
-    message_attributes: Option<sqs::Attributes<'a>>,
+    message_attributes: Option<Object<sqs::Attributes<'a>>>,
     #[serde(borrow)]
-    kinesis: Option<kinesis::Record<'a>>,
+    kinesis: Option<Object<kinesis::Record<'a>>>,
 }
 
 /// The item of SQS or of Kinesis that this text is.
@@ -143,13 +145,15 @@ pub(super) fn record(text: &str) -> Item<'_> {
         }
     };
     let message_id = message_id.map(|Text(id)| id);
+    let kinesis = kinesis.map(|Object(record)| record);
     match (kinesis, body) {
         (Some(record), None) => record.item(),
         (None, Some(Text(body))) => Item {
             identifier: message_id,
             content: Content::Message(sqs::Message {
                 body,
-                request_id: message_attributes.and_then(sqs::Attributes::request_id),
+                request_id: message_attributes
+                    .and_then(|Object(attributes)| attributes.request_id()),
             }),
         },
         (Some(record), Some(_)) => Item {
@@ -165,15 +169,38 @@ pub(super) fn record(text: &str) -> Item<'_> {
     }
 }
 
-/// Reads an object. Without the look at its first byte a list of the right length would be taken for one.
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, EventError> {
-    if !text.starts_with('{') {
-        return Err(EventError::Item { line: 1, column: 1 });
+/// What serde reads from an object or from a list, here from an object only.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
     }
-    serde_json::from_str(text).map_err(|error| EventError::Item {
-        line: error.line(),
-        column: error.column(),
-    })
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
+
+/// Reads an item.
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, EventError> {
+    match serde_json::from_str(text) {
+        Ok(Object(item)) => Ok(item),
+        Err(error) => Err(EventError::Item {
+            line: error.line(),
+            column: error.column(),
+        }),
+    }
 }
 
 /// An item of another shape, which is known by the first of these members that is text.

@@ -482,6 +482,7 @@ mod tests {
             let beside = format!("\"kinesis\":{value},{body}");
             let expected = match value {
                 "null" => "m: m eA==",
+                // Both sources at once, too.
                 _ => "m: failed",
             };
             check(&message(&beside), expected, "Records");
