@@ -6,8 +6,7 @@
 //! that a stranger wrote, is ever printed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, PipeWriter, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -341,11 +340,12 @@ struct Output {
     dropped: u64,
 }
 
-/// Standard output as a file, and the switch that keeps a write to it from waiting. The standard library has the
-/// switch on its types of sockets only; the system call (`FIONBIO`) is the same for whatever the descriptor is.
+/// Standard output without the buffer that the standard library puts before it, and the switch that keeps a write
+/// to it from waiting. The library has each on one type only. The system calls, `write` and `ioctl` with `FIONBIO`,
+/// are the same for whatever the descriptor is.
 #[derive(Debug)]
 struct Stdout {
-    file: File,
+    writer: PipeWriter,
     switch: UnixDatagram,
 }
 
@@ -353,7 +353,7 @@ impl Stdout {
     fn new() -> io::Result<Self> {
         let copy = || -> io::Result<OwnedFd> { io::stdout().as_fd().try_clone_to_owned() };
         Ok(Self {
-            file: copy()?.into(),
+            writer: copy()?.into(),
             switch: copy()?.into(),
         })
     }
@@ -382,33 +382,39 @@ impl Output {
         };
         // Whoever shares the descriptor waits as before, so that the switch is set back at once.
         let _ = stdout.switch.set_nonblocking(true);
-        self.print_to(&stdout.file, notice, line, until);
+        self.print_to(&stdout.writer, notice, line, until);
         let _ = stdout.switch.set_nonblocking(false);
         self.stdout = Some(stdout);
     }
 
-    fn print_to(&mut self, file: &File, notice: Option<String>, line: String, until: Instant) {
+    fn print_to(
+        &mut self,
+        writer: &PipeWriter,
+        notice: Option<String>,
+        line: String,
+        until: Instant,
+    ) {
         // Until it has begun, the line counts as dropped.
         self.dropped += 1;
-        if !self.go_on(file, until) {
+        if !self.go_on(writer, until) {
             return;
         }
         if let Some(notice) = notice {
-            if !self.begin(file, notice, until) {
+            if !self.begin(writer, notice, until) {
                 return;
             }
             self.dropped = 1;
         }
-        if self.begun.is_empty() && self.begin(file, line, until) {
+        if self.begun.is_empty() && self.begin(writer, line, until) {
             self.dropped -= 1;
         }
     }
 
     /// Begins a line. Says whether any of it was written: the rest of it then is what goes on.
-    fn begin(&mut self, file: &File, line: String, until: Instant) -> bool {
+    fn begin(&mut self, writer: &PipeWriter, line: String, until: Instant) -> bool {
         self.begun = line.into_bytes();
         let length = self.begun.len();
-        self.go_on(file, until);
+        self.go_on(writer, until);
         let has_begun = self.begun.len() < length;
         if !has_begun {
             self.begun.clear();
@@ -417,9 +423,9 @@ impl Output {
     }
 
     /// Goes on with the line that has begun. Says whether it has ended.
-    fn go_on(&mut self, mut file: &File, until: Instant) -> bool {
+    fn go_on(&mut self, mut writer: &PipeWriter, until: Instant) -> bool {
         while !self.begun.is_empty() {
-            match file.write(&self.begun) {
+            match writer.write(&self.begun) {
                 Ok(length) if length > 0 => drop(self.begun.drain(..length)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {

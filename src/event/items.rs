@@ -157,7 +157,7 @@ pub(super) fn record(text: &str) -> Item<'_> {
             }),
         },
         (Some(record), Some(_)) => Item {
-            identifier: message_id.or(record.item().identifier),
+            identifier: message_id.or_else(|| record.item().identifier),
             content: Content::Invalid(EventError::Unsupported("a record of two sources")),
         },
         (None, None) => Item {

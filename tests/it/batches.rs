@@ -547,7 +547,7 @@ fn a_document_beside_a_batch_is_forwarded() {
                 false => event,
                 true => serde_json::from_str(&failure("r", &event)).unwrap(),
             };
-            event["Records"] = list.clone();
+            event["Records"] = list;
             if payload {
                 event["requestPayload"]["Records"] = json!([]);
             }
