@@ -196,7 +196,7 @@ impl Log {
 
     fn dropped_line(&self, dropped: u64) -> String {
         let text = format!(
-            "{dropped} lines were dropped, with their metrics, because nobody read standard output in time"
+            "nobody read standard output in time; lines that were dropped, with their metrics: {dropped}"
         );
         let error = Error::new(Category::Log, "write every line", text);
         self.error_line(Level::Warn, None, &error, SystemTime::now()) + "\n"

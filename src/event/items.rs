@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use super::{Content, EventError, Item, Source, Text, kinesis, sqs};
 
 /// How many items a batch may have. An event source mapping sends 10,000 at most, and 6 MB have no room for as
-/// many of Firehose's records with a document in each. More of them would be a matter of memory.
-const MAX_ITEMS: usize = 64 * 1024;
+/// many of Firehose's records with a document in each. More of them would be a matter of memory and of time.
+const MAX_ITEMS: usize = 16 * 1024;
 
 /// What a list of items was.
 pub(super) enum List<'a> {

@@ -179,9 +179,16 @@ impl Forwarder {
         if own.counts.forwarded > 0 {
             self.accepted_at = Some(Instant::now());
         }
-        let result = result
-            .map_err(|error| Error::new(error.category(), error.stage(), error))
-            .and_then(|()| own.verdict(self.is_accepting()));
+        let verdict = own.verdict(self.is_accepting());
+        let result = match (result, verdict) {
+            (Ok(()), verdict) => verdict,
+            // It was read too late because the Node was too slow, perhaps.
+            (Err(error @ DocumentError::OutOfTime(_)), Err(verdict)) => {
+                let text = format!("{error}; {verdict}");
+                Err(Error::new(error.category(), error.stage(), text))
+            }
+            (Err(error), _) => Err(Error::new(error.category(), error.stage(), error)),
+        };
         account.add(own);
         if result.is_err() || may_come_again {
             self.history.remember(id, fingerprint, forwarded);

@@ -56,7 +56,7 @@ fn count(lines: &[String]) -> (u64, u64) {
     let (mut reports, mut dropped) = (0, 0);
     for line in lines.iter().filter(|line| !line.is_empty()) {
         if line.starts_with("[WARN] - Runtime.LinesDropped") {
-            let number = line.split(": ").nth(2).unwrap().split(' ').next().unwrap();
+            let number = line.rsplit(' ').next().unwrap();
             dropped += number.parse::<u64>().unwrap_or_else(|_| panic!("{line}"));
         } else {
             let report: Value = serde_json::from_str(line).expect(line);
