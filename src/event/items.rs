@@ -214,7 +214,7 @@ pub(super) fn invalid<'a>(text: &'a str, names: &[&[&str]], error: EventError) -
 
 /// The text at the end of a path of members, whatever stands beside it. Of a member that stands twice the first
 /// counts.
-fn text_at<'a>(mut text: &'a str, path: &[&str]) -> Option<Cow<'a, str>> {
+pub(super) fn text_at<'a>(mut text: &'a str, path: &[&str]) -> Option<Cow<'a, str>> {
     for name in path {
         let mut json = serde_json::Deserializer::from_str(text);
         text = json.deserialize_map(Member(name)).ok()??.get();

@@ -24,6 +24,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use batch_failures::batch_item_failures;
 pub(crate) use data::{Data, Fingerprint};
@@ -222,8 +223,9 @@ struct Shape<'a> {
     awslogs: Option<AwsLogs<'a>>,
     #[serde(borrow)]
     request_payload: Option<RequestPayload<'a>>,
+    /// Only an id is taken from it: of another shape it has none.
     #[serde(borrow)]
-    request_context: Option<RequestContext<'a>>,
+    request_context: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records")]
     records: Option<List<'a>>,
     #[serde(borrow, rename = "records")]
@@ -244,13 +246,6 @@ struct RequestPayload<'a> {
     records: Option<List<'a>>,
     #[serde(borrow, rename = "records")]
     firehose: Option<List<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    #[serde(borrow)]
-    request_id: Option<Text<'a>>,
 }
 
 impl<'a> Shape<'a> {
@@ -276,9 +271,10 @@ impl<'a> Shape<'a> {
             (Some(_), _) | (_, Some(_)) if is_batch || holds_batch => "a document beside a batch",
             (Some(AwsLogs { data: Text(data) }), None)
             | (None, Some(AwsLogs { data: Text(data) })) => {
-                let id = self.request_context.and_then(|context| context.request_id);
+                let context = self.request_context;
+                let id = context.and_then(|context| items::text_at(context.get(), &["requestId"]));
                 return Ok(Document {
-                    id: id.map(|Text(id)| id).filter(|id| !id.is_empty()),
+                    id: id.filter(|id| !id.is_empty()),
                     data: Data(data),
                 });
             }
@@ -389,6 +385,14 @@ mod tests {
             (
                 r#"{"invocationId":"i","deliveryStreamArn":"arn","records":[{"recordId":"8","approximateArrivalTimestamp":1,"data":"eA=="}]}"#,
                 &["8: 8 eA=="],
+            ),
+            (
+                r#"{"requestContext":{"requestId":7},"requestPayload":{"awslogs":{"data":"eA=="}}}"#,
+                &["- eA=="],
+            ),
+            (
+                r#"{"requestContext":[],"requestPayload":{"awslogs":{"data":"eA=="}}}"#,
+                &["- eA=="],
             ),
             (r#"{"Records":[]}"#, &[]),
             (r#"{"records":[]}"#, &[]),
