@@ -37,6 +37,8 @@ pub(crate) enum Category {
     RuntimeApi,
     /// The code itself is wrong: a panic was caught.
     Panic,
+    /// Lines of the function's own log were lost, because nobody read them.
+    Log,
 }
 
 impl Error {
@@ -71,6 +73,7 @@ impl Error {
             Category::Refused => "Function.RecordsRefused",
             Category::RuntimeApi => "Runtime.ApiFailed",
             Category::Panic => "Function.Panic",
+            Category::Log => "Runtime.LinesDropped",
         }
     }
 }
@@ -107,6 +110,7 @@ mod tests {
             Category::Refused,
             Category::RuntimeApi,
             Category::Panic,
+            Category::Log,
         ] {
             let error = Error::new(category, "do it", "no");
             let (family, reason) = error.error_type().split_once('.').unwrap();

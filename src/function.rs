@@ -112,12 +112,13 @@ impl Function<'_> {
         invocation: &Invocation,
     ) -> Result<Vec<u8>, Error> {
         let started = Instant::now();
+        let deadline = invocation.deadline();
         let mut account = Account::default();
         let result = guarded(|| {
             forwarder.handle(
                 &invocation.request_id,
                 &invocation.body,
-                invocation.deadline(),
+                deadline,
                 &mut account,
             )
         });
@@ -129,6 +130,7 @@ impl Function<'_> {
             is_cold_start: self.is_cold_start,
             with_hint,
             error: result.as_ref().err(),
+            deadline,
         });
         self.is_cold_start = false;
         self.has_given_hint |= with_hint;

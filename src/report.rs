@@ -6,8 +6,12 @@
 //! that a stranger wrote, is ever printed.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io::{self, ErrorKind, PipeWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixDatagram;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -38,12 +42,15 @@ pub(crate) struct Report<'a> {
     pub(crate) with_hint: bool,
     /// Why the event has failed as a whole.
     pub(crate) error: Option<&'a Error>,
+    /// When Lambda ends the invocation: its result must not wait for the line.
+    pub(crate) deadline: Instant,
 }
 
 /// Prints lines.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     config: LogConfig,
+    output: Arc<Mutex<Output>>,
 }
 
 #[derive(Serialize)]
@@ -138,14 +145,19 @@ const fn count(name: &'static str) -> Metric {
 
 impl Log {
     pub(crate) fn new(config: LogConfig) -> Self {
-        Self { config }
+        Self {
+            config,
+            output: Arc::default(),
+        }
     }
 
     /// Prints the line of an invocation.
     pub(crate) fn report(&self, report: &Report<'_>) {
         let level = report.level();
         if level >= self.config.level {
-            print(&self.report_line(report, level, SystemTime::now()));
+            let left = report.deadline.saturating_duration_since(Instant::now());
+            let line = self.report_line(report, level, SystemTime::now());
+            self.print(line, LONGEST_WAIT.min(left / 4));
         }
     }
 
@@ -154,7 +166,8 @@ impl Log {
         if level < self.config.level {
             return;
         }
-        print(&self.error_line(level, request_id, error, SystemTime::now()));
+        let line = self.error_line(level, request_id, error, SystemTime::now());
+        self.print(line, LONGEST_WAIT);
     }
 
     /// Prints where the code panicked.
@@ -162,6 +175,31 @@ impl Log {
         let text = format!("the code panicked at {place}");
         let error = Error::new(Category::Panic, "go on", text);
         self.error(Level::Fatal, None, &error);
+    }
+
+    /// Writes a line, or gives it up when nobody has read it for so long.
+    fn print(&self, mut line: String, wait: Duration) {
+        line.push('\n');
+        let until = Instant::now() + wait;
+        // Another thread may be at it, or this one, where it has panicked just there.
+        let mut output = loop {
+            match self.output.try_lock() {
+                Ok(output) => break output,
+                Err(TryLockError::Poisoned(output)) => break output.into_inner(),
+                Err(TryLockError::WouldBlock) if Instant::now() >= until => return,
+                Err(TryLockError::WouldBlock) => thread::sleep(NAP),
+            }
+        };
+        let notice = (output.dropped > 0).then(|| self.dropped_line(output.dropped));
+        output.print(notice, line, until);
+    }
+
+    fn dropped_line(&self, dropped: u64) -> String {
+        let text = format!(
+            "nobody read standard output in time; lines that were dropped, with their metrics: {dropped}"
+        );
+        let error = Error::new(Category::Log, "write every line", text);
+        self.error_line(Level::Warn, None, &error, SystemTime::now()) + "\n"
     }
 
     fn report_line(&self, report: &Report<'_>, level: Level, now: SystemTime) -> String {
@@ -284,12 +322,124 @@ impl Report<'_> {
     }
 }
 
-/// One write for a line, so that lines never mix.
-fn print(line: &str) {
-    let mut line = line.to_string();
-    line.push('\n');
-    // Nobody is left to tell where standard output is closed.
-    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+/// For how long a line is tried to be written, and the next ones as long as nobody reads.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+const WAIT_AGAIN: Duration = Duration::from_millis(5);
+
+/// The pause between two attempts to write.
+const NAP: Duration = Duration::from_millis(1);
+
+/// Standard output, which may be a pipe or a socket that nobody reads. A write to it must not hold up the result
+/// of an event.
+#[derive(Debug, Default)]
+struct Output {
+    stdout: Option<Stdout>,
+    /// The end of a line that has begun. No other line begins before it is written.
+    begun: Vec<u8>,
+    /// How many lines were dropped since that was told last.
+    dropped: u64,
+}
+
+/// Standard output without the buffer that the standard library puts before it, and the switch that keeps a write
+/// to it from waiting. The library has each on one type only. The system calls, `write` and `ioctl` with `FIONBIO`,
+/// are the same for whatever the descriptor is.
+#[derive(Debug)]
+struct Stdout {
+    writer: PipeWriter,
+    switch: UnixDatagram,
+}
+
+impl Stdout {
+    fn new() -> io::Result<Self> {
+        let copy = || -> io::Result<OwnedFd> { io::stdout().as_fd().try_clone_to_owned() };
+        Ok(Self {
+            writer: copy()?.into(),
+            switch: copy()?.into(),
+        })
+    }
+}
+
+impl Output {
+    /// Writes what has begun, the notice of what was dropped, and the line, for as long as there is time.
+    fn print(&mut self, notice: Option<String>, line: String, until: Instant) {
+        let stdout = match self.stdout.take() {
+            Some(stdout) => stdout,
+            None => match Stdout::new() {
+                Ok(stdout) => stdout,
+                Err(_) => {
+                    // Not even a descriptor is left to make: the line is worth more than the time.
+                    let _ = io::stdout().lock().write_all(line.as_bytes());
+                    return;
+                }
+            },
+        };
+        let is_stuck = self.dropped > 0 || !self.begun.is_empty();
+        let until = if is_stuck {
+            // Nobody reads: each event would wait for as long again.
+            until.min(Instant::now() + WAIT_AGAIN)
+        } else {
+            until
+        };
+        // Whoever shares the descriptor waits as before, so that the switch is set back at once.
+        let _ = stdout.switch.set_nonblocking(true);
+        self.print_to(&stdout.writer, notice, line, until);
+        let _ = stdout.switch.set_nonblocking(false);
+        self.stdout = Some(stdout);
+    }
+
+    fn print_to(
+        &mut self,
+        writer: &PipeWriter,
+        notice: Option<String>,
+        line: String,
+        until: Instant,
+    ) {
+        // Until it has begun, the line counts as dropped.
+        self.dropped += 1;
+        if !self.go_on(writer, until) {
+            return;
+        }
+        if let Some(notice) = notice {
+            if !self.begin(writer, notice, until) {
+                return;
+            }
+            self.dropped = 1;
+        }
+        if self.begun.is_empty() && self.begin(writer, line, until) {
+            self.dropped -= 1;
+        }
+    }
+
+    /// Begins a line. Says whether any of it was written: the rest of it then is what goes on.
+    fn begin(&mut self, writer: &PipeWriter, line: String, until: Instant) -> bool {
+        self.begun = line.into_bytes();
+        let length = self.begun.len();
+        self.go_on(writer, until);
+        let has_begun = self.begun.len() < length;
+        if !has_begun {
+            self.begun.clear();
+        }
+        has_begun
+    }
+
+    /// Goes on with the line that has begun. Says whether it has ended.
+    fn go_on(&mut self, mut writer: &PipeWriter, until: Instant) -> bool {
+        while !self.begun.is_empty() {
+            match writer.write(&self.begun) {
+                Ok(length) if length > 0 => drop(self.begun.drain(..length)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if Instant::now() >= until {
+                        return false;
+                    }
+                    thread::sleep(NAP);
+                }
+                // Nobody is left to tell where standard output is closed.
+                Ok(_) | Err(_) => self.begun.clear(),
+            }
+        }
+        true
+    }
 }
 
 /// Seconds as milliseconds, to the microsecond.
@@ -340,6 +490,7 @@ mod tests {
             is_cold_start: true,
             with_hint: account.counts.asks_for_format(),
             error,
+            deadline: Instant::now(),
         }
     }
 

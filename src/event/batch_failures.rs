@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What an event source mapping reads (`ReportBatchItemFailures`). An empty list means that the whole batch is
 /// done (DESIGN.md, "SQS batches").
-pub(super) fn batch_item_failures<'a>(identifiers: impl Iterator<Item = &'a str>) -> Vec<u8> {
+pub(super) fn batch_item_failures(identifiers: &[&str]) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Failures<'a> {
@@ -17,6 +17,7 @@ pub(super) fn batch_item_failures<'a>(identifiers: impl Iterator<Item = &'a str>
     }
     serde_json::to_vec(&Failures {
         batch_item_failures: identifiers
+            .iter()
             .map(|identifier| Failure {
                 item_identifier: identifier,
             })

@@ -4,28 +4,33 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Item, Text};
+use super::{Content, Item, Text, items};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record<'a> {
+struct Record<'a> {
     #[serde(borrow)]
-    record_id: Text<'a>,
+    record_id: Option<Text<'a>>,
     #[serde(borrow)]
     data: Text<'a>,
 }
 
-impl<'a> Record<'a> {
-    pub(super) fn item(self) -> Item<'a> {
-        let Text(identifier) = self.record_id;
-        Item {
-            identifier,
-            content: Content::Record(self.data.0),
-        }
+/// The record that this text is.
+pub(super) fn item(text: &str) -> Item<'_> {
+    match items::object(text) {
+        Ok(Record {
+            record_id,
+            data: Text(data),
+        }) => Item {
+            identifier: record_id.map(|Text(id)| id),
+            content: Content::Record(data),
+        },
+        Err(error) => items::invalid(text, &[&["recordId"]], error),
     }
 }
 
-/// What the transformation makes of a record: the same one, since it is only looked at.
+/// What the transformation makes of a record: the same one, since it is only looked at. One whose data is no text
+/// has none here, and Firehose keeps what it has itself.
 pub(super) struct Transformed<'a> {
     pub(super) record_id: &'a str,
     pub(super) data: &'a str,
@@ -35,7 +40,7 @@ pub(super) struct Transformed<'a> {
 
 /// What a Firehose stream gets back: every record as it came, and its result. That is shorter than the
 /// event, whose records have their time as well, so that it never exceeds the 6 MB of a response.
-pub(super) fn transformation<'a>(records: impl Iterator<Item = Transformed<'a>>) -> Vec<u8> {
+pub(super) fn transformation(records: Vec<Transformed<'_>>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Response<'a> {
         records: Vec<ResponseRecord<'a>>,
@@ -47,7 +52,7 @@ pub(super) fn transformation<'a>(records: impl Iterator<Item = Transformed<'a>>)
         result: &'static str,
         data: &'a str,
     }
-    let records = records.map(|record| ResponseRecord {
+    let records = records.into_iter().map(|record| ResponseRecord {
         record_id: record.record_id,
         result: if record.has_failed {
             "ProcessingFailed"

@@ -9,16 +9,15 @@ use super::{Content, Item, Text};
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record<'a> {
     #[serde(borrow)]
-    sequence_number: Text<'a>,
+    sequence_number: Option<Text<'a>>,
     #[serde(borrow)]
     data: Text<'a>,
 }
 
 impl<'a> Record<'a> {
     pub(super) fn item(self) -> Item<'a> {
-        let Text(identifier) = self.sequence_number;
         Item {
-            identifier,
+            identifier: self.sequence_number.map(|Text(number)| number),
             content: Content::Record(self.data.0),
         }
     }

@@ -8,11 +8,14 @@
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
 //! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
 //!
-//! The shapes are those of DESIGN.md, "Subscription event" and "Event sources and destinations". One pass tells them apart.
+//! The shapes are those of DESIGN.md, "Subscription event" and "Event sources and destinations". One pass tells them
+//! apart, and leaves each item of a batch as it stands: an item that can't be read is that item's failure.
 
 mod batch_failures;
 mod data;
 mod firehose;
+mod id;
+mod items;
 mod kinesis;
 mod sqs;
 mod subscription;
@@ -21,10 +24,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use batch_failures::batch_item_failures;
 pub(crate) use data::{Data, Fingerprint};
 use firehose::{Transformed, transformation};
+pub(crate) use id::usable_id;
+use items::List;
 pub(crate) use subscription::summary;
 
 /// What an invocation brings.
@@ -67,25 +73,39 @@ pub(crate) enum Source {
 impl Batch<'_> {
     /// The body of the batch's response. `failed` are the places in `items` of those that failed, in their
     /// order: an event source mapping gets only these, and Firehose every record as it came, with its result.
-    pub(crate) fn response(&self, failed: &[usize]) -> Vec<u8> {
+    ///
+    /// `None` where one of them has no identifier, so that only the failure of the invocation can tell of it. A
+    /// record that Firehose does not get back has failed, whatever becomes of the others: there it is `None` only
+    /// where no record at all can be given back.
+    pub(crate) fn response(&self, failed: &[usize]) -> Option<Vec<u8>> {
         match self.source {
             Source::Queue | Source::Stream => {
-                let failed = failed.iter().map(|&at| &*self.items[at].identifier);
-                batch_item_failures(failed)
+                let failed = failed
+                    .iter()
+                    .map(|&at| self.items[at].identifier.as_deref());
+                Some(batch_item_failures(&failed.collect::<Option<Vec<_>>>()?))
             }
             Source::Firehose => {
                 let items = self.items.iter().enumerate();
-                let records = items.filter_map(|(at, item)| match &item.content {
-                    Content::Record(data) => Some(Transformed {
-                        record_id: &item.identifier,
-                        data,
+                let records = items.filter_map(|(at, item)| {
+                    Some(Transformed {
+                        record_id: item.identifier.as_deref()?,
+                        data: match &item.content {
+                            Content::Record(data) => data,
+                            _ => "",
+                        },
                         has_failed: failed.binary_search(&at).is_ok(),
-                    }),
-                    Content::Message(_) => None,
+                    })
                 });
-                transformation(records)
+                let records: Vec<_> = records.collect();
+                (!records.is_empty() || self.items.is_empty()).then(|| transformation(records))
             }
         }
+    }
+
+    /// Whether an item that fails may bring all others back with it, because the response can't name it.
+    pub(crate) fn may_come_again_whole(&self) -> bool {
+        self.source != Source::Firehose && self.items.iter().any(|item| item.identifier.is_none())
     }
 }
 
@@ -93,8 +113,8 @@ impl Batch<'_> {
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
     /// By which the response names it: an SQS message's id, a Kinesis record's sequence number, or a
-    /// Firehose record's id.
-    pub(crate) identifier: Cow<'a, str>,
+    /// Firehose record's id. An item of another shape may have none.
+    pub(crate) identifier: Option<Cow<'a, str>>,
     content: Content<'a>,
 }
 
@@ -102,6 +122,10 @@ pub(crate) struct Item<'a> {
 enum Content<'a> {
     Message(sqs::Message<'a>),
     Record(Cow<'a, str>),
+    /// The document that stands beside the list of items.
+    Document(Document<'a>),
+    /// It can't be read.
+    Invalid(EventError),
 }
 
 impl Item<'_> {
@@ -117,17 +141,31 @@ impl Item<'_> {
                 id: None,
                 data: Data(Cow::Borrowed(data)),
             },
+            Content::Document(Document { id, data }) => {
+                return Ok(Document {
+                    id: id.as_deref().map(Cow::Borrowed),
+                    data: Data(Cow::Borrowed(&data.0)),
+                });
+            }
+            Content::Invalid(error) => return Err(error.clone()),
         };
-        document.id.get_or_insert(Cow::Borrowed(&self.identifier));
+        if document.id.is_none() {
+            let identifier = self.identifier.as_deref().filter(|id| !id.is_empty());
+            // Without an identifier only the data is the same in each attempt.
+            let id = identifier.map_or_else(|| id::digest(&document.data.0).into(), Cow::Borrowed);
+            document.id = Some(id);
+        }
         Ok(document)
     }
 }
 
 /// Why an event can't be read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EventError {
     /// It is not JSON, or not of a documented shape. Line and column count from one.
     Json { line: usize, column: usize },
+    /// An item of a batch is not of a documented shape. Line and column count from its first byte.
+    Item { line: usize, column: usize },
     /// It is valid, but carries no document of a CloudWatch Logs subscription.
     Unsupported(&'static str),
     /// The base64 is broken at this character, counting from zero.
@@ -141,6 +179,11 @@ impl fmt::Display for EventError {
                 f,
                 "expected JSON of the form {{\"awslogs\":{{\"data\":\"<base64>\"}}}}, found \
                  something else at line {line} column {column}"
+            ),
+            Self::Item { line, column } => write!(
+                f,
+                "expected a message of SQS, or a record of Kinesis or Firehose, found something else at line \
+                 {line} column {column} of the item"
             ),
             Self::Unsupported(kind) => write!(
                 f,
@@ -180,12 +223,13 @@ struct Shape<'a> {
     awslogs: Option<AwsLogs<'a>>,
     #[serde(borrow)]
     request_payload: Option<RequestPayload<'a>>,
+    /// Only an id is taken from it: of another shape it has none.
     #[serde(borrow)]
-    request_context: Option<RequestContext<'a>>,
+    request_context: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records")]
-    records: Option<Vec<Record<'a>>>,
+    records: Option<List<'a>>,
     #[serde(borrow, rename = "records")]
-    firehose: Option<Vec<firehose::Record<'a>>>,
+    firehose: Option<List<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -198,66 +242,52 @@ struct AwsLogs<'a> {
 struct RequestPayload<'a> {
     #[serde(borrow)]
     awslogs: Option<AwsLogs<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestContext<'a> {
-    #[serde(borrow)]
-    request_id: Option<Text<'a>>,
-}
-
-/// A record of SQS, of Kinesis, or of something else.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(borrow)]
-    message_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    body: Option<Text<'a>>,
-    #[serde(borrow)]
-    message_attributes: Option<sqs::Attributes<'a>>,
-    #[serde(borrow)]
-    kinesis: Option<kinesis::Record<'a>>,
-}
-
-impl<'a> Record<'a> {
-    fn item(self) -> Option<Item<'a>> {
-        if let Some(record) = self.kinesis {
-            return Some(record.item());
-        }
-        Some(Item {
-            identifier: self.message_id?.0,
-            content: Content::Message(sqs::Message {
-                body: self.body?.0,
-                request_id: self
-                    .message_attributes
-                    .and_then(sqs::Attributes::request_id),
-            }),
-        })
-    }
+    #[serde(borrow, rename = "Records")]
+    records: Option<List<'a>>,
+    #[serde(borrow, rename = "records")]
+    firehose: Option<List<'a>>,
 }
 
 impl<'a> Shape<'a> {
+    /// Whether it has what a document would be in.
+    fn is_for_a_document(&self) -> bool {
+        self.awslogs.is_some() || self.request_payload.is_some()
+    }
+
     /// The single document of this shape, or what it is instead.
     fn document(self) -> Result<Document<'a>, EventError> {
+        let is_batch = [&self.records, &self.firehose].into_iter().any(has_items);
         let is_destination = self.request_payload.is_some();
-        let payload = self.request_payload.and_then(|payload| payload.awslogs);
-        if let Some(AwsLogs { data: Text(data) }) = self.awslogs.or(payload) {
-            let id = self.request_context.and_then(|context| context.request_id);
-            return Ok(Document {
-                id: id.map(|Text(id)| id),
-                data: Data(data),
-            });
-        }
-        Err(EventError::Unsupported(if self.records.is_some() {
-            "a batch of other records (S3 or SNS, say)"
-        } else if is_destination {
-            "the record of another function's failure"
-        } else {
-            "an event of an unknown kind"
-        }))
+        let (payload, holds_batch) = match self.request_payload {
+            Some(payload) => {
+                let lists = [&payload.records, &payload.firehose];
+                (payload.awslogs, lists.into_iter().any(has_items))
+            }
+            None => (None, false),
+        };
+        let kind = match (self.awslogs, payload) {
+            // Nobody writes these. To forward one of the two would lose the other.
+            (Some(_), Some(_)) => "two documents beside each other",
+            (Some(_), _) | (_, Some(_)) if is_batch || holds_batch => "a document beside a batch",
+            (Some(AwsLogs { data: Text(data) }), None)
+            | (None, Some(AwsLogs { data: Text(data) })) => {
+                let context = self.request_context;
+                let id = context.and_then(|context| items::text_at(context.get(), &["requestId"]));
+                return Ok(Document {
+                    id: id.filter(|id| !id.is_empty()),
+                    data: Data(data),
+                });
+            }
+            (None, None) if is_batch => "a batch inside a message",
+            (None, None) if is_destination => "the record of another function's failure",
+            (None, None) => "an event of an unknown kind",
+        };
+        Err(EventError::Unsupported(kind))
     }
+}
+
+fn has_items(list: &Option<List<'_>>) -> bool {
+    list.as_ref().is_some_and(List::has_items)
 }
 
 /// Finds the documents in an event.
@@ -268,25 +298,38 @@ impl<'a> Shape<'a> {
 /// batch is that item's own [`Item::document`].
 pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     let mut shape: Shape<'_> = serde_json::from_slice(event)?;
-    let records = shape.records.take();
-    if let Some(records) = records {
-        let is_stream = records.iter().any(|record| record.kinesis.is_some());
-        let source = if is_stream {
-            Source::Stream
-        } else {
-            Source::Queue
-        };
-        if let Some(items) = records.into_iter().map(Record::item).collect() {
-            return Ok(Event::Batch(Batch { items, source }));
+    let is_for_a_document = shape.is_for_a_document();
+    let records = items::read(shape.records.take(), items::record)?;
+    let firehose = items::read(shape.firehose.take(), firehose::item)?;
+    let document = shape.document();
+    let (mut items, source) = match (records, firehose) {
+        (None, None) => return document.map(Event::Single),
+        (Some(items), None) => {
+            let source = items::source(&items);
+            (items, source)
         }
-        shape.records = Some(Vec::new());
-    } else if let Some(records) = shape.firehose.take() {
-        return Ok(Event::Batch(Batch {
-            items: records.into_iter().map(firehose::Record::item).collect(),
-            source: Source::Firehose,
-        }));
+        (None, Some(items)) => (items, Source::Firehose),
+        (Some(mut items), Some(others)) => {
+            let source = items::source(&items);
+            // The response has the form of one source only, so that it can't name the items of the other.
+            items.extend(others.into_iter().map(|other| Item {
+                identifier: None,
+                ..other
+            }));
+            (items, source)
+        }
+    };
+    if is_for_a_document {
+        if items.is_empty() {
+            return document.map(Event::Single);
+        }
+        // Nobody writes both. What stands beside the items counts as one more of them.
+        items.push(Item {
+            identifier: None,
+            content: document.map_or_else(Content::Invalid, Content::Document),
+        });
     }
-    shape.document().map(Event::Single)
+    Ok(Event::Batch(Batch { items, source }))
 }
 
 #[cfg(test)]
@@ -304,9 +347,12 @@ mod tests {
             Event::Batch(batch) => Ok(batch
                 .items
                 .iter()
-                .map(|item| match item.document() {
-                    Ok(document) => format!("{}: {}", item.identifier, spell(document)),
-                    Err(_) => format!("{}: failed", item.identifier),
+                .map(|item| {
+                    let name = item.identifier.as_deref().unwrap_or("?");
+                    match item.document() {
+                        Ok(document) => format!("{name}: {}", spell(document)),
+                        Err(_) => format!("{name}: failed"),
+                    }
                 })
                 .collect()),
         }
@@ -340,11 +386,221 @@ mod tests {
                 r#"{"invocationId":"i","deliveryStreamArn":"arn","records":[{"recordId":"8","approximateArrivalTimestamp":1,"data":"eA=="}]}"#,
                 &["8: 8 eA=="],
             ),
+            (
+                r#"{"requestContext":{"requestId":7},"requestPayload":{"awslogs":{"data":"eA=="}}}"#,
+                &["- eA=="],
+            ),
+            (
+                r#"{"requestContext":[],"requestPayload":{"awslogs":{"data":"eA=="}}}"#,
+                &["- eA=="],
+            ),
             (r#"{"Records":[]}"#, &[]),
             (r#"{"records":[]}"#, &[]),
         ] {
             assert_eq!(documents(event).unwrap(), expected, "{event}");
         }
+    }
+
+    /// Whatever an item is, the ones beside it are what they are alone.
+    #[test]
+    fn an_item_of_another_shape_is_that_items_failure() {
+        let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
+        let body = r#""body":"{\"awslogs\":{\"data\":\"eA==\"}}""#;
+        let message = |members: &str| format!("{{\"messageId\":\"m\",{members}}}");
+        let record =
+            |members: &str| format!("{{\"kinesis\":{{\"sequenceNumber\":\"7\",{members}}}}}");
+        let firehose = |members: &str| format!("{{\"recordId\":\"8\",{members}}}");
+        let strange = [
+            "null",
+            "7",
+            "-1.5e3",
+            "true",
+            "[]",
+            "{}",
+            "\"x\"",
+            "\"\\ud800\"",
+            &deep,
+            "[\"m\",\"\",null,null]",
+        ];
+        let valid = [
+            (message(body), "m: m eA==", "Records"),
+            (record(r#""data":"eA==""#), "7: 7 eA==", "Records"),
+            (firehose(r#""data":"eA==""#), "8: 8 eA==", "records"),
+        ];
+        let check = |item: &str, expected: &str, list: &str| {
+            for (other, others, _) in valid.iter().filter(|(.., of)| *of == list) {
+                let event = format!("{{\"{list}\":[{other},{item},{other}]}}");
+                let expected = [others, expected, others];
+                assert_eq!(documents(&event).unwrap(), expected, "{item:.100}");
+            }
+        };
+        for (item, expected, list) in &valid {
+            check(item, expected, list);
+        }
+        for value in strange {
+            // In place of the item, of each of its members, and beside them.
+            check(value, "?: failed", "Records");
+            check(value, "?: failed", "records");
+            let is_text = |value: &str| value == "\"x\"";
+            if !is_text(value) {
+                check(
+                    &message(&format!("\"body\":{value}")),
+                    "m: failed",
+                    "Records",
+                );
+                check(
+                    &record(&format!("\"data\":{value}")),
+                    "7: failed",
+                    "Records",
+                );
+                check(
+                    &firehose(&format!("\"data\":{value}")),
+                    "8: failed",
+                    "records",
+                );
+                let id = |name| format!("{{\"{name}\":{value},");
+                let absent = ["null"].contains(&value);
+                let digest = id::digest("eA==");
+                let unnamed = |data: &str| match absent {
+                    true => format!("?: {digest} {data}"),
+                    false => "?: failed".to_string(),
+                };
+                check(
+                    &format!("{}{body}}}", id("messageId")),
+                    &unnamed("eA=="),
+                    "Records",
+                );
+                let data = "\"data\":\"eA==\"";
+                let inner = format!("{{\"kinesis\":{}{data}}}}}", id("sequenceNumber"));
+                check(&inner, &unnamed("eA=="), "Records");
+                check(
+                    &format!("{}{data}}}", id("recordId")),
+                    &unnamed("eA=="),
+                    "records",
+                );
+            }
+            let beside = format!("\"messageAttributes\":{value},{body}");
+            let expected = ["null", "{}"].contains(&value);
+            let expected = if expected { "m: m eA==" } else { "m: failed" };
+            check(&message(&beside), expected, "Records");
+            let beside = format!("\"kinesis\":{value},{body}");
+            let expected = match value {
+                "null" => "m: m eA==",
+                // Both sources at once, too.
+                _ => "m: failed",
+            };
+            check(&message(&beside), expected, "Records");
+            check(
+                &message(&format!("\"x\":{value},{body}")),
+                "m: m eA==",
+                "Records",
+            );
+            check(
+                &record(&format!("\"x\":{value},\"data\":\"eA==\"")),
+                "7: 7 eA==",
+                "Records",
+            );
+        }
+        // Nobody could tell which of two counts.
+        check(&message(&format!("{body},{body}")), "m: failed", "Records");
+        check(
+            &message(&format!("\"messageId\":\"n\",{body}")),
+            "m: failed",
+            "Records",
+        );
+        check(
+            &record(r#""data":"eA==","data":"eQ==""#),
+            "7: failed",
+            "Records",
+        );
+        check(
+            &firehose(r#""data":"eA==","data":"eQ==""#),
+            "8: failed",
+            "records",
+        );
+        check(
+            r#"{"\ud800":1,"messageId":"m","body":""}"#,
+            "m: failed",
+            "Records",
+        );
+        check(
+            r#"{"eventSource":"aws:s3","s3":{}}"#,
+            "?: failed",
+            "Records",
+        );
+        check(r#"{"messageId":"m"}"#, "m: failed", "Records");
+    }
+
+    /// Nothing that an event carries is passed over for what stands beside it.
+    #[test]
+    fn what_stands_beside_a_document_does_not_hide_it() {
+        for document in [
+            r#""awslogs":{"data":"eA=="}"#,
+            r#""requestPayload":{"awslogs":{"data":"eA=="}}"#,
+            r#""requestPayload":{"awslogs":{"data":"eA=="},"Records":[],"records":null}"#,
+        ] {
+            for name in ["Records", "records"] {
+                for list in [
+                    "[]",
+                    "null",
+                    "7",
+                    "\"x\"",
+                    "{}",
+                    "{\"a\":[1]}",
+                    "true",
+                    "1.5",
+                ] {
+                    for event in [
+                        format!("{{{document},\"{name}\":{list}}}"),
+                        format!("{{\"{name}\":{list},{document}}}"),
+                    ] {
+                        assert_eq!(documents(&event).unwrap(), ["- eA=="], "{event}");
+                        let body = serde_json::to_string(&event).unwrap();
+                        let event = format!(r#"{{"Records":[{{"messageId":"m","body":{body}}}]}}"#);
+                        assert_eq!(documents(&event).unwrap(), ["m: m eA=="], "{event}");
+                    }
+                }
+                let event = format!("{{{document},\"{name}\":[{{}}]}}");
+                assert_eq!(
+                    documents(&event).unwrap(),
+                    ["?: failed", "?: - eA=="],
+                    "{event}"
+                );
+                let body = serde_json::to_string(&event).unwrap();
+                let event = format!(r#"{{"Records":[{{"messageId":"m","body":{body}}}]}}"#);
+                assert_eq!(documents(&event).unwrap(), ["m: failed"], "{event}");
+            }
+        }
+    }
+
+    /// A record that the response can't name makes the whole batch come again, but for Firehose.
+    #[test]
+    fn what_can_not_be_named_is_in_no_response() {
+        let response = |event: &str, failed: &[usize]| match read(event.as_bytes()) {
+            Ok(Event::Batch(batch)) => (
+                batch.response(failed).is_some(),
+                batch.may_come_again_whole(),
+            ),
+            other => panic!("{other:?}"),
+        };
+        let messages = r#"{"Records":[{"messageId":"m","body":""},{"body":""}]}"#;
+        assert_eq!(response(messages, &[0]), (true, true));
+        assert_eq!(response(messages, &[0, 1]), (false, true));
+        assert_eq!(
+            response(r#"{"records":[7,{"recordId":"8"}]}"#, &[0, 1]),
+            (true, false)
+        );
+        assert_eq!(response(r#"{"records":[7]}"#, &[0]), (false, false));
+        // Neither source would know the ids of the other one.
+        let both = r#"{"Records":[{"messageId":"m","body":""}],"records":[{"recordId":"8"}]}"#;
+        assert_eq!(response(both, &[0]), (true, true));
+        assert_eq!(response(both, &[1]), (false, true));
+    }
+
+    #[test]
+    fn a_batch_has_a_limit() {
+        let event = format!("{{\"Records\":[7{}]}}", ",7".repeat(100_000));
+        assert!(matches!(documents(&event), Err(EventError::Unsupported(_))));
     }
 
     /// The data is the bulk of an event: a copy of it would double the memory.
@@ -383,9 +639,8 @@ mod tests {
             r#"{"awslogs":{}}"#,
             r#"{"awslogs":{"data":7}}"#,
             r#"{"awslogs":"x"}"#,
-            r#"{"Records":"x"}"#,
-            r#"{"records":{"topic-0":[]}}"#,
-            r#"{"records":[{"recordId":"8"}]}"#,
+            r#"{"Records":[{"messageId":"m","body":""},]}"#,
+            r#"{"Records":[{"messageId":"m","body":""}"#,
         ] {
             assert!(
                 matches!(documents(text), Err(EventError::Json { .. })),
@@ -397,8 +652,20 @@ mod tests {
     #[test]
     fn other_kinds_are_named() {
         for (text, kind) in [
-            (r#"{"Records":[{"s3":{}}]}"#, "S3"),
-            (r#"{"Records":[{"messageId":"m"}]}"#, "other records"),
+            (r#"{"Records":"x"}"#, "an event of an unknown kind"),
+            (
+                r#"{"records":{"topic-0":[]}}"#,
+                "an event of an unknown kind",
+            ),
+            (r#"{"requestPayload":{},"Records":[]}"#, "another function"),
+            (
+                r#"{"awslogs":{"data":"eA=="},"requestPayload":{"awslogs":{"data":"eQ=="}}}"#,
+                "two documents",
+            ),
+            (
+                r#"{"requestPayload":{"awslogs":{"data":"eA=="},"Records":[{}]}}"#,
+                "a document beside a batch",
+            ),
             (
                 r#"{"version":"1.0","requestPayload":{}}"#,
                 "another function",

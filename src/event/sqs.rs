@@ -5,13 +5,14 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::items::Object;
 use super::{Document, EventError, Shape, Text};
 
 /// What a dead-letter queue has beside the event.
 #[derive(Deserialize)]
 pub(super) struct Attributes<'a> {
     #[serde(borrow, rename = "RequestID")]
-    request_id: Option<Attribute<'a>>,
+    request_id: Option<Object<Attribute<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -31,8 +32,8 @@ pub(super) struct Message<'a> {
 
 impl<'a> Attributes<'a> {
     pub(super) fn request_id(self) -> Option<Cow<'a, str>> {
-        let Text(id) = self.request_id?.string_value?;
-        Some(id)
+        let Text(id) = self.request_id?.0.string_value?;
+        Some(id).filter(|id| !id.is_empty())
     }
 }
 

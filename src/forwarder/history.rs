@@ -4,41 +4,66 @@ use std::collections::VecDeque;
 
 use crate::event::Fingerprint;
 
-/// How many documents that failed are remembered. Lambda makes two more attempts with each within minutes; the
-/// places of 10,000 records take 1.25 KB.
-const DOCUMENTS: usize = 64;
+/// How much is remembered, in bytes. The oldest documents are forgotten for it. Lambda makes two more attempts
+/// with each within minutes, and the places of 10,000 records take 1.25 KB.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// How many places of one document are remembered at most, which takes half of the room. CloudWatch puts no such
+/// number into an event. What is not remembered is only sent again.
+const MAX_PLACES: usize = 1024 * 1024;
 
 /// The documents that failed last, the latest at the end.
 #[derive(Debug, Default)]
-pub(super) struct History(VecDeque<Past>);
+pub(super) struct History {
+    documents: VecDeque<Past>,
+    /// What they take, in bytes.
+    bytes: usize,
+}
 
 /// A document that failed.
 #[derive(Debug)]
 struct Past {
-    id: String,
+    id: Box<str>,
     fingerprint: Fingerprint,
     forwarded: Ordinals,
+}
+
+impl Past {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.id.len() + size_of_val(&self.forwarded.0[..])
+    }
 }
 
 impl History {
     /// Which log events of a document were forwarded in an earlier attempt. The document is forgotten.
     pub(super) fn take(&mut self, id: &str, fingerprint: Fingerprint) -> Ordinals {
-        let is_it = |past: &Past| past.id == id && past.fingerprint == fingerprint;
-        let at = self.0.iter().position(is_it);
-        at.and_then(|at| self.0.remove(at))
-            .map_or_else(Ordinals::default, |past| past.forwarded)
+        let is_it = |past: &Past| *past.id == *id && past.fingerprint == fingerprint;
+        let at = self.documents.iter().position(is_it);
+        let Some(past) = at.and_then(|at| self.documents.remove(at)) else {
+            return Ordinals::default();
+        };
+        self.bytes -= past.bytes();
+        past.forwarded
     }
 
-    /// Remembers a document that has failed, in place of the oldest one if need be.
+    /// Remembers a document that has failed, in place of the oldest ones if need be.
     pub(super) fn remember(&mut self, id: &str, fingerprint: Fingerprint, forwarded: Ordinals) {
-        if self.0.len() == DOCUMENTS {
-            self.0.pop_front();
+        if forwarded.0.is_empty() {
+            return;
         }
-        self.0.push_back(Past {
-            id: id.to_string(),
+        let mut past = Past {
+            id: id.into(),
             fingerprint,
             forwarded,
-        });
+        };
+        past.forwarded.0.shrink_to_fit();
+        self.bytes += past.bytes();
+        self.documents.push_back(past);
+        while self.bytes > MAX_BYTES
+            && let Some(oldest) = self.documents.pop_front()
+        {
+            self.bytes -= oldest.bytes();
+        }
     }
 }
 
@@ -48,6 +73,9 @@ pub(super) struct Ordinals(Vec<u64>);
 
 impl Ordinals {
     pub(super) fn insert(&mut self, ordinal: usize) {
+        if ordinal >= MAX_PLACES {
+            return;
+        }
         let word = ordinal / 64;
         if word >= self.0.len() {
             self.0.resize(word + 1, 0);
@@ -90,12 +118,37 @@ mod tests {
     #[test]
     fn the_oldest_document_is_forgotten() {
         let mut history = History::default();
-        for id in 0..=DOCUMENTS {
+        let id = |n: usize| format!("{n:0128}");
+        let documents = 2_000;
+        for n in 0..documents {
             let mut forwarded = Ordinals::default();
-            forwarded.insert(id);
-            history.remember(&id.to_string(), fingerprint("eA=="), forwarded);
+            forwarded.insert(n);
+            history.remember(&id(n), fingerprint("eA=="), forwarded);
+            assert!(history.bytes <= MAX_BYTES);
         }
-        assert!(!history.take("0", fingerprint("eA==")).contains(0));
-        assert!(history.take("1", fingerprint("eA==")).contains(1));
+        let sum: usize = history.documents.iter().map(Past::bytes).sum();
+        assert_eq!(history.bytes, sum);
+        assert!(!history.take(&id(0), fingerprint("eA==")).contains(0));
+        let last = documents - 1;
+        assert!(history.take(&id(last), fingerprint("eA==")).contains(last));
+    }
+
+    /// As many log events as there can be: what is not remembered is sent again.
+    #[test]
+    fn one_document_takes_half_of_the_room_at_most() {
+        let mut history = History::default();
+        for n in 0..8 {
+            let mut forwarded = Ordinals::default();
+            for ordinal in (0..40_000_000).step_by(63) {
+                forwarded.insert(ordinal);
+            }
+            assert!(forwarded.0.capacity() * 8 <= 2 * MAX_PLACES / 8);
+            history.remember(&n.to_string(), fingerprint("eA=="), forwarded);
+            assert!(history.bytes <= MAX_BYTES);
+        }
+        let known = history.take("7", fingerprint("eA=="));
+        assert!(known.contains(0) && known.contains(63) && !known.contains(64));
+        assert!(!known.contains(MAX_PLACES / 63 * 63 + 63));
+        assert_eq!(history.bytes, 0);
     }
 }

@@ -12,7 +12,7 @@ use crate::account::{Account, Counts, Verdict};
 use crate::config::Config;
 use crate::envelope::{Envelope, Finish, Header};
 use crate::error::{Category, Error};
-use crate::event::{self, Batch, Data, Document, Event, EventError, Source, summary};
+use crate::event::{self, Batch, Data, Document, Event, EventError, Source, summary, usable_id};
 use crate::gzip::Gunzip;
 use crate::node::{Node, NodeHost};
 use crate::record::LineReader;
@@ -22,9 +22,14 @@ pub(crate) use document::read_document;
 use feed::Feed;
 use history::{History, Ordinals};
 
-/// How much of the time that an invocation has is kept for its end: a tenth, and at most this. The
-/// result has to be posted before Lambda kills the function, or nobody learns the counts.
+/// How much of the time that an invocation has is kept for its end: a tenth, within these limits. The
+/// result has to be posted before Lambda kills the function, or nobody learns the counts. A function with little
+/// memory has little of a processor, and Linux stops it for up to a tenth of a second at a time.
+const SHORTEST_MARGIN: Duration = Duration::from_millis(250);
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
+
+/// How much of that is left alone for the result, after what was read: two of those stops.
+const END: Duration = Duration::from_millis(200);
 
 /// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
 /// ago, it may have begun to block everything.
@@ -84,16 +89,16 @@ impl Forwarder {
         deadline: Instant,
         account: &mut Account,
     ) -> Result<Vec<u8>, Error> {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let deadline = deadline - (left / 10).min(LONGEST_MARGIN);
+        let times = Times::new(deadline);
         match event::read(event).map_err(unreadable)? {
             Event::Single(document) => {
-                self.forward_document(request_id, &document, deadline, account)?;
+                self.forward_document(request_id, &document, times, false, account)?;
                 Ok(summary(&account.counts))
             }
             Event::Batch(batch) => {
-                let failed = self.forward_batch(request_id, &batch, deadline, account);
-                Ok(batch.response(&failed))
+                let failed = self.forward_batch(request_id, &batch, times, account);
+                let response = batch.response(&failed);
+                response.ok_or_else(|| unnamed(&batch, &failed, &account.failures))
             }
         }
     }
@@ -104,16 +109,20 @@ impl Forwarder {
         &mut self,
         request_id: &str,
         batch: &Batch<'_>,
-        deadline: Instant,
+        times: Times,
         account: &mut Account,
     ) -> Vec<usize> {
         let is_ordered = batch.source == Source::Stream;
+        // Where one may fail that has no identifier, all may come again, the delivered ones too.
+        let may_come_again = batch.may_come_again_whole();
         let mut failed = Vec::new();
+        // A stream comes again from the first record that failed and can be named.
+        let mut is_held = false;
         for (at, item) in batch.items.iter().enumerate() {
-            let result = if Instant::now() < deadline {
+            let result = if Instant::now() < times.deadline {
                 let document = item.document().map_err(unreadable);
                 document.and_then(|document| {
-                    self.forward_document(request_id, &document, deadline, account)
+                    self.forward_document(request_id, &document, times, may_come_again, account)
                 })
             } else {
                 let text = "the time of the invocation was over before its turn came";
@@ -125,15 +134,16 @@ impl Forwarder {
             };
             let category = result.as_ref().err().map(Error::category);
             if let Err(error) = result
-                && (!is_ordered || failed.is_empty())
+                && !is_held
             {
                 account.failures.push(error);
                 failed.push(at);
+                is_held = is_ordered && item.identifier.is_some();
             }
-            if is_ordered && !failed.is_empty() {
-                // A stream comes again from the first item that failed. But where that was blocked as a
-                // whole, the ones after it show whether the Node takes anything, so that the next attempt knows:
-                // else an attack at the front of a shard would hold up all of it.
+            if is_held {
+                // What follows comes again in any case. But where that record was blocked as a whole, the ones after
+                // it show whether the Node takes anything, so that the next attempt knows: else an attack at the
+                // front of a shard would hold up all of it.
                 let may_be_attacks = matches!(category, None | Some(Category::Refused))
                     && account.counts.is_blocked()
                     && !self.is_accepting();
@@ -145,28 +155,22 @@ impl Forwarder {
         failed
     }
 
-    /// Forwards the records of one document.
+    /// Forwards the records of one document. `may_come_again`: even if it succeeds.
     fn forward_document(
         &mut self,
         request_id: &str,
         document: &Document<'_>,
-        deadline: Instant,
+        times: Times,
+        may_come_again: bool,
         account: &mut Account,
     ) -> Result<(), Error> {
-        let id = document.id.as_deref().unwrap_or(request_id);
+        let id = &*usable_id(document.id.as_deref().unwrap_or(request_id));
         let fingerprint = document.data.fingerprint();
         let mut forwarded = self.history.take(id, fingerprint);
         let mut header = Header::default();
         let mut own = Account::default();
         let result = loop {
-            match self.pass(
-                id,
-                &document.data,
-                header,
-                deadline,
-                &mut forwarded,
-                &mut own,
-            ) {
+            match self.pass(id, &document.data, header, times, &mut forwarded, &mut own) {
                 Ok(Finish::Done) => break Ok(()),
                 Ok(Finish::SecondPass(known)) => header = known,
                 Err(error) => break Err(error),
@@ -175,11 +179,18 @@ impl Forwarder {
         if own.counts.forwarded > 0 {
             self.accepted_at = Some(Instant::now());
         }
-        let result = result
-            .map_err(|error| Error::new(Category::InvalidEvent, error.stage(), error))
-            .and_then(|()| own.verdict(self.is_accepting()));
+        let verdict = own.verdict(self.is_accepting());
+        let result = match (result, verdict) {
+            (Ok(()), verdict) => verdict,
+            // It was read too late because the Node was too slow, perhaps.
+            (Err(error @ DocumentError::OutOfTime(_)), Err(verdict)) => {
+                let text = format!("{error}; {verdict}");
+                Err(Error::new(error.category(), error.stage(), text))
+            }
+            (Err(error), _) => Err(Error::new(error.category(), error.stage(), error)),
+        };
         account.add(own);
-        if result.is_err() {
+        if result.is_err() || may_come_again {
             self.history.remember(id, fingerprint, forwarded);
         }
         result
@@ -191,7 +202,7 @@ impl Forwarder {
         id: &str,
         data: &Data<'_>,
         header: Header,
-        deadline: Instant,
+        times: Times,
         forwarded: &mut Ordinals,
         account: &mut Account,
     ) -> Result<Finish, DocumentError> {
@@ -224,8 +235,9 @@ impl Forwarder {
         };
         gunzip.reset(self.max_inflated_bytes);
         envelope.reset(header);
-        let (finish, outcome) = node.deliver(writer, deadline, &mut settle, |delivery| {
-            let finish = read_document(data, gunzip, envelope, |header, event| {
+        let (finish, outcome) = node.deliver(writer, times.deadline, &mut settle, |delivery| {
+            let out_of_time = || Instant::now() >= times.read_until;
+            let finish = read_document(data, gunzip, envelope, out_of_time, |header, event| {
                 feed.take(delivery, header, &event);
             });
             feed.finish(delivery, finish.is_ok());
@@ -242,6 +254,44 @@ impl Forwarder {
     fn is_accepting(&self) -> bool {
         self.accepted_at.is_some_and(|at| at.elapsed() < RECENTLY)
     }
+}
+
+/// When the parts of an invocation have to end, so that its result is there before Lambda ends it.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// Nothing is sent after it.
+    deadline: Instant,
+    /// What is left of a document is counted until then. Of all but the largest that is the whole of it.
+    read_until: Instant,
+}
+
+impl Times {
+    /// `deadline` is Lambda's own.
+    fn new(deadline: Instant) -> Self {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let shortest = SHORTEST_MARGIN.min(left / 4);
+        let margin = (left / 10).clamp(shortest, LONGEST_MARGIN);
+        let deadline = deadline - margin;
+        Self {
+            deadline,
+            read_until: deadline + margin.saturating_sub(END) / 2,
+        }
+    }
+}
+
+/// The failure of an invocation that can't say which items of its batch have failed.
+fn unnamed(batch: &Batch<'_>, failed: &[usize], failures: &[Error]) -> Error {
+    let is_unnamed = |&(at, _): &(&usize, _)| batch.items[*at].identifier.is_none();
+    let mut unnamed = failed.iter().zip(failures).filter(is_unnamed);
+    let first = unnamed.next().map(|(_, error)| error);
+    let category = first.map_or(Category::InvalidEvent, Error::category);
+    let first = first.map(ToString::to_string).unwrap_or_default();
+    let count = failed.len();
+    let text = format!(
+        "of {count} items that failed, {} have no identifier, so that all items come again; the first: {first}",
+        1 + unnamed.count(),
+    );
+    Error::new(category, "name each item that failed", text)
 }
 
 fn writer(config: &Config) -> Writer {

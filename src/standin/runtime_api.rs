@@ -236,7 +236,18 @@ impl Shared {
         let response = match segments.as_slice() {
             ["runtime", "invocation", "next"] => return self.next(socket, stop, out),
             ["ping"] => Response::text(200, "pong"),
-            ["runtime", "invocation", id, _] => lock(&self.state).post_result(id, message),
+            ["runtime", "invocation", id, _] => {
+                let fault = lock(&self.state).begin_post();
+                if fault == Some(PostFault::DropUntaken) {
+                    return None;
+                }
+                let response = lock(&self.state).post_result(id, message);
+                if fault == Some(PostFault::DropTaken) {
+                    self.changed.notify_all();
+                    return None;
+                }
+                response
+            }
             _ => lock(&self.state).post_init_error(message),
         };
         self.changed.notify_all();

@@ -417,3 +417,211 @@ fn lines_without_an_id_keep_theirs_over_the_queue() {
         assert!(got(&node).contains_key(id), "{:?}", got(&node));
     }
 }
+
+/// In each kind of batch, and whatever the item is. It fails alone, under its name.
+#[test]
+fn an_item_of_another_shape_fails_alone() {
+    let data = serde_json::from_slice::<Value>(&wrap(&compressed("/aws/apigateway/x", 1))).unwrap()
+        ["awslogs"]["data"]
+        .clone();
+    let valid = subscription(1).to_string();
+    let strange = [json!(7), json!({"a": [null]}), json!([[]]), json!(true)];
+    let node = node();
+    let function = Function::start(&node, &[]);
+    for value in &strange {
+        let messages = [
+            json!({"messageId": "m2", "body": value}),
+            json!({"messageId": "m2", "body": valid, "messageAttributes": [value]}),
+            json!({"messageId": "m2", "body": valid, "kinesis": [value]}),
+            json!({"messageId": "m2"}),
+        ];
+        for item in messages {
+            let event = batch(&[
+                message(1, &valid, json!({})),
+                item.clone(),
+                message(3, &valid, json!({})),
+            ]);
+            let (result, report) =
+                function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+            assert_eq!(result.unwrap(), failures(&["m2"]), "{item}");
+            assert_eq!(
+                (&report["itemsFailed"], &report["recordsForwarded"]),
+                (&json!(1), &json!(2))
+            );
+            assert_adds_up(&report);
+        }
+        let second = record(1, &[])["kinesis"]["sequenceNumber"].clone();
+        let event = batch(&[
+            record(0, &compressed("/aws/apigateway/x", 1)),
+            json!({"kinesis": {"sequenceNumber": second, "data": value}}),
+            record(2, &compressed("/aws/apigateway/x", 1)),
+        ]);
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+        assert_eq!(result.unwrap(), failures(&[second.as_str().unwrap()]));
+        assert_eq!(report["recordsForwarded"], 1);
+        let event = json!({"records": [
+            {"recordId": "a", "data": data}, {"recordId": "b", "data": value},
+            value, {"recordId": "c", "data": data},
+        ]});
+        let event = event.to_string().into_bytes();
+        let (result, report) =
+            function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+        let expected = json!({"records": [
+            {"recordId": "a", "result": "Ok", "data": data},
+            {"recordId": "b", "result": "ProcessingFailed", "data": ""},
+            {"recordId": "c", "result": "Ok", "data": data},
+        ]});
+        assert_eq!(result.unwrap(), expected);
+        assert_eq!(
+            (&report["itemsFailed"], &report["recordsForwarded"]),
+            (&json!(2), &json!(2))
+        );
+    }
+    assert_eq!(node.snapshot().distinct, 1);
+}
+
+/// The response can't name it, so that all items come again: but first the others are delivered, and then they
+/// are known.
+#[test]
+fn an_item_without_a_name_fails_the_invocation_after_the_others() {
+    let strange = [
+        json!(null),
+        json!("x"),
+        json!({"body": 7}),
+        json!({"messageId": 7, "body": subscription(9).to_string()}),
+        json!({"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}}}),
+        json!({"kinesis": {"data": "*"}}),
+    ];
+    for item in strange {
+        let node = node();
+        let function = Function::start(&node, &[]);
+        let queue = [
+            message(1, &subscription(1).to_string(), json!({})),
+            item.clone(),
+            message(2, &failure("r", &subscription(2)), json!({})),
+        ];
+        let stream = [
+            record(0, &compressed("/aws/apigateway/x", 1)),
+            item.clone(),
+            record(1, &compressed("/aws/apigateway/x", 2)),
+        ];
+        for (attempt, forwarded, earlier) in [
+            (&queue, 2, 0),
+            (&queue, 0, 2),
+            (&stream, 2, 0),
+            (&stream, 0, 2),
+        ] {
+            let event = batch(attempt);
+            let (result, report) =
+                function.outcome_of(|| function.begin(&event, crate::harness::PATIENCE));
+            let failed = result.expect_err("it can not be named");
+            assert!(failed.message.contains("have no identifier"), "{failed:?}");
+            assert_eq!(report["recordsForwarded"], forwarded, "{item}: {report}");
+            assert_eq!(
+                report["recordsForwardedEarlier"], earlier,
+                "{item}: {report}"
+            );
+            assert_eq!(report["itemsFailed"], 1);
+            assert_adds_up(&report);
+        }
+        assert_eq!(node.snapshot().distinct, 2);
+    }
+    // What has no name and arrives is no reason to fail.
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let event = batch(&[
+        json!({"body": subscription(1).to_string()}),
+        record(1, &compressed("g", 2)),
+    ]);
+    assert_eq!(
+        function.invoke(&event, crate::harness::PATIENCE).unwrap(),
+        failures(&[])
+    );
+    assert_eq!(got(&node), lines([1, 2]));
+}
+
+/// The document is forwarded whatever else the event has.
+#[test]
+fn a_document_beside_a_batch_is_forwarded() {
+    for payload in [false, true] {
+        let with = |list: Value| {
+            let event = subscription(1);
+            let mut event = match payload {
+                false => event,
+                true => serde_json::from_str(&failure("r", &event)).unwrap(),
+            };
+            event["Records"] = list;
+            if payload {
+                event["requestPayload"]["Records"] = json!([]);
+            }
+            event.to_string().into_bytes()
+        };
+        let node = node();
+        let function = Function::start(&node, &[]);
+        for list in [
+            json!([]),
+            json!(null),
+            json!(7),
+            json!("x"),
+            json!({"a": [1]}),
+        ] {
+            let result = function.invoke(&with(list), crate::harness::PATIENCE);
+            assert_eq!(result.unwrap()["forwarded"], 1);
+        }
+        let both = with(json!([message(2, &subscription(2).to_string(), json!({}))]));
+        assert_eq!(
+            function.invoke(&both, crate::harness::PATIENCE).unwrap(),
+            failures(&[])
+        );
+        assert_eq!(node.snapshot().distinct, 2);
+        let failed = function
+            .invoke(&with(json!([{}])), crate::harness::PATIENCE)
+            .unwrap_err();
+        assert_eq!(failed.error_type, "Function.EventUnsupported");
+    }
+}
+
+/// What a message brings as an id is cut down before it gets anywhere. It is the same in each attempt.
+#[test]
+fn an_id_from_a_queue_is_bounded() {
+    let text = json!({
+        "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "g", "logStream": "s",
+        "logEvents": [{"id": "9".repeat(100_000), "message": line("GET", "/pets")}, {"message": line("GET", "/pets")}],
+    });
+    let event: Value =
+        serde_json::from_slice(&wrap(&gzip(text.to_string().as_bytes()).unwrap())).unwrap();
+    for id in [
+        "9".repeat(100_000),
+        "a b".into(),
+        "a\r\nX-Evil: 1".into(),
+        "é".repeat(200),
+    ] {
+        let node = node();
+        let function = Function::start(&node, &[]);
+        let attributes = json!({"RequestID": {"stringValue": id, "dataType": "String"}});
+        let mut named = message(1, &event.to_string(), json!({}));
+        named["messageId"] = json!(id);
+        let events = [
+            batch(&[message(1, &failure(&id, &event), json!({}))]),
+            batch(&[message(1, &event.to_string(), attributes)]),
+            batch(&[named]),
+            failure(&id, &event).into_bytes(),
+        ];
+        for event in events.iter().chain(&events) {
+            let (result, report) =
+                function.outcome_of(|| function.begin(event, crate::harness::PATIENCE));
+            assert!(result.is_ok());
+            assert_eq!(report["recordsForwarded"], 2);
+        }
+        let ids: Vec<String> = got(&node).into_keys().collect();
+        assert_eq!(ids.len(), 2, "{ids:?}");
+        for id in ids {
+            assert!(
+                id.len() == 18 && id.starts_with(|c: char| c.is_ascii_hexdigit()),
+                "{id}"
+            );
+        }
+        assert_eq!(node.snapshot().violations, Vec::<String>::new());
+    }
+}

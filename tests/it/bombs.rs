@@ -3,7 +3,8 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Duration;
 
 use cw_resend_lambda::standin::cloudwatch::{event_id, gzip, wrap};
@@ -172,4 +173,90 @@ fn every_byte_that_is_not_utf_8() {
         .map(|inside| [&b"\"message\":"[..], &inside].concat())
         .collect();
     deliver("in path and user agent", &members, json!({}));
+}
+
+/// Documents whose reading takes longer than there is time. The result is there before Lambda ends the invocation,
+/// and what was read adds up.
+#[test]
+fn what_takes_too_long_to_read_ends_in_time() {
+    let head = r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","#;
+    let size = 120_000_000;
+    // Each has the front of a document, what is repeated, how often, and the end.
+    let many = |front: &str, unit: &str, end: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let piece = unit.repeat(1_000_000 / unit.len());
+        gzip.write_all(front.as_bytes()).unwrap();
+        for _ in 0..size / piece.len() {
+            gzip.write_all(piece.as_bytes()).unwrap();
+        }
+        gzip.write_all(end.as_bytes()).unwrap();
+        wrap(&gzip.finish().unwrap())
+    };
+    let log_events = format!(r#"{head}"logEvents":["#);
+    let text = "x".repeat(60_000);
+    let long_line =
+        format!(r#"{{"id":"1","timestamp":1,"message":"{{\"httpMethod\":\"{text}\""}},"#);
+    let documents = [
+        ("empty log events", many(&log_events, "{},", "{}]}")),
+        (
+            "the same, before the rest",
+            many(
+                r#"{"logEvents":["#,
+                "{},",
+                &format!("{{}}],{}}}", head[1..].trim_end_matches(',')),
+            ),
+        ),
+        ("long lines", many(&log_events, &long_line, "{}]}")),
+        (
+            "an ignored list",
+            many(&format!(r#"{head}"x":["#), "[1],", r#"1],"logEvents":[]}"#),
+        ),
+        (
+            "an ignored text",
+            many(
+                &format!(r#"{head}"x":""#),
+                r"\\\\\\",
+                r#"","logEvents":[]}"#,
+            ),
+        ),
+        ("whitespace", many(head, " ", r#""logEvents":[]}"#)),
+    ];
+    let node = node();
+    let function = Function::start(&node, &[]);
+    for (name, event) in &documents {
+        for time in [1_000, 1_200].map(Duration::from_millis) {
+            let started = std::time::Instant::now();
+            let (result, report) = function.outcome_of(|| function.begin(event, time));
+            let took = started.elapsed();
+            assert!(took < time, "{name}: {took:?} of {time:?}");
+            assert_adds_up(&report);
+            // A fast machine reads some of them in time.
+            if let Err(failed) = result {
+                assert_eq!(failed.error_type, "Function.RecordsUndelivered", "{name}");
+                assert!(
+                    failed.message.contains("while the document was read"),
+                    "{failed:?}"
+                );
+            }
+        }
+    }
+    let [(_, hostile), ..] = documents;
+    let mut batch: Vec<Value> =
+        vec![json!({"messageId": "m1", "body": String::from_utf8(hostile).unwrap()})];
+    let valid = String::from_utf8(crate::harness::event_of_calls(1)).unwrap();
+    batch.push(json!({"messageId": "m2", "body": valid}));
+    batch.reverse();
+    batch.push(json!({"messageId": "m3", "body": valid}));
+    let event = json!({ "Records": batch }).to_string().into_bytes();
+    let (result, report) = function.outcome_of(|| function.begin(&event, Duration::from_secs(1)));
+    let failed = result.unwrap()["batchItemFailures"].clone();
+    if failed != json!([]) {
+        assert_eq!(
+            failed,
+            json!([{"itemIdentifier": "m1"}, {"itemIdentifier": "m3"}])
+        );
+        assert_eq!(report["itemsFailed"], 2);
+    }
+    assert_adds_up(&report);
+    assert_got_all(&node, 1);
 }

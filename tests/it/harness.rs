@@ -51,34 +51,41 @@ impl Function {
         Self::start_as(command, vars)
     }
 
-    fn start_as(mut command: Command, vars: &[(&str, &str)]) -> Self {
+    fn start_as(command: Command, vars: &[(&str, &str)]) -> Self {
+        let mut function = Self::start_command(command, vars, Stdio::piped());
+        let stdout = BufReader::new(function.child.stdout.take().unwrap());
+        let output = Arc::clone(&function.output);
+        function.reader = Some(std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                output.lines.lock().unwrap().push(line);
+                output.more.notify_all();
+            }
+        }));
+        function
+    }
+
+    /// As [`Self::start_with`], with a standard output that only the test knows.
+    pub(crate) fn start_into(vars: &[(&str, &str)], stdout: Stdio) -> Self {
+        Self::start_command(Command::new(program()), vars, stdout)
+    }
+
+    fn start_command(mut command: Command, vars: &[(&str, &str)], stdout: Stdio) -> Self {
         let api = FakeRuntimeApi::start().unwrap();
-        let mut child = command
+        let child = command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", api.address())
             .env("AWS_LAMBDA_FUNCTION_NAME", "cw-resend-test")
             .env("RUST_BACKTRACE", "0")
             .envs(vars.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .spawn()
             .unwrap();
-        let output = Arc::new(Output::default());
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let reader = std::thread::spawn({
-            let output = Arc::clone(&output);
-            move || {
-                for line in stdout.lines().map_while(Result::ok) {
-                    output.lines.lock().unwrap().push(line);
-                    output.more.notify_all();
-                }
-            }
-        });
         Self {
             api,
             child,
-            output,
-            reader: Some(reader),
+            output: Arc::default(),
+            reader: None,
         }
     }
 
@@ -160,7 +167,9 @@ impl Function {
             assert!(Instant::now() < until, "it does not end");
             std::thread::sleep(Duration::from_millis(10));
         };
-        self.reader.take().unwrap().join().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
         (status, self.lines())
     }
 }

@@ -13,6 +13,7 @@ mod events;
 mod golden;
 mod harness;
 mod memory;
+mod output;
 mod restart;
 mod rules;
 mod runtime_api;

@@ -8,7 +8,9 @@ use cw_resend_lambda::standin::runtime_api::{
 };
 use serde_json::Value;
 
-use crate::harness::{Function, PATIENCE, assert_got_all, event_of_calls, node};
+use cw_resend_lambda::standin::node::Fault;
+
+use crate::harness::{Function, PATIENCE, assert_got_all, event_of_calls, faulty_node, node};
 
 const TIME: Duration = Duration::from_secs(30);
 
@@ -241,4 +243,59 @@ fn log_format_and_level_are_lambdas() {
     let line: Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!(line["level"], "FATAL");
     assert_eq!(line["errorType"], "Runtime.ConfigInvalid");
+}
+
+/// The connection breaks while a result is posted, once or twice, and the platform has it or not.
+#[test]
+fn a_result_whose_post_broke_is_posted_again_and_nothing_is_forwarded_twice() {
+    use PostFault::{DropTaken, DropUntaken};
+    for (faults, polls) in [
+        (&[DropUntaken][..], 1),
+        (&[DropTaken], 1),
+        // The platform asks for the event once more.
+        (&[DropUntaken, DropUntaken], 2),
+        (&[DropUntaken, DropUntaken, DropUntaken], 2),
+        (&[DropUntaken; 4], 3),
+        (&[DropUntaken, DropTaken], 1),
+        (&[DropTaken, DropUntaken], 1),
+        (&[DropTaken, DropTaken], 1),
+    ] {
+        let node = node();
+        let function = Function::start(&node, &[]);
+        assert!(function.api.wait_first_next(PATIENCE).is_some());
+        for &fault in faults {
+            function.api.inject_post_fault(fault);
+        }
+        let before = function.api.polls();
+        let result = function.invoke(&event_of_calls(5), TIME);
+        assert_eq!(result.unwrap()["forwarded"], 5, "{faults:?}");
+        assert!(function.api.wait_idle(PATIENCE));
+        assert_eq!(function.api.polls() - before, polls, "{faults:?}");
+        // It was handled once, and the next event is another one.
+        assert_eq!(assert_got_all(&node, 5), 0, "{faults:?}");
+        let result = function.invoke(&event_of_calls(5), TIME);
+        assert_eq!(result.unwrap()["forwarded"], 5, "{faults:?}");
+        assert_eq!(function.lines().len(), 2, "{faults:?}");
+    }
+}
+
+/// A failure is not kept: the event is handled again, and what has arrived is not sent again.
+#[test]
+fn an_event_whose_failure_could_not_be_posted_is_handled_again() {
+    let node = faulty_node(|message, _| match message.http.target.as_str() {
+        "/prod/pets/2" => Fault::status(503),
+        _ => Fault::none(),
+    });
+    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    function.api.inject_post_fault(PostFault::DropUntaken);
+    function.api.inject_post_fault(PostFault::DropUntaken);
+    let failed = function.begin(&event_of_calls(5), TIME).wait(PATIENCE);
+    let Some(Outcome::Error { error_type, .. }) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(error_type.as_deref(), Some("Function.RecordsUndelivered"));
+    assert_eq!(function.lines().len(), 2);
+    let report: Value = serde_json::from_str(&function.lines()[1]).unwrap();
+    assert_eq!(report["recordsForwardedEarlier"], 4);
+    assert_eq!(node.snapshot().distinct, 4);
 }

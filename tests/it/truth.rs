@@ -216,8 +216,7 @@ fn all_arrive(name: &str, node: &Scripted, calls: usize, vars: &[(&str, &str)]) 
     all.extend(vars);
     let function = Function::start_with(&all);
     let started = Instant::now();
-    let (result, report) =
-        function.outcome_of(|| function.begin(&event_of_calls(calls), MINUTE));
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(calls), MINUTE));
     assert!(result.is_ok(), "{name}: {result:?} {report}");
     assert_eq!(node.acknowledged(), ids(calls), "{name}");
     started.elapsed()

@@ -95,6 +95,10 @@ pub enum PostFault {
     InternalError,
     /// 410: the invocation is over, whatever the runtime has done.
     Gone,
+    /// The connection is dropped, and the result is not taken.
+    DropUntaken,
+    /// The result is taken, and the connection is dropped instead of a response.
+    DropTaken,
 }
 
 #[derive(Debug)]
@@ -271,6 +275,14 @@ impl State {
         })
     }
 
+    /// The fault by which the connection of a post is dropped, if that is its next one.
+    pub(super) fn begin_post(&mut self) -> Option<PostFault> {
+        match self.post_faults.front()? {
+            PostFault::DropUntaken | PostFault::DropTaken => self.post_faults.pop_front(),
+            PostFault::InternalError | PostFault::Gone => None,
+        }
+    }
+
     /// Accepts or refuses a response or an error.
     pub(super) fn post_result(&mut self, id: &str, message: &Message) -> Response {
         let is_response = message.target.ends_with("/response");
@@ -323,7 +335,8 @@ impl State {
             (response, Some(Outcome::Gone))
         };
         match self.post_faults.pop_front() {
-            None => {}
+            // The connection is the caller's.
+            None | Some(PostFault::DropUntaken | PostFault::DropTaken) => {}
             Some(PostFault::Gone) => return gone(),
             Some(PostFault::InternalError) => {
                 let text = "Internal Server Error";
