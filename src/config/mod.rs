@@ -184,8 +184,7 @@ impl Config {
     /// A warning of variables that are not read, and may be meant for this function.
     pub(crate) fn warning(vars: &[(String, String)]) -> Option<Error> {
         let names = overlooked_names(vars)?;
-        let text = format!("this function does not read {names}");
-        Some(Error::new(Category::Config, "use all variables", text))
+        Some(Error::new(Category::Config, "read every variable", names))
     }
 
     fn parse(vars: &[(String, String)]) -> Result<Self, Problems> {

@@ -1,5 +1,7 @@
 //! The names of all variables, and names that are nearly one of them.
 
+use std::borrow::Cow;
+
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
 pub const VARIABLES: [(&str, &str); 13] = [
@@ -50,8 +52,12 @@ pub(super) fn mistyped_names(vars: &[(String, String)]) -> Vec<Mistyped<'_>> {
     /// In a name that can be nobody else's, for so many: `X_NODE_TIMEOUT` is near, `X_NODE_FOO` is not.
     const LETTERS_FOR_A_TYPO_IN_OURS: usize = 4;
     let mistyped = vars.iter().filter_map(|(name, _)| {
+        // Nearly every name ends here, at each start.
+        if !name.starts_with(['X', 'x']) || VARIABLES.iter().any(|(known, _)| known == name) {
+            return None;
+        }
         let plain = plain(name);
-        if !plain.starts_with("X_") || VARIABLES.iter().any(|(known, _)| known == name) {
+        if !plain.starts_with("X_") {
             return None;
         }
         let families = ["X_NODE_", "X_WALLARM_"];
@@ -75,31 +81,41 @@ pub(super) fn mistyped_names(vars: &[(String, String)]) -> Vec<Mistyped<'_>> {
 /// set, nothing is wrong; `LOG_LEVEL` is the name of many a tool.
 pub(super) fn overlooked_names(vars: &[(String, String)]) -> Option<String> {
     let is_set = |name: &str| super::lookup(vars, name).is_some();
-    let is_meant = |name: &str, known: &str| {
-        let bare = &known["X_".len()..];
-        let family = ["NODE_", "WALLARM_"];
-        let short = family.iter().find_map(|family| bare.strip_prefix(family));
-        let after_wallarm = name.strip_prefix("WALLARM_");
-        (name == bare && bare != "LOG_LEVEL")
-            || after_wallarm.is_some_and(|rest| rest == bare || rest == known)
-            || short.is_some_and(|short| name.strip_prefix("X_") == Some(short))
-    };
-    let overlooked = vars.iter().filter(|(_, value)| !value.is_empty());
-    let overlooked: Vec<String> = overlooked
-        .filter_map(|(name, _)| {
-            let plain = plain(name);
-            let mut known = VARIABLES.iter().map(|&(known, _)| known);
-            let meant = known.find(|known| is_meant(&plain, known))?;
-            (!is_set(meant)).then(|| format!("{name}, did you mean {meant}?"))
+    let meant = |plain: &str| {
+        let after_wallarm = plain.strip_prefix("WALLARM_");
+        let after_x = plain.strip_prefix("X_");
+        VARIABLES.iter().map(|&(known, _)| known).find(|known| {
+            let bare = &known["X_".len()..];
+            let family = || {
+                let families = ["NODE_", "WALLARM_"];
+                families.iter().find_map(|family| bare.strip_prefix(family))
+            };
+            (plain == bare && bare != "LOG_LEVEL")
+                || after_wallarm.is_some_and(|rest| rest == bare || rest == *known)
+                || after_x.is_some_and(|rest| family() == Some(rest))
         })
-        .collect();
+    };
+    let overlooked = vars.iter().filter_map(|(name, value)| {
+        // Lambda's own are most of them.
+        if value.is_empty() || name.starts_with("AWS_") {
+            return None;
+        }
+        let meant = meant(&plain(name))?;
+        (!is_set(meant))
+            .then(|| format!("{name} is not one of this function's, did you mean {meant}?"))
+    });
+    let overlooked: Vec<String> = overlooked.collect();
     (!overlooked.is_empty()).then(|| overlooked.join("; "))
 }
 
 /// A name as ours are written.
-fn plain(name: &str) -> String {
+fn plain(name: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    if name.bytes().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
     let upper = name.to_ascii_uppercase();
-    upper.replace(['-', ' ', '.'], "_")
+    Cow::Owned(upper.replace(['-', ' ', '.'], "_"))
 }
 
 /// How many letters have to be put in, taken out or changed, or neighbours swapped, to make one name of the other.

@@ -571,7 +571,7 @@ fn names_that_may_be_meant_for_us_are_one_warning() {
         assert_eq!(
             warning(&[(name, "s3cret")]).unwrap(),
             format!(
-                "failed to use all variables: this function does not read {name}, did you mean {meant}?"
+                "failed to read every variable: {name} is not one of this function's, did you mean {meant}?"
             )
         );
         // Where the right name is set, or nothing is, nothing is missing.
@@ -581,7 +581,8 @@ fn names_that_may_be_meant_for_us_are_one_warning() {
     let text = warning(&[("NODE_URL", "a"), ("LOG_LEVEL", "b"), ("NODE_SCHEME", "c")]).unwrap();
     assert!(
         text.ends_with(
-            "does not read NODE_URL, did you mean X_NODE_URL?; NODE_SCHEME, did you mean X_NODE_SCHEME?"
+            "NODE_URL is not one of this function's, did you mean X_NODE_URL?; NODE_SCHEME is not one of this \
+             function's, did you mean X_NODE_SCHEME?"
         ),
         "{text}"
     );
