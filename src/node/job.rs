@@ -33,8 +33,10 @@
 //!
 //! Bad luck must not lose a record, and a record that breaks the Node must not be tried for ever. So each failed
 //! try leaves *evidence* against its record, by what the connection is: nothing where nobody has had a response
-//! since the last pass, since the Node is to blame then; one where the connection has accepted nothing yet, since it
-//! may lead to a bad backend, or be one more than the Node takes; three where it has. At [`TOO_MUCH`] the record is given
+//! since the last pass, since the Node is to blame then, as long as the record has not failed where others were
+//! accepted; one where the connection has accepted nothing yet, since it may lead to a bad backend, or be one more
+//! than the Node takes; three where it has. A broken connection counts as three only if the record has broken one
+//! with its first message, and another one later: a server may close after each response. At [`TOO_MUCH`] the record is given
 //! up, which fails the event.
 
 use std::collections::VecDeque;
@@ -47,6 +49,12 @@ use crate::wire::{Chunk, Part};
 /// With this much evidence against it, a record is given up: six failures on connections that accepted others, or
 /// sixteen on new ones. A Node that fails one message in seven does the former to one message in 117,649.
 const TOO_MUCH: u8 = 16;
+
+/// What speaks against a record that failed on a connection that has accepted others.
+const PROVEN: u8 = 3;
+
+/// What speaks against a record of `batch` that halving has told from others, which that connection has accepted.
+const TOLD_APART: u8 = 12;
 
 /// What speaks against a record whose responses could not be believed: four times are enough.
 const UNTRUSTED: u8 = 4;
@@ -89,6 +97,10 @@ struct Record {
     repeats: u8,
     /// What speaks against the record.
     evidence: u8,
+    /// A connection broke on it, or it timed out, as the first message of the connection.
+    broke_first: bool,
+    /// The same, after the connection had brought other responses.
+    broke_later: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +126,8 @@ pub(super) struct On {
     pub(super) connection: usize,
     /// It has accepted a message of this delivery.
     pub(super) is_proven: bool,
+    /// No response had come on it before.
+    pub(super) is_first: bool,
     /// How many final responses the Node has given in this delivery, on any connection.
     pub(super) responses: u64,
 }
@@ -142,6 +156,8 @@ impl Record {
         group: usize::MAX,
         repeats: 0,
         evidence: 0,
+        broke_first: false,
+        broke_later: false,
     };
 
     fn is_settled(&self) -> bool {
@@ -172,8 +188,27 @@ impl Record {
         self.blame(UNTRUSTED);
     }
 
+    /// Notes that a connection broke on it alone. A server may close after each response, and another one may take no
+    /// further connection: only what breaks a connection in both places is to blame.
+    fn blame_for_break(&mut self, on: On, weight: u8) {
+        self.broke_first |= on.is_first;
+        self.broke_later |= !on.is_first;
+        self.blame(match (self.broke_first, self.broke_later) {
+            (true, true) if weight > 0 => PROVEN,
+            _ if on.is_first => weight.min(1),
+            _ => 0,
+        });
+    }
+
+    /// Whether it has failed where others were accepted, or was told from them by halving.
+    fn is_known_bad(&self) -> bool {
+        self.evidence >= PROVEN || self.group == 1
+    }
+
     /// Notes a try that failed, and gives the record up if there were too many.
     fn blame(&mut self, weight: u8) {
+        // That nobody else gets a response now does not speak for a record that failed while others did.
+        let weight = weight.max(u8::from(self.is_known_bad()));
         self.evidence = self.evidence.saturating_add(weight);
         if self.evidence >= TOO_MUCH && !self.is_settled() {
             self.stage = Stage::Settled(Verdict::Undelivered);
@@ -224,15 +259,26 @@ impl Job {
         self.responses_before = responses;
     }
 
-    /// The pause before the next pass. `share` is a random number from 0 to 1.
-    pub(super) fn pause(&self, share: f64) -> Duration {
-        pause(self.idle_passes, share)
+    /// The pause before the next pass. `share` is a random number from 0 to 1. `is_well`: the Node accepts others, and
+    /// has not said that it has too much to do, so that nothing is won by waiting for long.
+    pub(super) fn pause(&self, is_well: bool, share: f64) -> Duration {
+        let failures = if is_well {
+            self.idle_passes.min(2)
+        } else {
+            self.idle_passes
+        };
+        pause(failures, share)
+    }
+
+    /// Whether a failure of this record says something of the record, and nothing of the Node.
+    pub(super) fn is_known_bad(&self, record: usize) -> bool {
+        self.records[record].is_known_bad()
     }
 
     /// What a failure on this connection weighs.
     fn weight(&self, on: On) -> u8 {
         match on {
-            _ if on.is_proven => 3,
+            _ if on.is_proven => PROVEN,
             _ if on.responses > self.responses_before => 1,
             _ => 0,
         }
@@ -291,6 +337,16 @@ impl Job {
         }
     }
 
+    /// `resend`: whether the round is to be the first one of its connection: a suspect's, which has broken only
+    /// connections that had brought other responses.
+    pub(super) fn needs_new_connection(&self, round: &[Message]) -> bool {
+        let [message] = round else {
+            return false;
+        };
+        let record = &self.records[message.record];
+        record.is_suspect && record.broke_later && !record.broke_first
+    }
+
     /// `resend`: takes the status of a message's response. Where it settles the record, that goes to `claims`.
     pub(super) fn take_response(
         &mut self,
@@ -313,6 +369,7 @@ impl Job {
             }
             Note::Accepted if !message.is_response => {
                 record.is_suspect = false;
+                (record.broke_first, record.broke_later) = (false, false);
                 record.stage = Stage::Requested(on.connection);
                 return;
             }
@@ -360,7 +417,7 @@ impl Job {
             let record = &mut self.records[first.record];
             if of == 1 {
                 record.is_later |= is_timeout && (on.is_proven || record.is_suspect);
-                record.blame(weight);
+                record.blame_for_break(on, weight);
             }
             record.is_suspect = true;
         }
@@ -459,7 +516,8 @@ impl Job {
                 for record in records {
                     record.was_transient |= is_failure;
                     record.is_later = true;
-                    record.blame(weight);
+                    let is_told_apart = record.group == 1 && on.is_proven && is_failure;
+                    record.blame(if is_told_apart { TOLD_APART } else { weight });
                 }
                 return;
             }
@@ -511,7 +569,9 @@ impl Job {
             if was_suspect {
                 record.group = group.len().div_ceil(2);
             }
-            if is_alone || is_timeout {
+            if is_alone {
+                record.blame_for_break(on, weight);
+            } else if is_timeout {
                 record.blame(weight);
             }
         }

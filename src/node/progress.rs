@@ -1,6 +1,5 @@
 //! How a delivery as a whole goes, as all of its workers know it.
 
-use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -79,8 +78,13 @@ impl Progress {
         }
     }
 
-    pub(super) fn note_failure(&self, why: impl fmt::Display) {
-        *lock(&self.last_failure) = Some(why.to_string());
+    /// Something went wrong, and this is what the report says of it.
+    pub(super) fn note_reason(&self, why: String) {
+        *lock(&self.last_failure) = Some(why);
+    }
+
+    /// Something went wrong that may mean that the Node is down.
+    pub(super) fn note_failing(&self) {
         // Only the first failure in a row sets the time.
         let _ = self.failing_since.compare_exchange(
             Self::FINE,

@@ -24,10 +24,16 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Notes what went wrong, with the Node's place.
+    /// Notes what went wrong, with the Node's place, and that the Node fails.
     pub(super) fn note_failure(&self, why: impl fmt::Display) {
+        self.note_reason(why);
+        self.progress.note_failing();
+    }
+
+    /// Notes what went wrong.
+    fn note_reason(&self, why: impl fmt::Display) {
         let place = self.dialer.place();
-        self.progress.note_failure(format_args!("{place}: {why}"));
+        self.progress.note_reason(format!("{place}: {why}"));
     }
 }
 
@@ -110,6 +116,8 @@ pub(super) struct Worker<'a> {
     retry_after: Option<Duration>,
     /// The Node has responded in this pass that it wants a message again.
     was_transient: bool,
+    /// One of these responses said that the Node has too much to do.
+    was_busy: bool,
     /// How often in a row no connection was to be had.
     misses: u32,
     /// How often in a row a new one broke before a response came on it.
@@ -133,6 +141,7 @@ impl<'a> Worker<'a> {
             stats: Stats::default(),
             retry_after: None,
             was_transient: false,
+            was_busy: false,
             misses: 0,
             breaks: 0,
             random: seed | 1,
@@ -162,6 +171,7 @@ impl<'a> Worker<'a> {
         let progress = &self.context.progress;
         self.retry_after = None;
         self.was_transient = false;
+        self.was_busy = false;
         let mut pass = Pass::Whole;
         if !progress.is_over() {
             pass = match self.context.writer {
@@ -196,7 +206,8 @@ impl<'a> Worker<'a> {
     fn wait_for_next_pass(&mut self, mut job: Job) {
         let progress = &self.context.progress;
         job.end_pass(progress.responses());
-        let pause = job.pause(self.random_share());
+        let is_well = progress.is_accepting() && !self.was_busy;
+        let pause = job.pause(is_well, self.random_share());
         let wait = pause.max(self.retry_after.unwrap_or_default());
         let now = Instant::now();
         if wait >= progress.deadline.saturating_duration_since(now) {
@@ -297,6 +308,7 @@ impl<'a> Worker<'a> {
         On {
             connection: connection.number,
             is_proven: connection.is_proven,
+            is_first: connection.responses == 0,
             responses: self.context.progress.responses(),
         }
     }
@@ -328,6 +340,10 @@ impl<'a> Worker<'a> {
                 }
                 let is_new = connection.responses == 0;
                 connection = match self.quiet(connection, job) {
+                    Some(_) if !is_new && job.needs_new_connection(&self.round) => {
+                        self.slot.keep_claims();
+                        break;
+                    }
                     Some(quiet) => quiet,
                     None if is_new => return Pass::NoConnection,
                     None => break,
@@ -413,7 +429,7 @@ impl<'a> Worker<'a> {
                 before.is_some_and(|before| follows && Note::of(before.status) != Note::Accepted);
             self.responses.push(response);
             if !says_nothing {
-                self.take_note(response, connection);
+                self.take_note(response, connection, job.is_known_bad(message.record));
             }
             if !response.keep_alive {
                 return Ok(false);
@@ -448,7 +464,8 @@ impl<'a> Worker<'a> {
                 }
                 Ok(response) => {
                     let accepts_others = self.context.progress.is_accepting();
-                    self.take_note(response, &mut connection);
+                    let is_known_bad = group.len() == 1 && job.is_known_bad(group.start);
+                    self.take_note(response, &mut connection, is_known_bad);
                     let (on, claims) = (self.on(&connection), &mut self.slot.claims);
                     let status = response.status;
                     job.take_batch_response(group, status, accepts_others, on, &mut groups, claims);
@@ -498,8 +515,8 @@ impl<'a> Worker<'a> {
         *since = now;
     }
 
-    /// Tells all workers what a response says of the Node.
-    fn take_note(&mut self, response: Response, connection: &mut Connection) {
+    /// Tells all workers what a response says of the Node. `is_known_bad`: its record fails where others do not.
+    fn take_note(&mut self, response: Response, connection: &mut Connection, is_known_bad: bool) {
         self.misses = 0;
         self.breaks = 0;
         match Note::of(response.status) {
@@ -510,8 +527,13 @@ impl<'a> Worker<'a> {
             Note::Refused => self.context.progress.note_response(false),
             Note::Transient => {
                 self.was_transient = true;
+                self.was_busy |= matches!(response.status, 408 | 425 | 429 | 503);
                 self.retry_after = self.retry_after.max(response.retry_after);
-                self.context.note_failure(Transient(response.status));
+                if is_known_bad {
+                    self.context.note_reason(Transient(response.status));
+                } else {
+                    self.context.note_failure(Transient(response.status));
+                }
             }
         }
     }

@@ -89,6 +89,7 @@ impl StandInNode {
         let state = Arc::new(State {
             options,
             messages: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
             ledger: Mutex::default(),
         });
         let server = serve_at(address, &state)?;
@@ -154,6 +155,8 @@ fn serve_at(address: impl ToSocketAddrs, state: &Arc<State>) -> io::Result<Serve
 struct State {
     options: Options,
     messages: AtomicU64,
+    /// How many connections were served so far.
+    connections: AtomicU64,
     ledger: Mutex<Ledger>,
 }
 
@@ -169,6 +172,7 @@ impl fmt::Debug for State {
 struct Session<'a, S> {
     state: &'a State,
     stop: &'a Stop,
+    connection: u64,
     reader: Reader<S>,
     /// Responses which are not written yet. Messages which arrived together get their responses together.
     out: Vec<u8>,
@@ -204,6 +208,7 @@ impl State {
         let mut session = Session {
             state: self,
             stop,
+            connection: self.connections.fetch_add(1, Ordering::SeqCst) + 1,
             reader: Reader::new(stream),
             out: Vec::new(),
             had_fault: false,
@@ -287,6 +292,7 @@ impl<S: Read + Write> Session<'_, S> {
             Some(hook) => hook(
                 &Message {
                     kind,
+                    connection: self.connection,
                     http: message,
                 },
                 nth,

@@ -209,6 +209,25 @@ pub(crate) static CASES: &[Case] = &[
         Delivered,
     ),
     case(
+        "a further response, once",
+        Responds(|_, n| match n {
+            // In a batch, each attempt has few messages.
+            2 => Fault::shape(Shape::Surplus),
+            _ => Fault::none(),
+        }),
+        Delivered,
+    ),
+    case(
+        "a further response, each",
+        Responds(|_, _| Fault::shape(Shape::Surplus)),
+        Queued,
+    ),
+    case(
+        "a response that only the connection ends, each",
+        Responds(|_, _| Fault::shape(Shape::Endless).with_body("ok")),
+        Delivered,
+    ),
+    case(
         "103 before each response",
         Responds(|_, _| Fault::shape(Shape::Interim)),
         Delivered,
@@ -292,12 +311,18 @@ pub(crate) static CASES: &[Case] = &[
         Delivered,
     ),
     case("500, each", Responds(|_, _| Fault::status(500)), Queued),
+    case("500 for some", Responds(|m, _| for_some(m, 500)), Queued),
     case(
         "502, now and then",
         Responds(|_, n| now_and_then(n, Fault::status(502))),
         Delivered,
     ),
     case("503, each", Responds(|_, _| Fault::status(503)), Queued),
+    case(
+        "503, each, on every other connection",
+        Responds(|m, _| Fault::status(if m.connection % 2 == 0 { 200 } else { 503 })),
+        Delivered,
+    ),
     case(
         "504, now and then",
         Responds(|_, n| now_and_then(n, Fault::status(504))),

@@ -302,29 +302,37 @@ fn a_server_that_resets_after_each_response_gets_everything() {
     }
 }
 
-/// A collector that fails on one record gets all others; the record is kept.
+/// A collector that fails on some records gets all others, and only those records are kept. They are no reason to
+/// take it for down, either.
 #[test]
-fn one_record_that_the_collector_fails_on_does_not_keep_its_batch_away() {
-    for (status, calls) in [(500, 100), (503, 3000)] {
-        {
-            let node = Scripted::start(move |seen| {
-                let is_poison = seen.ids.contains(&event_id(41));
-                mean(if is_poison { status } else { 200 })
-            });
-            let vars = [
-                ("X_NODE_URL", node.url.as_str()),
-                ("X_NODE_FORMAT", "batch"),
-            ];
-            let function = Function::start_with(&vars);
-            let event = event_of_calls(calls);
-            let (result, report) = function.outcome_of(|| function.begin(&event, MINUTE));
-            let failed = result.unwrap_err();
-            assert_eq!(failed.error_type, "Function.RecordsUndelivered");
-            assert_eq!(report["recordsUndelivered"], 1, "{status} {calls} {report}");
-            let mut expected = ids(calls);
-            expected.remove(&event_id(41));
-            assert_eq!(node.acknowledged(), expected, "{status}");
-        }
+fn records_that_the_collector_fails_on_keep_no_others_away() {
+    for (status, calls, every) in [(500, 100, 100), (503, 100, 100), (500, 1000, 25)] {
+        let is_poison = move |n: &usize| n % every == 3;
+        let poison = move || (0..calls).filter(is_poison).map(|n| event_id(n as u64));
+        let known: BTreeSet<String> = poison().collect();
+        let node = Scripted::start(move |seen| {
+            let has_poison = seen.ids.iter().any(|id| known.contains(id));
+            mean(if has_poison { status } else { 200 })
+        });
+        let mut vars = vec![
+            ("X_NODE_URL", node.url.as_str()),
+            ("X_NODE_FORMAT", "batch"),
+        ];
+        vars.extend(SHORT);
+        let function = Function::start_with(&vars);
+        let event = event_of_calls(calls);
+        let (result, report) = function.outcome_of(|| function.begin(&event, MINUTE));
+        let failed = result.unwrap_err();
+        assert_eq!(failed.error_type, "Function.RecordsUndelivered");
+        assert_eq!(
+            report["recordsUndelivered"].as_u64().unwrap(),
+            poison().count() as u64,
+            "{status} {calls} {report}"
+        );
+        let expected = ids(calls);
+        let poison: BTreeSet<String> = poison().collect();
+        let expected: BTreeSet<_> = expected.difference(&poison).cloned().collect();
+        assert_eq!(node.acknowledged(), expected, "{status}");
     }
 }
 

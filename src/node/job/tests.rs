@@ -58,6 +58,7 @@ const fn on(connection: usize, is_proven: bool, responses: u64) -> On {
     On {
         connection,
         is_proven,
+        is_first: !is_proven,
         responses,
     }
 }
@@ -188,7 +189,7 @@ fn a_broken_connection_moves_the_record_whose_response_was_due() {
         assert!(job.records[0].is_suspect, "{case}");
         assert_eq!(job.records[0].is_later, is_later, "{case}");
         let is_evidence = job.records[0].evidence > 0;
-        assert_eq!(is_evidence, of == 1, "{case}");
+        assert_eq!(is_evidence, of == 1 && !is_proven, "{case}");
     }
 }
 
@@ -207,8 +208,15 @@ fn only_the_first_record_without_a_response_is_suspect_and_it_goes_alone_and_las
         job.records[record].stage = Settled(Forwarded);
     }
     assert_eq!(round(&job, 32), "1?");
+    // It has broken no connection alone so far, and then one that had brought others.
+    let round = [message(1, REQUEST)];
+    assert!(!job.needs_new_connection(&round));
+    job.take_broken_round(&round, 1, false, good(1));
+    assert!(job.needs_new_connection(&round));
+    job.take_broken_round(&round, 1, false, on(2, false, 1));
+    assert!(!job.needs_new_connection(&round));
     respond(&mut job, message(1, REQUEST), 200, 1);
-    assert!(!job.records[1].is_suspect);
+    assert!(!job.records[1].is_suspect && !job.records[1].broke_first);
     // A connection that broke before anything was asked moves nothing.
     let before = job.records.clone();
     job.take_broken_round(&[], 0, true, good(1));
@@ -256,30 +264,41 @@ fn a_pair_whose_connections_break_is_repeated_and_then_only_its_response_message
 /// What a failure weighs: on a proven connection; on a new one while others get responses; while nobody gets any.
 #[test]
 fn a_record_is_given_up_after_as_much_evidence_as_bad_luck_can_not_bring() {
-    for (on, tries) in [
-        (on(1, true, 1), Some(6)),
-        (on(1, false, 1), Some(16)),
-        (on(1, false, 0), None),
-    ] {
-        let fail: [fn(&mut Job, On); 4] = [
-            |job, on| job.take_broken_round(&[message(0, REQUEST)], 1, false, on),
-            |job, on| job.take_broken_round(&[message(0, REQUEST)], 1, true, on),
-            |job, on| job.take_response(message(0, REQUEST), 503, on, &mut Vec::new()),
-            |job, on| job.take_broken_batch(0..1, false, on, &mut Groups::new()),
-        ];
-        for (which, fail) in fail.into_iter().enumerate() {
-            let mut job = job(1);
-            let mut made = 0;
-            while made < 100 && !job.is_settled() {
-                // Responses of before the last pass do not count.
-                job.end_pass(0);
-                fail(&mut job, on);
-                made += 1;
+    let transient = |job: &mut Job, on| {
+        job.take_response(message(0, REQUEST), 503, on, &mut Vec::new());
+    };
+    let breaks = |job: &mut Job, on| job.take_broken_round(&[message(0, REQUEST)], 1, false, on);
+    let times_out = |job: &mut Job, on| job.take_broken_round(&[message(0, REQUEST)], 1, true, on);
+    let breaks_batch =
+        |job: &mut Job, on| job.take_broken_batch(0..1, false, on, &mut Groups::new());
+    type Fail = fn(&mut Job, On);
+    let [used, new, silent] = [on(1, true, 1), on(1, false, 1), on(1, false, 0)];
+    let all: [(Fail, &[On], Option<u32>); 9] = [
+        (transient, &[used], Some(6)),
+        (transient, &[new], Some(16)),
+        (transient, &[silent], None),
+        // A server may close after each response: that says nothing, however often.
+        (breaks, &[used], None),
+        (breaks, &[new], Some(16)),
+        (breaks, &[silent], None),
+        (breaks, &[used, new], Some(7)),
+        (times_out, &[used, new], Some(7)),
+        (breaks_batch, &[used, new], Some(7)),
+    ];
+    for (which, (fail, places, expected)) in all.into_iter().enumerate() {
+        let mut job = job(1);
+        let mut made = 0;
+        for &on in places.iter().cycle().take(100) {
+            // Responses of before the last pass do not count.
+            job.end_pass(0);
+            fail(&mut job, on);
+            made += 1;
+            if job.is_settled() {
+                break;
             }
-            let expected = tries.unwrap_or(100);
-            assert_eq!(made, expected, "{on:?}, {which}");
-            assert!(job.undelivered().eq([10]));
         }
+        assert_eq!(made, expected.unwrap_or(100), "{which}");
+        assert!(job.undelivered().eq([10]));
     }
     // The same number of responses as when the last pass ended: nobody has had one since.
     let mut job = job(1);
@@ -545,12 +564,12 @@ fn pauses_double_and_have_jitter_over_their_upper_half() {
 #[test]
 fn a_pass_that_settles_something_begins_the_pauses_anew() {
     let mut job = job(2);
-    let pauses = |job: &Job| job.pause(1.0).as_millis();
-    for expected in [100, 200, 400] {
+    let pauses = |job: &Job| [true, false].map(|is_well| job.pause(is_well, 1.0).as_millis());
+    for expected in [[100, 100], [200, 200], [200, 400], [200, 800]] {
         job.end_pass(1);
         assert_eq!(pauses(&job), expected);
     }
     respond(&mut job, message(0, REQUEST), 403, 1);
     job.end_pass(1);
-    assert_eq!(pauses(&job), 100);
+    assert_eq!(pauses(&job), [100, 100]);
 }

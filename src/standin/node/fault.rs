@@ -20,6 +20,8 @@ pub enum Kind {
 pub struct Message {
     /// Which message it is.
     pub kind: Kind,
+    /// Which connection it came on, by the order in which they were opened; the first is 1.
+    pub connection: u64,
     /// The message itself.
     pub http: http::Message,
 }
@@ -55,6 +57,10 @@ pub enum Shape {
     Garbage,
     /// After a `103 Early Hints`.
     Interim,
+    /// As [`Shape::Plain`], with a response behind it that no message has asked for.
+    Surplus,
+    /// Without a length; the connection is closed after it.
+    Endless,
 }
 
 /// How the Node responds to one message; [`Fault::default`] is the normal response.
@@ -161,6 +167,8 @@ pub(super) fn write_response(
         | Shape::CloseSilently
         | Shape::Reset
         | Shape::Half
+        | Shape::Surplus
+        | Shape::Endless
         | Shape::Chunked => {}
     }
     push(
@@ -181,6 +189,9 @@ pub(super) fn write_response(
     } else if status == 204 {
         // RFC 9110 section 8.6 forbids the length here.
         push(out, &["\r\n\r\n"]);
+    } else if fault.shape == Shape::Endless {
+        push(out, &["\r\n\r\n"]);
+        out.extend_from_slice(&fault.body);
     } else {
         let length = fault.body.len().to_string();
         push(out, &["\r\nContent-Length: ", &length, "\r\n\r\n"]);
@@ -193,7 +204,11 @@ pub(super) fn write_response(
             out.truncate(start + (out.len() - start) / 2);
             After::Drop
         }
-        Shape::Close | Shape::CloseSilently => After::Close,
+        Shape::Surplus => {
+            push(out, &["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]);
+            After::KeepAlive
+        }
+        Shape::Close | Shape::CloseSilently | Shape::Endless => After::Close,
         _ => After::KeepAlive,
     }
 }
@@ -306,6 +321,20 @@ mod tests {
             false,
             &format!("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{plain}"),
             After::KeepAlive,
+        );
+        check(
+            &Fault::shape(Shape::Surplus),
+            503,
+            false,
+            &format!("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n{plain}"),
+            After::KeepAlive,
+        );
+        check(
+            &Fault::shape(Shape::Endless).with_body("no"),
+            200,
+            false,
+            "HTTP/1.1 200 OK\r\n\r\nno",
+            After::Close,
         );
     }
 }
