@@ -55,6 +55,7 @@ impl Decoder {
             let mut sums = Sums::default();
             self.gunzip.reset(u64::MAX);
             self.envelope.reset(header);
+            self.lines.begin_document();
             let (gunzip, envelope) = (&mut self.gunzip, &mut self.envelope);
             let finish = read_document(&data, gunzip, envelope, |_, event| {
                 add(&mut sums, &mut self.lines, &event);
