@@ -25,6 +25,8 @@ pub(super) struct Fields {
     /// The line can't be trusted as a whole.
     pub(super) is_malformed: bool,
     exception: Option<Exception>,
+    /// A value that has come where the field was absent at first, and a caller could write by then.
+    filled_in: Option<Field>,
     host: String,
 }
 
@@ -59,6 +61,7 @@ impl Fields {
         self.others.clear();
         self.is_malformed = false;
         self.exception = None;
+        self.filled_in = None;
     }
 
     pub(super) fn set(&mut self, found: Found, value: Span, line: &[u8], place: Place) {
@@ -156,9 +159,8 @@ impl Fields {
             let place = exception.map_or(place, |known: Exception| known.place.max(place));
             exception = Some(Exception { field, place });
         };
-        // A value was absent before a caller could have brought this one.
         if slot.rank > 0 && !is_present(&&first) && any.place > Place::First {
-            except(any.place);
+            self.filled_in = Some(field);
         }
         let mut yielding = None;
         for other in all() {
@@ -196,6 +198,10 @@ impl Fields {
     /// Two values that may differ, if there are any.
     pub(super) fn exception(&self) -> Option<Exception> {
         self.exception
+    }
+
+    pub(super) fn filled_in(&self) -> Option<Field> {
+        self.filled_in
     }
 
     /// Whether a caller may have brought what says what was called, or by whom, so that other lines have to tell.

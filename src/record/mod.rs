@@ -122,7 +122,7 @@ impl LineReader {
         pass: Pass,
     ) -> Result<Option<AccessRecord<'a>>, Skip> {
         self.fields.resolve(escaped)?;
-        let has_exception = self.fields.exception().is_some();
+        let has_exception = self.fields.exception().is_some() || self.fields.filled_in().is_some();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
         let version = self.shapes.version();
         if self.layout.checked_at != version || has_exception || may_wait {
@@ -143,7 +143,10 @@ impl LineReader {
         if is_news {
             self.shapes.observe(shape, has);
         }
-        if pass == Pass::Early && self.fields.is_doubtful() && self.fields.is_complete() {
+        if !self.fields.is_complete() {
+            return Ok(true);
+        }
+        if pass == Pass::Early && self.fields.is_doubtful() {
             return Ok(false);
         }
         if self.shapes.lacks_any()
@@ -162,7 +165,10 @@ impl LineReader {
                 return Err(contradictory(exception.field));
             }
         }
-        Ok(true)
+        match self.fields.filled_in() {
+            Some(field) if self.shapes.may_be_extended(shape) => Err(contradictory(field)),
+            _ => Ok(true),
+        }
     }
 
     /// The fast path, for what nearly every line is: one flat object whose strings have no escapes,

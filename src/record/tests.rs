@@ -423,10 +423,6 @@ fn what_may_differ() {
             r#"{"path":"/x","domainName":"h","userAgent":"u","httpMethod":"PUT","headers":{"httpMethod":"GET"}}"#,
             "method",
         ),
-        (
-            r#"{"domainName":"-","httpMethod":"GET","path":"/x","userAgent":"u","host":"evil.example"}"#,
-            "host",
-        ),
         // other names,
         (
             r#"{"httpMethod":"GET","requestPath":"/x","uri":"/y","domainName":"h"}"#,
@@ -477,6 +473,10 @@ fn other_lines_tell_what_may_differ() {
         (
             r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","clientIp":"192.0.2.2","tags":{"a":["b"]}}"#,
             r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","ip":"6.6.6.6","z":"","clientIp":"192.0.2.2","tags":{"a":["b"]}}"#,
+        ),
+        (
+            r#"{"domainName":"h","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#,
+            r#"{"domainName":"-","httpMethod":"GET","path":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
         ),
     ] {
         for of_document in [
@@ -714,10 +714,26 @@ fn lines_that_are_not_json_still_give_up_their_fields() {
         r#"{"request":{"method":"GET","path":"/x"},"authorizer":{"status":-,"path":"/no"},"host":"h","status":200,"agent":"say "hi", ok"}"#,
         // Strings in arrays, names with spaces, and a template without quotes.
         r#"{"httpMethod":"GET","path":"/x","groups":["a{b","c]"],"of us":"a } b","domainName":"h","resourcePath":/x/{id},"status":200,"agent":"say "hi", ok"}"#,
+        // A comma after the last field.
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"agent":"say "hi", ok", } "#,
         // Text after the object.
         "{\"httpMethod\":\"GET\",\"path\":\"/x\",\"domainName\":\"h\",\"userAgent\":\"say \"hi\", ok\",\"status\":\"200\"}\nx: [a \"b\" c",
     ] {
         yields(line, &expected);
+    }
+    // A backslash at the end, before the quote that ends the value.
+    for line in [
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","x":{"userAgent": "agent\" } } "#,
+        r#""httpMethod":"GET","path":"/x","domainName":"h","userAgent": "agent\""#,
+    ] {
+        let line = line.replace(r"\\", r"\");
+        yields(
+            &line,
+            &AccessRecord {
+                user_agent: Some(br"agent\"),
+                ..least("GET", "h", "/x")
+            },
+        );
     }
     // Cut off.
     for line in [

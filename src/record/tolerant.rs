@@ -41,15 +41,17 @@ pub(super) fn read(line: &[u8], walk: &mut Walk, fields: &mut Fields) {
                         let (value, next) = if walk.names.in_array() {
                             element(line, at + 1)
                         } else {
-                            let depth = if may_have_text_after {
-                                walk.names.depth()
-                            } else {
-                                0
-                            };
-                            let (value, next, is_last) = quoted_value(line, at + 1, depth);
-                            may_have_text_after &= !is_last;
+                            let depth = walk.names.depth();
+                            let value = quoted_value(line, at + 1)
+                                .or_else(|| {
+                                    let before_text = may_have_text_after
+                                        .then(|| value_before_text(line, at + 1, depth));
+                                    may_have_text_after = false;
+                                    before_text.flatten()
+                                })
+                                .or_else(|| value_before_end(line, at + 1, depth));
                             fields.is_malformed |= value.is_none();
-                            (value, next)
+                            (value, value.map_or(line.len(), |value| value.to + 1))
                         };
                         let end = value.map_or(next, |value| value.to);
                         let content = &line[(at + 1).min(end)..end];
@@ -117,47 +119,67 @@ pub(super) fn name_at(text: &[u8]) -> Option<(&[u8], usize)> {
     Some((name, value_at(text, length + 2)?))
 }
 
-/// The value whose opening quote stands before `from`, where to go on, and whether the line's object ends after
-/// it, though text follows. `depth`: how many containers are open. A value that the line cuts off is no value.
-fn quoted_value(line: &[u8], from: usize, depth: usize) -> (Option<Span>, usize, bool) {
+/// The value whose opening quote stands before `from`. A value that the line cuts off is no value.
+fn quoted_value(line: &[u8], from: usize) -> Option<Span> {
+    let to = quotes(line, from).find(|quote| ends_value(&line[quote + 1..]))?;
+    Some(Span::new(from, to))
+}
+
+/// The value that ends the line's object, though text follows.
+fn value_before_text(line: &[u8], from: usize, depth: usize) -> Option<Span> {
+    let mut quotes = quotes(line, from);
+    let to = quotes.find(|quote| closing(&line[quote + 1..], depth).is_some());
+    // Without a container no text follows its end.
+    to.filter(|_| (1..=MAX_CLOSING).contains(&depth))
+        .map(|to| Span::new(from, to))
+}
+
+/// The value that ends the line, and ends with a backslash itself.
+fn value_before_end(line: &[u8], from: usize, depth: usize) -> Option<Span> {
+    let text = line.trim_ascii_end();
+    let quote = text.iter().rposition(|byte| *byte == b'"')?;
+    let is_last = quote >= from && closing(&text[quote + 1..], depth)?.is_empty();
+    is_last.then(|| Span::new(from, quote))
+}
+
+/// The quotes from `from` on that have no backslash before them.
+fn quotes(line: &[u8], from: usize) -> impl Iterator<Item = usize> {
     let mut at = from;
-    let mut last = None;
-    while let Some(&byte) = line.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'"' if ends_value(&line[at + 1..]) => {
-                return (Some(Span::new(from, at)), at + 1, false);
+    std::iter::from_fn(move || {
+        while let Some(&byte) = line.get(at) {
+            at += if byte == b'\\' { 2 } else { 1 };
+            if byte == b'"' {
+                return Some(at - 1);
             }
-            b'"' if last.is_none() && closes_all(&line[at + 1..], depth) => last = Some(at),
-            _ => {}
         }
-        at += 1;
+        None
+    })
+}
+
+/// What follows the brackets that close so many containers.
+fn closing(rest: &[u8], depth: usize) -> Option<&[u8]> {
+    let mut rest = rest;
+    for _ in 0..depth {
+        rest = rest.trim_ascii_start();
+        let (b'}' | b']', after) = rest.split_first()? else {
+            return None;
+        };
+        rest = after;
     }
-    match last {
-        Some(to) => (Some(Span::new(from, to)), to + 1, true),
-        None => (None, line.len(), false),
-    }
+    Some(rest)
 }
 
 /// The string in an array whose opening quote stands before `from`, and where to go on. One with a bare quote is
 /// none.
 fn element(line: &[u8], from: usize) -> (Option<Span>, usize) {
-    let mut at = from;
-    while let Some(&byte) = line.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'"' => {
-                let rest = &line[at + 1..];
-                return match rest.get(whitespace(rest)) {
-                    None | Some(b',' | b']' | b'}') => (Some(Span::new(from, at)), at + 1),
-                    Some(_) => (None, from),
-                };
-            }
-            _ => {}
-        }
-        at += 1;
+    let end = quotes(line, from).next().filter(|quote| {
+        let rest = &line[quote + 1..];
+        matches!(rest.get(whitespace(rest)), None | Some(b',' | b']' | b'}'))
+    });
+    match end {
+        Some(to) => (Some(Span::new(from, to)), to + 1),
+        None => (None, from),
     }
-    (None, from)
 }
 
 /// Whether a value that runs on to a later quote than it may seem to holds what could be a field of
@@ -188,15 +210,6 @@ fn holds_field(value: &[u8], walk: &mut Walk) -> bool {
     holds
 }
 
-/// Whether `rest` closes so many containers.
-fn closes_all(rest: &[u8], depth: usize) -> bool {
-    let closing = rest
-        .iter()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .take_while(|byte| matches!(byte, b'}' | b']'));
-    (1..=MAX_CLOSING).contains(&depth) && closing.take(depth).count() == depth
-}
-
 /// More than any format nests; without a limit a line of brackets would take quadratic time.
 const MAX_CLOSING: usize = 16;
 
@@ -209,8 +222,13 @@ fn ends_value(rest: &[u8]) -> bool {
             None => return true,
             Some(b'}' | b']') => rest = &rest[1..],
             Some(b',') => {
-                let name = &rest[1 + whitespace(&rest[1..])..];
-                return name.first() == Some(&b'"') && name_at(name).is_some();
+                rest = &rest[1 + whitespace(&rest[1..])..];
+                match rest.first() {
+                    Some(b'"') => return name_at(rest).is_some(),
+                    // A format may have a comma after its last field.
+                    Some(b'}' | b']') => {}
+                    _ => return false,
+                }
             }
             Some(_) => return false,
         }
