@@ -124,23 +124,25 @@ impl LineReader {
         self.fields.resolve(escaped)?;
         let has_exception = self.fields.exception().is_some() || self.fields.filled_in().is_some();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
-        let version = self.shapes.version();
-        if self.layout.checked_at != version || has_exception || may_wait {
+        let is_settled = !has_exception
+            && !may_wait
+            && (self.layout.checked_at == self.shapes.version()
+                || self.shapes.has_settled(self.layout.text()));
+        if !is_settled {
             self.layout.walk(&mut self.walk);
-            let is_news = pass != Pass::Again
-                && (!self.shapes.knows_layout(self.layout.text()) || has_exception || may_wait);
-            if !self.settle(pass, is_news)? {
+            if !self.settle(pass)? {
                 return Ok(None);
             }
-            self.layout.checked_at = self.shapes.version();
+            self.shapes.settle(self.layout.text());
         }
+        self.layout.checked_at = self.shapes.version();
         self.fields.record(escaped).map(Some)
     }
 
-    /// Holds a line against the others of its document. `false`: it has to wait for them.
-    fn settle(&mut self, pass: Pass, is_news: bool) -> Result<bool, Skip> {
+    /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
+    fn settle(&mut self, pass: Pass) -> Result<bool, Skip> {
         let (shape, has) = (&self.walk.shape, self.fields.has());
-        if is_news {
+        if pass != Pass::Again {
             self.shapes.observe(shape, has);
         }
         if !self.fields.is_complete() {
@@ -254,7 +256,7 @@ impl LineReader {
         }
         self.fields.unescape(&mut self.line, &mut self.scratch);
         self.fields.resolve(&self.line)?;
-        if !self.settle(pass, pass != Pass::Again)? {
+        if !self.settle(pass)? {
             return Ok(None);
         }
         self.fields.record(&self.line).map(Some)

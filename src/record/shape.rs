@@ -17,7 +17,7 @@ const MAX_INNER: usize = 127;
 /// shorter one is needed, so that no caller can use them up.
 const MAX_SHAPES: usize = 16;
 
-/// The most layouts that are known by their hashes.
+/// The most layouts that are known: others are looked at again whenever they come.
 const MAX_LAYOUTS: usize = 8;
 
 /// The names of a line at every depth, in their order.
@@ -97,8 +97,9 @@ pub(super) struct Shapes {
     lacks_any: bool,
     /// Changes with each document, and with each change of what is known.
     version: u64,
-    /// Hashes of the layouts whose shape is known, with a secret: no caller can make up another text for one.
-    layouts: Vec<u64>,
+    /// The layouts that were found to be right, each with the version at the time. They are known by hashes with a
+    /// secret, so that no caller can make up another text for one.
+    layouts: Vec<(u64, u64)>,
     secret: u64,
 }
 
@@ -139,23 +140,28 @@ impl Shapes {
         self.lacks_any
     }
 
-    /// Whether the layout with this text has come before in the document. From now on it has.
-    pub(super) fn knows_layout(&mut self, text: &[u8]) -> bool {
-        let mut hash = self.secret;
-        for word in text.chunks(8) {
+    /// Whether the layout with this text was found to be right, and nothing else is known by now.
+    pub(super) fn has_settled(&self, layout: &[u8]) -> bool {
+        self.layouts.contains(&(self.hash(layout), self.version))
+    }
+
+    /// The layout with this text was found to be right.
+    pub(super) fn settle(&mut self, layout: &[u8]) {
+        let hash = self.hash(layout);
+        self.layouts
+            .retain(|(known, version)| *known != hash && *version == self.version);
+        if self.layouts.len() < MAX_LAYOUTS {
+            self.layouts.push((hash, self.version));
+        }
+    }
+
+    fn hash(&self, text: &[u8]) -> u64 {
+        text.chunks(8).fold(self.secret, |hash, word| {
             let mut bytes = [0; 8];
             bytes[..word.len()].copy_from_slice(word);
-            hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(self.secret);
-            hash ^= hash >> 29;
-        }
-        if self.layouts.contains(&hash) {
-            return true;
-        }
-        if self.layouts.len() == MAX_LAYOUTS {
-            self.layouts.remove(0);
-        }
-        self.layouts.push(hash);
-        false
+            let hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(self.secret);
+            hash ^ hash >> 29
+        })
     }
 
     /// Notes the shape of a line.
