@@ -24,7 +24,8 @@ pub(super) struct Fields {
     others: Vec<Other>,
     /// The line can't be trusted as a whole.
     pub(super) is_malformed: bool,
-    exception: Option<Exception>,
+    /// Of each field of `IDENTITY` whether it has two values that may differ, and where the second stands.
+    exceptions: [Option<Place>; IDENTITY.len()],
     /// A value that has come where the field was absent at first, and a caller could write by then.
     filled_in: Option<Field>,
     host: String,
@@ -48,19 +49,12 @@ struct Other {
     value: Span,
 }
 
-/// Two values that may differ, and where the second stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exception {
-    pub(super) field: Field,
-    pub(super) place: Place,
-}
-
 impl Fields {
     pub(super) fn clear(&mut self) {
         self.slots = Default::default();
         self.others.clear();
         self.is_malformed = false;
-        self.exception = None;
+        self.exceptions = Default::default();
         self.filled_in = None;
     }
 
@@ -128,12 +122,14 @@ impl Fields {
         if self.others.is_empty() {
             return Ok(());
         }
-        IDENTITY
-            .into_iter()
-            .try_for_each(|field| self.resolve_field(field, line))
+        for (at, field) in IDENTITY.into_iter().enumerate() {
+            self.exceptions[at] = self.resolve_field(field, line)?;
+        }
+        Ok(())
     }
 
-    fn resolve_field(&mut self, field: Field, line: &[u8]) -> Result<(), Skip> {
+    /// Returns where the second of two values stands that may differ.
+    fn resolve_field(&mut self, field: Field, line: &[u8]) -> Result<Option<Place>, Skip> {
         let slot = self.slots[field as usize];
         let first = Other {
             found: Found::own(Name(field, slot.rank)),
@@ -148,17 +144,13 @@ impl Fields {
         };
         let mut own = all().filter(|other| !other.found.is_ignored);
         let Some(&any) = own.next() else {
-            return Ok(());
+            return Ok(None);
         };
         let mut own = std::iter::once(&any).chain(own);
         let chosen = *own
             .find(|other| other.found.name.has_precedence())
             .unwrap_or(&any);
         let mut exception = None;
-        let mut except = |place: Place| {
-            let place = exception.map_or(place, |known: Exception| known.place.max(place));
-            exception = Some(Exception { field, place });
-        };
         if slot.rank > 0 && !is_present(&&first) && any.place > Place::First {
             self.filled_in = Some(field);
         }
@@ -177,14 +169,13 @@ impl Fields {
             if !may_differ {
                 return Err(contradictory(field));
             }
-            except(if other.found.is_ignored {
-                other.place
+            // Of a template's two names, a caller may have brought either.
+            let own_place = if other.found.is_ignored {
+                Place::First
             } else {
-                other.place.max(chosen.place)
-            });
-        }
-        if exception.is_some_and(|new| self.exception.is_none_or(|known| known.place < new.place)) {
-            self.exception = exception;
+                chosen.place
+            };
+            exception = exception.max(Some(other.place.max(own_place)));
         }
         self.slots[field as usize] = Slot {
             rank: chosen.found.name.1,
@@ -192,12 +183,19 @@ impl Fields {
             is_ambiguous: false,
             value: chosen.value,
         };
-        Ok(())
+        Ok(exception)
     }
 
-    /// Two values that may differ, if there are any.
-    pub(super) fn exception(&self) -> Option<Exception> {
-        self.exception
+    /// The fields that have two values which may differ, and where the second of each stands.
+    pub(super) fn exceptions(&self) -> impl Iterator<Item = (Field, Place)> {
+        let exceptions = IDENTITY.into_iter().zip(self.exceptions);
+        exceptions.filter_map(|(field, place)| Some((field, place?)))
+    }
+
+    /// Whether other lines have to tell of more than the names of this one.
+    pub(super) fn has_exceptions(&self) -> bool {
+        !self.others.is_empty()
+            && (self.filled_in.is_some() || self.exceptions != [None; IDENTITY.len()])
     }
 
     pub(super) fn filled_in(&self) -> Option<Field> {
@@ -207,10 +205,7 @@ impl Fields {
     /// Whether a caller may have brought what says what was called, or by whom, so that other lines have to tell.
     pub(super) fn is_doubtful(&self) -> bool {
         let is_late = |field| self.slots[field as usize].place == Place::AfterCaller;
-        IDENTITY.into_iter().any(is_late)
-            || self
-                .exception
-                .is_some_and(|exception| exception.place == Place::AfterCaller)
+        IDENTITY.into_iter().any(is_late) || self.exceptions.contains(&Some(Place::AfterCaller))
     }
 
     /// Whether the line has what every record has.

@@ -122,7 +122,7 @@ impl LineReader {
         pass: Pass,
     ) -> Result<Option<AccessRecord<'a>>, Skip> {
         self.fields.resolve(escaped)?;
-        let has_exception = self.fields.exception().is_some() || self.fields.filled_in().is_some();
+        let has_exception = self.fields.has_exceptions();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
         let is_settled = !has_exception
             && !may_wait
@@ -130,8 +130,11 @@ impl LineReader {
                 || self.shapes.has_settled(self.layout.text()));
         if !is_settled {
             self.layout.walk(&mut self.walk);
-            if !self.settle(pass)? {
-                return Ok(None);
+            match self.settle(pass) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                // What is wrong with the line alone comes first.
+                Err(reason) => return Err(self.fields.record(escaped).err().unwrap_or(reason)),
             }
             self.shapes.settle(self.layout.text());
         }
@@ -156,15 +159,14 @@ impl LineReader {
         {
             return Err(contradictory(field));
         }
-        if let Some(exception) = self.fields.exception() {
-            let is_late = exception.place == Place::AfterCaller;
-            // After a path alone, it is for the path's own sake that it does not matter which path it is.
-            let matters =
-                is_late || exception.place > Place::First && exception.field != Field::Path;
+        for (field, place) in self.fields.exceptions() {
+            let is_late = place == Place::AfterCaller;
+            // Whoever wrote the path may choose between two.
+            let matters = is_late || place == Place::AfterPath && field != Field::Path;
             if is_late && !self.shapes.is_common(shape)
                 || matters && self.shapes.may_be_extended(shape)
             {
-                return Err(contradictory(exception.field));
+                return Err(contradictory(field));
             }
         }
         match self.fields.filled_in() {
@@ -256,10 +258,11 @@ impl LineReader {
         }
         self.fields.unescape(&mut self.line, &mut self.scratch);
         self.fields.resolve(&self.line)?;
-        if !self.settle(pass)? {
-            return Ok(None);
+        match self.settle(pass) {
+            Ok(true) => self.fields.record(&self.line).map(Some),
+            Ok(false) => Ok(None),
+            Err(reason) => Err(self.fields.record(&self.line).err().unwrap_or(reason)),
         }
-        self.fields.record(&self.line).map(Some)
     }
 
     fn read_json(&mut self) -> Result<(), JsonError> {
