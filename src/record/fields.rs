@@ -36,7 +36,7 @@ struct Slot {
     /// Which of the field's names it is from; 0: none yet.
     rank: u8,
     place: Place,
-    /// The same name has another value too.
+    /// The same name has another value too, so that neither is known to be right.
     is_ambiguous: bool,
     value: Span,
 }
@@ -58,6 +58,7 @@ impl Fields {
         self.filled_in = None;
     }
 
+    #[inline]
     pub(super) fn set(&mut self, found: Found, value: Span, line: &[u8], place: Place) {
         let Name(field, rank) = found.name;
         let slot = &mut self.slots[field as usize];
@@ -68,8 +69,17 @@ impl Fields {
                 is_ambiguous: false,
                 value,
             };
-            return;
+        } else {
+            self.add(found, value, line, place);
         }
+    }
+
+    /// One more value of a field. Few lines have any.
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, found: Found, value: Span, line: &[u8], place: Place) {
+        let Name(field, rank) = found.name;
+        let slot = &mut self.slots[field as usize];
         let (known, other) = (slot.value.of(line), value.of(line));
         if is_identity(field) {
             if slot.rank > 0 && known == other {
@@ -85,7 +95,7 @@ impl Fields {
             } else {
                 self.is_malformed = true;
             }
-        } else if is_absent(other) {
+        } else if is_absent(other) || slot.is_ambiguous && rank >= slot.rank {
         } else if is_absent(known) || rank < slot.rank {
             *slot = Slot {
                 rank,
@@ -95,6 +105,7 @@ impl Fields {
             };
         } else if rank == slot.rank && known != other {
             slot.is_ambiguous = true;
+            slot.value = Span::default();
         }
     }
 
@@ -221,8 +232,8 @@ impl Fields {
     pub(super) fn record<'a>(&'a mut self, line: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
         let slots = &self.slots;
         let get = |field: Field| {
-            let slot = &slots[field as usize];
-            Some(slot.value.of(line)).filter(|value| !is_absent(value) && !slot.is_ambiguous)
+            let value = slots[field as usize].value.of(line);
+            Some(value).filter(|value| !is_absent(value))
         };
         let number = |field| get(field).and_then(number);
         let status = |field| number(field).and_then(|n| u16::try_from(n).ok());

@@ -75,12 +75,12 @@ impl Layout {
         walk.clear();
         // The quote that ends the value before begins the text.
         let mut end_of_value = 0;
-        for (before, is_scalar, _) in &self.values {
+        for (before, is_scalar, field) in &self.values {
             let before = &before.of(&self.text)[end_of_value..];
             end_of_value = if *is_scalar { 0 } else { 2 };
             let name = json::find_backslash(before).map(|at| &before[at + 2..]);
             let name = name.and_then(|name| Some(&name[..json::find_backslash(name)?]));
-            walk.pass_by(name.unwrap_or_default());
+            walk.pass_by(name.unwrap_or_default(), field.map(|(name, _)| name));
         }
     }
 

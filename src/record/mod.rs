@@ -57,6 +57,17 @@ enum Pass {
     Again,
 }
 
+/// How far a line was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// Its fields lie in the line as it stands in its document.
+    Flat,
+    /// Its fields lie in the line without the escapes of the document.
+    Any,
+    /// It has to wait for other lines.
+    Waits,
+}
+
 impl LineReader {
     pub(crate) fn new() -> Self {
         Self {
@@ -79,8 +90,8 @@ impl LineReader {
 
     /// Reads a line as it stands in its document, still escaped.
     pub(crate) fn read<'a>(&'a mut self, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
-        // Only early lines have to wait.
-        self.pass(escaped, Pass::Late)?.ok_or(Skip::Malformed)
+        let read = self.prepare(escaped, Pass::Late)?;
+        self.record(read, escaped)
     }
 
     /// Reads a line at the begin of its document. `None`: whether a caller has forged it is for the document's other
@@ -89,7 +100,10 @@ impl LineReader {
         &'a mut self,
         escaped: &'a [u8],
     ) -> Result<Option<AccessRecord<'a>>, Skip> {
-        self.pass(escaped, Pass::Early)
+        match self.prepare(escaped, Pass::Early)? {
+            Read::Waits => Ok(None),
+            read => self.record(read, escaped).map(Some),
+        }
     }
 
     /// Reads a line that had to wait.
@@ -97,30 +111,33 @@ impl LineReader {
         &'a mut self,
         escaped: &'a [u8],
     ) -> Result<AccessRecord<'a>, Skip> {
-        self.pass(escaped, Pass::Again)?.ok_or(Skip::Malformed)
+        let read = self.prepare(escaped, Pass::Again)?;
+        self.record(read, escaped)
     }
 
-    fn pass<'a>(
-        &'a mut self,
-        escaped: &'a [u8],
-        pass: Pass,
-    ) -> Result<Option<AccessRecord<'a>>, Skip> {
+    fn record<'a>(&'a mut self, read: Read, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
+        match read {
+            Read::Flat => self.fields.record(escaped),
+            Read::Any => self.fields.record(&self.line),
+            // Only early lines have to.
+            Read::Waits => Err(Skip::Malformed),
+        }
+    }
+
+    /// Reads the fields of a line, and holds it against the others.
+    fn prepare(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
         self.fields.clear();
         if self.layout.read(escaped, &mut self.fields).is_some()
             || self.read_flat(escaped).is_some() && self.layout.learn(escaped, &self.values)
         {
-            self.finish_flat(escaped, pass)
+            self.prepare_flat(escaped, pass)
         } else {
-            self.read_general(escaped, pass)
+            self.prepare_any(escaped, pass)
         }
     }
 
-    /// The record of a line that has the layout which was learned last.
-    fn finish_flat<'a>(
-        &'a mut self,
-        escaped: &'a [u8],
-        pass: Pass,
-    ) -> Result<Option<AccessRecord<'a>>, Skip> {
+    /// Does it for a line that has the layout which was learned last, and whose fields were read.
+    fn prepare_flat(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
         self.fields.resolve(escaped)?;
         let has_exception = self.fields.has_exceptions();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
@@ -132,14 +149,14 @@ impl LineReader {
             self.layout.walk(&mut self.walk);
             match self.settle(pass) {
                 Ok(true) => {}
-                Ok(false) => return Ok(None),
+                Ok(false) => return Ok(Read::Waits),
                 // What is wrong with the line alone comes first.
                 Err(reason) => return Err(self.fields.record(escaped).err().unwrap_or(reason)),
             }
             self.shapes.settle(self.layout.text());
         }
         self.layout.checked_at = self.shapes.version();
-        self.fields.record(escaped).map(Some)
+        Ok(Read::Flat)
     }
 
     /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
@@ -233,15 +250,12 @@ impl LineReader {
 
     /// Reads a line of any form, without the fast paths.
     pub(crate) fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
-        self.read_general(escaped, Pass::Late)?
-            .ok_or(Skip::Malformed)
+        self.prepare_any(escaped, Pass::Late)?;
+        self.fields.record(&self.line)
     }
 
-    fn read_general(
-        &mut self,
-        escaped: &[u8],
-        pass: Pass,
-    ) -> Result<Option<AccessRecord<'_>>, Skip> {
+    /// Does what [`Self::prepare`] does, without the fast paths.
+    fn prepare_any(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
         self.line.clear();
         json::unescape(escaped, &mut self.line);
         let text = self.line.trim_ascii();
@@ -259,8 +273,8 @@ impl LineReader {
         self.fields.unescape(&mut self.line, &mut self.scratch);
         self.fields.resolve(&self.line)?;
         match self.settle(pass) {
-            Ok(true) => self.fields.record(&self.line).map(Some),
-            Ok(false) => Ok(None),
+            Ok(true) => Ok(Read::Any),
+            Ok(false) => Ok(Read::Waits),
             Err(reason) => Err(self.fields.record(&self.line).err().unwrap_or(reason)),
         }
     }

@@ -142,7 +142,7 @@ impl Shapes {
 
     /// Whether the layout with this text was found to be right, and nothing else is known by now.
     pub(super) fn has_settled(&self, layout: &[u8]) -> bool {
-        self.layouts.contains(&(self.hash(layout), self.version))
+        !self.layouts.is_empty() && self.layouts.contains(&(self.hash(layout), self.version))
     }
 
     /// The layout with this text was found to be right.
@@ -156,12 +156,14 @@ impl Shapes {
     }
 
     fn hash(&self, text: &[u8]) -> u64 {
-        text.chunks(8).fold(self.secret, |hash, word| {
-            let mut bytes = [0; 8];
-            bytes[..word.len()].copy_from_slice(word);
-            let hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(self.secret);
+        let mix = |hash: u64, word: u64| {
+            let hash = (hash ^ word).wrapping_mul(self.secret);
             hash ^ hash >> 29
-        })
+        };
+        let (words, rest) = text.as_chunks::<8>();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        let rest = rest.iter().map(|byte| u64::from(*byte));
+        words.chain(rest).fold(self.secret, mix)
     }
 
     /// Notes the shape of a line.

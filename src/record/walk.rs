@@ -1,7 +1,7 @@
 //! A line's names and values, as they come one after the other.
 
 use super::fields::Fields;
-use super::names::{Names, Place};
+use super::names::{Name, Names, Place, find_documented};
 use super::shape::Shape;
 use super::span::Span;
 use crate::json;
@@ -35,11 +35,17 @@ impl Walk {
         }
     }
 
-    /// Names a value whose field is known by now.
-    pub(super) fn pass_by(&mut self, name: &[u8]) {
-        self.name(name);
-        let found = self.names.find();
-        if self.names.place_after(found.map(|found| found.name)) > Place::First {
+    /// Passes by a name of a flat line. `field`: what it stands for.
+    pub(super) fn pass_by(&mut self, name: &[u8], field: Option<Name>) {
+        self.shape.push(name);
+        let place = match field.map_or_else(|| find_documented(name), |field| Some(Some(field))) {
+            Some(field) => field.map_or(Place::First, Name::place_after),
+            None => {
+                self.names.name(name);
+                self.names.place_after(None)
+            }
+        };
+        if place > Place::First {
             self.shape.mark_controlled();
         }
     }
