@@ -28,7 +28,7 @@ pub(super) struct Value {
     pub(super) place: Place,
 }
 
-/// The line that was learned last.
+/// A line that was learned.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     /// The text before the first value, between each two, and after the last, one after the other.
@@ -63,11 +63,6 @@ impl Layout {
         }
         self.text.extend_from_slice(&escaped[at..]);
         true
-    }
-
-    /// The text between the values.
-    pub(super) fn text(&self) -> &[u8] {
-        &self.text
     }
 
     /// Goes through the names.

@@ -41,7 +41,8 @@ pub(crate) struct LineReader {
     grammar: Grammar,
     walk: Walk,
     fields: Fields,
-    layout: Layout,
+    /// The last two, the latest first: of two stages that share a stream each has one.
+    layouts: [Layout; 2],
     values: Vec<Value>,
     shapes: Shapes,
 }
@@ -77,7 +78,7 @@ impl LineReader {
             grammar: Grammar::new(),
             walk: Walk::default(),
             fields: Fields::default(),
-            layout: Layout::default(),
+            layouts: Default::default(),
             values: Vec::new(),
             shapes: Shapes::new(),
         }
@@ -126,14 +127,20 @@ impl LineReader {
 
     /// Reads the fields of a line, and holds it against the others.
     fn prepare(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
-        self.fields.clear();
-        if self.layout.read(escaped, &mut self.fields).is_some()
-            || self.read_flat(escaped).is_some() && self.layout.learn(escaped, &self.values)
-        {
-            self.prepare_flat(escaped, pass)
-        } else {
-            self.prepare_any(escaped, pass)
+        for _ in 0..self.layouts.len() {
+            self.fields.clear();
+            if self.layouts[0].read(escaped, &mut self.fields).is_some() {
+                return self.prepare_flat(escaped, pass);
+            }
+            self.layouts.swap(0, 1);
         }
+        if self.read_flat(escaped).is_some() {
+            self.layouts.swap(0, 1);
+            if self.layouts[0].learn(escaped, &self.values) {
+                return self.prepare_flat(escaped, pass);
+            }
+        }
+        self.prepare_any(escaped, pass)
     }
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read.
@@ -141,21 +148,18 @@ impl LineReader {
         self.fields.resolve(escaped)?;
         let has_exception = self.fields.has_exceptions();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
-        let is_settled = !has_exception
-            && !may_wait
-            && (self.layout.checked_at == self.shapes.version()
-                || self.shapes.has_settled(self.layout.text()));
+        let is_settled =
+            !has_exception && !may_wait && self.layouts[0].checked_at == self.shapes.version();
         if !is_settled {
-            self.layout.walk(&mut self.walk);
+            self.layouts[0].walk(&mut self.walk);
             match self.settle(pass) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Read::Waits),
                 // What is wrong with the line alone comes first.
                 Err(reason) => return Err(self.fields.record(escaped).err().unwrap_or(reason)),
             }
-            self.shapes.settle(self.layout.text());
+            self.layouts[0].checked_at = self.shapes.version();
         }
-        self.layout.checked_at = self.shapes.version();
         Ok(Read::Flat)
     }
 

@@ -17,9 +17,6 @@ const MAX_INNER: usize = 127;
 /// shorter one is needed, so that no caller can use them up.
 const MAX_SHAPES: usize = 16;
 
-/// The most layouts that are known: others are looked at again whenever they come.
-const MAX_LAYOUTS: usize = 8;
-
 /// The names of a line at every depth, in their order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -97,10 +94,6 @@ pub(super) struct Shapes {
     lacks_any: bool,
     /// Changes with each document, and with each change of what is known.
     version: u64,
-    /// The layouts that were found to be right, each with the version at the time. They are known by hashes with a
-    /// secret, so that no caller can make up another text for one.
-    layouts: Vec<(u64, u64)>,
-    secret: u64,
 }
 
 #[derive(Debug)]
@@ -113,20 +106,16 @@ struct Known {
 
 impl Shapes {
     pub(super) fn new() -> Self {
-        use std::hash::{BuildHasher, RandomState};
         Self {
             known: Vec::new(),
             lacks_any: false,
             version: 1,
-            layouts: Vec::new(),
-            secret: RandomState::new().hash_one(0) | 1,
         }
     }
 
     /// Forgets what is known: another document begins.
     pub(super) fn clear(&mut self) {
         self.known.clear();
-        self.layouts.clear();
         self.lacks_any = false;
         self.version += 1;
     }
@@ -138,32 +127,6 @@ impl Shapes {
     /// Whether a line lacks a field that others have.
     pub(super) fn lacks_any(&self) -> bool {
         self.lacks_any
-    }
-
-    /// Whether the layout with this text was found to be right, and nothing else is known by now.
-    pub(super) fn has_settled(&self, layout: &[u8]) -> bool {
-        !self.layouts.is_empty() && self.layouts.contains(&(self.hash(layout), self.version))
-    }
-
-    /// The layout with this text was found to be right.
-    pub(super) fn settle(&mut self, layout: &[u8]) {
-        let hash = self.hash(layout);
-        self.layouts
-            .retain(|(known, version)| *known != hash && *version == self.version);
-        if self.layouts.len() < MAX_LAYOUTS {
-            self.layouts.push((hash, self.version));
-        }
-    }
-
-    fn hash(&self, text: &[u8]) -> u64 {
-        let mix = |hash: u64, word: u64| {
-            let hash = (hash ^ word).wrapping_mul(self.secret);
-            hash ^ hash >> 29
-        };
-        let (words, rest) = text.as_chunks::<8>();
-        let words = words.iter().map(|word| u64::from_le_bytes(*word));
-        let rest = rest.iter().map(|byte| u64::from(*byte));
-        words.chain(rest).fold(self.secret, mix)
     }
 
     /// Notes the shape of a line.

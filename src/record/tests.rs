@@ -19,8 +19,8 @@ fn check(line: &str, assert: impl Fn(Result<AccessRecord<'_>, Skip>)) {
         assert(reader.read_any(&escaped(line)));
         if reader.read_flat(&escaped(line)).is_some() {
             let mut walk = Walk::default();
-            reader.layout.learn(&escaped(line), &reader.values);
-            reader.layout.walk(&mut walk);
+            reader.layouts[0].learn(&escaped(line), &reader.values);
+            reader.layouts[0].walk(&mut walk);
             assert_eq!(walk.shape, reader.walk.shape, "{line}");
         }
     }
