@@ -175,7 +175,7 @@ impl Fields {
                 matches!(field, Field::Method | Field::Path)
             } else {
                 other.found.name.gives_way_to(chosen.found.name)
-                    && is_same(field, value, *yielding.get_or_insert(value))
+                    && is_same(field, value, yielding.get_or_insert(value))
             };
             if !may_differ {
                 return Err(contradictory(field));

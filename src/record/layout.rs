@@ -28,13 +28,21 @@ pub(super) struct Value {
     pub(super) place: Place,
 }
 
+/// A value that was learned.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    /// The text before it.
+    before: Span,
+    is_scalar: bool,
+    field: Option<(Name, Place)>,
+}
+
 /// A line that was learned.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     /// The text before the first value, between each two, and after the last, one after the other.
     text: Vec<u8>,
-    /// Of each value the text before it, whether it is a scalar, and its field with its place.
-    values: Vec<(Span, bool, Option<(Name, Place)>)>,
+    values: Vec<Learned>,
     /// The version of the document's shapes among which this one's was found to be right. 0: none.
     pub(super) checked_at: u64,
 }
@@ -57,8 +65,11 @@ impl Layout {
             let from = self.text.len();
             self.text.extend_from_slice(&escaped[at..value.span.from]);
             let before = Span::new(from, self.text.len());
-            let name = value.name.map(|name| (name, value.place));
-            self.values.push((before, value.is_scalar, name));
+            self.values.push(Learned {
+                before,
+                is_scalar: value.is_scalar,
+                field: value.name.map(|name| (name, value.place)),
+            });
             at = value.span.to;
         }
         self.text.extend_from_slice(&escaped[at..]);
@@ -70,12 +81,12 @@ impl Layout {
         walk.clear();
         // The quote that ends the value before begins the text.
         let mut end_of_value = 0;
-        for (before, is_scalar, field) in &self.values {
-            let before = &before.of(&self.text)[end_of_value..];
-            end_of_value = if *is_scalar { 0 } else { 2 };
+        for value in &self.values {
+            let before = &value.before.of(&self.text)[end_of_value..];
+            end_of_value = if value.is_scalar { 0 } else { 2 };
             let name = json::find_backslash(before).map(|at| &before[at + 2..]);
             let name = name.and_then(|name| Some(&name[..json::find_backslash(name)?]));
-            walk.pass_by(name.unwrap_or_default(), field.map(|(name, _)| name));
+            walk.pass_by(name.unwrap_or_default(), value.field.map(|(name, _)| name));
         }
     }
 
@@ -83,7 +94,12 @@ impl Layout {
     pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
         let mut at = 0;
         let mut end_of_text = 0;
-        for &(before, is_scalar, name) in &self.values {
+        for &Learned {
+            before,
+            is_scalar,
+            field,
+        } in &self.values
+        {
             let before = before.of(&self.text);
             end_of_text += before.len();
             let rest = escaped[at..].strip_prefix(before)?;
@@ -97,8 +113,7 @@ impl Layout {
                 } else {
                     json::find_backslash(rest)?
                 };
-            if let Some(name) = name {
-                let (name, place) = name;
+            if let Some((name, place)) = field {
                 fields.set(Found::own(name), Span::new(from, at), escaped, place);
             }
         }
