@@ -32,7 +32,7 @@ pub(super) struct Output<'a> {
     pub(super) chunk: Option<Chunk>,
 }
 
-/// Lines at the begin of the document that only its other lines can settle.
+/// Lines at the start of the document that only its other lines can settle.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     events: Vec<Event>,

@@ -50,7 +50,7 @@ pub(crate) struct LineReader {
 /// When a line is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pass {
-    /// At the begin of its document, so that a line which others may settle can wait for them.
+    /// At the start of its document, so that a line which others may settle can wait for them.
     Early,
     /// Later.
     Late,
@@ -95,7 +95,7 @@ impl LineReader {
         self.record(read, escaped)
     }
 
-    /// Reads a line at the begin of its document. `None`: whether a caller has forged it is for the document's other
+    /// Reads a line at the start of its document. `None`: whether a caller has forged it is for the document's other
     /// lines to tell. It is to be read again when they have come.
     pub(crate) fn read_early<'a>(
         &'a mut self,
@@ -200,7 +200,7 @@ impl LineReader {
     /// so that in its document the only escapes are those of the quotes. It reads the line where it
     /// is, without unescaping it first. `None`: the line is another one, whatever it is.
     ///
-    /// It takes and refuses exactly what [`Self::read_any`] does; the tests hold it to that.
+    /// It takes and refuses exactly what [`Self::prepare_any`] does; the tests hold it to that.
     fn read_flat(&mut self, escaped: &[u8]) -> Option<()> {
         self.fields.clear();
         self.values.clear();
@@ -253,6 +253,7 @@ impl LineReader {
     }
 
     /// Reads a line of any form, without the fast paths.
+    #[cfg(any(test, feature = "cli"))]
     pub(crate) fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
         self.prepare_any(escaped, Pass::Late)?;
         self.fields.record(&self.line)

@@ -9,8 +9,8 @@ use super::names::{Field, IDENTITY};
 /// The most names of a line that are compared. A line with more counts as one that a caller has added to.
 const MAX_NAMES: usize = 256;
 
-/// The most names of a line to which others may have been added: more than a stage's template of 3 KB has if
-/// each has a value of `$context`.
+/// The most names of a line to which others may have been added: what a `u128` has bits for. A template with more
+/// would have 24 bytes for each field, `$context.` and quotes included.
 const MAX_INNER: usize = 127;
 
 /// The most shapes that are kept of a document. Of two of which one is the other with more names, only the

@@ -378,9 +378,9 @@ fn a_forged_line_is_a_contradiction_and_waits_for_the_lines_that_tell() {
     assert_got_all(&node, 100);
 }
 
-/// Lines that wait are not lost with an invalid document, and a line that came earlier still tells of the others.
+/// Lines that wait are not lost with an invalid document.
 #[test]
-fn lines_that_wait_are_counted_in_each_attempt() {
+fn lines_that_wait_count_as_undelivered_in_an_invalid_document() {
     let node = node();
     let function = Function::start(&node, &[]);
     let lines = (0..10).map(|n| Line::new(n, 0, agent_first("/x", "curl")));
