@@ -185,7 +185,7 @@ impl Names {
         all.into_iter().chain(own).chain(between)
     }
 
-    /// Whether `integrationstatus` was `integration.status`: what the backend answered, where the documented field
+    /// Whether `integrationstatus` was `integration.status`: what the backend responded with, where the documented field
     /// is what the integration did.
     fn is_backends_status(&self, name: Name, from: usize) -> bool {
         let is_nested = self.leaf > from && self.path[self.leaf..] == *b"status";
