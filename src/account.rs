@@ -92,6 +92,13 @@ impl Counts {
         self.refused() > 0 || self.skipped_by().any(|(reason, _)| !reason.is_expected())
     }
 
+    /// Each field that had two values in lines that were skipped for it, by our name, and how often.
+    pub(crate) fn contradictions(&self) -> BTreeMap<&'static str, u64> {
+        self.skipped_by()
+            .filter_map(|(reason, count)| Some((reason.contradictory_field()?, count)))
+            .collect()
+    }
+
     /// Each reason that occurred, and how often.
     pub(crate) fn skipped_by(&self) -> impl Iterator<Item = (Skip, u64)> {
         let counts = Skip::ALL.into_iter().zip(self.skipped);

@@ -18,6 +18,7 @@
 //! | --- | --- |
 //! | a field of a line is not found, or the wrong one is | `record`: `names` has what is known, `fields` which of two values counts |
 //! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be, `forwarder::feed` the rest |
+//! | a line is a contradiction | `record::fields` tells by itself, `record::shape` by the document's other lines |
 //! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
 //! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
@@ -44,7 +45,7 @@
 //!   and `node` touch sockets, only `config` reads the environment and a file that it names, only
 //!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
-//!   window, one line, and a few chunks for each connection.
+//!   window, one line, 64 KiB of lines that wait for others, and a few chunks for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,

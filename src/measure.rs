@@ -56,6 +56,7 @@ impl Decoder {
             let mut sums = Sums::default();
             self.gunzip.reset(u64::MAX);
             self.envelope.reset(header);
+            self.lines.begin_document();
             let (gunzip, envelope) = (&mut self.gunzip, &mut self.envelope);
             // The function looks at the clock, too.
             let until = Instant::now() + Duration::from_secs(900);

@@ -71,6 +71,8 @@ struct ReportLine<'a> {
     records_undelivered: u64,
     refused: &'a BTreeMap<u16, u64>,
     skipped: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    contradictions: BTreeMap<&'static str, u64>,
     retries: u64,
     exchanges: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,6 +216,10 @@ impl Log {
         let mean = stats.latency_sum.as_secs_f64() / stats.exchanges.max(1) as f64;
         let max = stats.latency_max.as_secs_f64();
         let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut skipped = BTreeMap::new();
+        for (reason, count) in counts.skipped_by() {
+            *skipped.entry(reason.name()).or_default() += count;
+        }
         let line = ReportLine {
             aws: Aws {
                 timestamp: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
@@ -243,10 +249,8 @@ impl Log {
             records_skipped: counts.skipped(),
             records_undelivered: counts.undelivered,
             refused: &counts.refused,
-            skipped: counts
-                .skipped_by()
-                .map(|(reason, count)| (reason.name(), count))
-                .collect(),
+            skipped,
+            contradictions: counts.contradictions(),
             retries: stats.retries,
             exchanges: stats.exchanges,
             node_latency_ms: has_latency.then(|| milliseconds(mean)),
@@ -497,13 +501,16 @@ mod tests {
     #[test]
     fn the_report_is_an_embedded_metric_document() {
         let mut counts = Counts {
-            received: 9,
+            received: 12,
             forwarded: 5,
             ..Counts::default()
         };
         counts.refused.insert(403, 2);
         counts.skip(Skip::WebSocket);
         counts.skip(Skip::NoHost);
+        counts.skip(Skip::ContradictoryHost);
+        counts.skip(Skip::ContradictoryHost);
+        counts.skip(Skip::ContradictorySourceIp);
         let account = account(counts);
         let report = report(&account, None);
         assert_eq!(report.level(), Level::Warn);
@@ -524,11 +531,15 @@ mod tests {
         assert_eq!(line["functionName"], "wallarm-cw-resend-x");
         assert_eq!(line["timestamp"], "2026-11-22T10:00:00.123Z");
         assert_eq!(line["level"], "WARN");
-        assert_eq!(line["recordsReceived"], 9);
+        assert_eq!(line["recordsReceived"], 12);
         assert_eq!(line["refused"]["403"], 2);
         assert_eq!(
             line["skipped"],
-            serde_json::json!({"websocket": 1, "noHost": 1})
+            serde_json::json!({"websocket": 1, "noHost": 1, "contradiction": 3})
+        );
+        assert_eq!(
+            line["contradictions"],
+            serde_json::json!({"host": 2, "sourceIp": 1})
         );
         assert_eq!(line["nodeLatencyMs"], 1.5);
         assert_eq!(line["durationMs"], 12.345);

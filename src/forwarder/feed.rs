@@ -4,21 +4,52 @@ use super::history::Ordinals;
 use crate::account::Counts;
 use crate::envelope::{Header, LogEvent, Message, MessageType};
 use crate::node::{Delivery, NodeHost};
-use crate::record::{LineReader, Skip};
+use crate::record::{AccessRecord, LineReader, Skip};
 use crate::wire::{self, Call, Chunk, Writer};
+
+/// How many log events of a document, and how many bytes of lines, come before those that wait are read again. By
+/// then each template that shares the document has most likely had a line.
+const EARLY_EVENTS: usize = 64;
+const EARLY_BYTES: usize = 64 * 1024;
 
 /// Makes chunks of the log events of one document.
 pub(super) struct Feed<'a> {
     pub(super) lines: &'a mut LineReader,
+    pub(super) own_log_group: Option<&'a str>,
+    pub(super) earlier: &'a Ordinals,
+    pub(super) ordinal: usize,
+    pub(super) waiting: Waiting,
+    pub(super) output: Output<'a>,
+}
+
+/// Where the records go.
+pub(super) struct Output<'a> {
     pub(super) writer: &'a Writer,
     pub(super) strip_stage: bool,
     pub(super) node_host: &'a NodeHost,
-    pub(super) own_log_group: Option<&'a str>,
     pub(super) document_id: &'a str,
-    pub(super) earlier: &'a Ordinals,
     pub(super) counts: Counts,
-    pub(super) ordinal: usize,
     pub(super) chunk: Option<Chunk>,
+}
+
+/// Lines at the start of the document that only its other lines can settle.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    events: Vec<Event>,
+    /// Their lines, one after the other.
+    text: Vec<u8>,
+    header: Header,
+    is_over: bool,
+}
+
+/// A log event that waits.
+#[derive(Debug)]
+struct Event {
+    id: Option<Vec<u8>>,
+    timestamp: Option<i64>,
+    ordinal: usize,
+    /// Where its line ends.
+    end: usize,
 }
 
 impl Feed<'_> {
@@ -33,22 +64,30 @@ impl Feed<'_> {
         }
         let ordinal = self.ordinal;
         self.ordinal += 1;
-        self.counts.received += 1;
+        self.output.counts.received += 1;
+        if ordinal == EARLY_EVENTS {
+            self.settle(delivery);
+        }
         if self.earlier.contains(ordinal) {
-            self.counts.forwarded_earlier += 1;
+            self.output.counts.forwarded_earlier += 1;
+            // What it tells of the others it tells in each attempt.
+            if let Message::Escaped(line) = event.message {
+                _ = self.lines.read_early(line);
+            }
             return;
         }
         if delivery.is_out_of_time() {
             // What is left is only counted, since reading it would take time that there isn't.
-            self.counts.undelivered += 1;
+            self.output.counts.undelivered += 1;
             return;
         }
-        if let Err(reason) = self.forward(delivery, header, event, ordinal) {
-            self.counts.skip(reason);
+        if let Err(reason) = self.read(delivery, header, event, ordinal) {
+            self.output.counts.skip(reason);
         }
     }
 
-    fn forward(
+    /// Reads a line, and forwards it unless it has to wait.
+    fn read(
         &mut self,
         delivery: &mut Delivery<'_, '_>,
         header: &Header,
@@ -63,7 +102,96 @@ impl Feed<'_> {
             Message::TooLong => return Err(Skip::Oversized),
             Message::Absent => return Err(Skip::Malformed),
         };
-        let record = self.lines.read(line)?;
+        let record = if self.waiting.is_over {
+            self.lines.read(line)?
+        } else if let Some(record) = self.lines.read_early(line)? {
+            record
+        } else if self.waiting.text.len() + line.len() <= EARLY_BYTES {
+            self.waiting.push(header, event, line, ordinal);
+            return Ok(());
+        } else {
+            self.settle(delivery);
+            self.lines.read_again(line)?
+        };
+        self.output.push(delivery, header, event, ordinal, &record)
+    }
+
+    /// Reads the lines again that wait, and forwards them. From now on none has to wait.
+    fn settle(&mut self, delivery: &mut Delivery<'_, '_>) {
+        let over = Waiting {
+            is_over: true,
+            ..Waiting::default()
+        };
+        let waiting = std::mem::replace(&mut self.waiting, over);
+        let mut from = 0;
+        for event in waiting.events {
+            let line = &waiting.text[from..event.end];
+            from = event.end;
+            if delivery.is_out_of_time() {
+                self.output.counts.undelivered += 1;
+                continue;
+            }
+            let log_event = LogEvent {
+                id: event.id.as_deref(),
+                timestamp: event.timestamp,
+                message: Message::Escaped(line),
+            };
+            let read = self.lines.read_again(line);
+            let result = read.and_then(|record| {
+                self.output.push(
+                    delivery,
+                    &waiting.header,
+                    &log_event,
+                    event.ordinal,
+                    &record,
+                )
+            });
+            if let Err(reason) = result {
+                self.output.counts.skip(reason);
+            }
+        }
+    }
+
+    /// Hands over what is left. Of a document that is not valid, the chunk that is being filled is
+    /// not sent.
+    pub(super) fn finish(&mut self, delivery: &mut Delivery<'_, '_>, is_valid: bool) {
+        if is_valid {
+            self.settle(delivery);
+        } else {
+            self.output.counts.undelivered += self.waiting.events.len() as u64;
+        }
+        match self.output.chunk.take() {
+            Some(chunk) if is_valid => delivery.send(chunk),
+            Some(chunk) => self.output.counts.undelivered += chunk.parts.len() as u64,
+            None => {}
+        }
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, header: &Header, event: &LogEvent<'_>, line: &[u8], ordinal: usize) {
+        if self.events.is_empty() {
+            self.header = header.clone();
+        }
+        self.text.extend_from_slice(line);
+        self.events.push(Event {
+            id: event.id.map(<[u8]>::to_vec),
+            timestamp: event.timestamp,
+            ordinal,
+            end: self.text.len(),
+        });
+    }
+}
+
+impl Output<'_> {
+    fn push(
+        &mut self,
+        delivery: &mut Delivery<'_, '_>,
+        header: &Header,
+        event: &LogEvent<'_>,
+        ordinal: usize,
+        record: &AccessRecord<'_>,
+    ) -> Result<(), Skip> {
         if self.node_host.is(record.host) {
             return Err(Skip::OwnNode);
         }
@@ -87,7 +215,7 @@ impl Feed<'_> {
         let call = Call {
             id,
             timestamp: event.timestamp,
-            record: &record,
+            record,
             path,
         };
         if self.chunk.is_none() && delivery.is_over() {
@@ -101,16 +229,6 @@ impl Feed<'_> {
             self.chunk = None;
         }
         Ok(())
-    }
-
-    /// Hands over what is left. Of a document that is not valid, the chunk that is being filled is
-    /// not sent.
-    pub(super) fn finish(&mut self, delivery: &mut Delivery<'_, '_>, is_valid: bool) {
-        match self.chunk.take() {
-            Some(chunk) if is_valid => delivery.send(chunk),
-            Some(chunk) => self.counts.undelivered += chunk.parts.len() as u64,
-            None => {}
-        }
     }
 }
 

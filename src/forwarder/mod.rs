@@ -19,7 +19,7 @@ use crate::record::LineReader;
 use crate::wire::{Format, Writer, batch, resend};
 use document::DocumentError;
 pub(crate) use document::read_document;
-use feed::Feed;
+use feed::{Feed, Output, Waiting};
 use history::{History, Ordinals};
 
 /// How much of the time that an invocation has is kept for its end: a tenth, within these limits. The
@@ -214,17 +214,21 @@ impl Forwarder {
             ..
         } = self;
         let earlier = forwarded.clone();
+        self.lines.begin_document();
         let mut feed = Feed {
             lines: &mut self.lines,
-            writer,
-            strip_stage: self.strip_stage,
-            node_host: &self.node_host,
             own_log_group: self.own_log_group.as_deref(),
-            document_id: id,
             earlier: &earlier,
-            counts: Counts::default(),
             ordinal: 0,
-            chunk: None,
+            waiting: Waiting::default(),
+            output: Output {
+                writer,
+                strip_stage: self.strip_stage,
+                node_host: &self.node_host,
+                document_id: id,
+                counts: Counts::default(),
+                chunk: None,
+            },
         };
         let mut settled = Counts::default();
         let mut settle = |ordinal, verdict| {
@@ -244,7 +248,7 @@ impl Forwarder {
             finish
         });
         account.bytes_inflated = gunzip.inflated();
-        account.counts = feed.counts;
+        account.counts = feed.output.counts;
         account.counts.add(&settled);
         account.outcome = outcome;
         finish

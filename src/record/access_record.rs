@@ -7,7 +7,7 @@ pub(crate) struct AccessRecord<'a> {
     pub(crate) method: &'a str,
     /// Begins with a slash; any other byte may follow.
     pub(crate) path: &'a [u8],
-    /// Labels of letters, digits, `-` and `_`, and possibly a port.
+    /// Labels of lower-case letters, digits, `-` and `_`, and possibly a port other than 443.
     pub(crate) host: &'a str,
     /// The gateway's own id. A caller of a REST API can set it.
     pub(crate) request_id: Option<&'a [u8]>,
@@ -37,7 +37,6 @@ impl<'a> AccessRecord<'a> {
     pub(crate) fn path_without_stage(&self) -> &'a [u8] {
         let is_default_domain = self
             .host
-            .to_ascii_lowercase()
             .split_once(".execute-api.")
             .is_some_and(|(_, region)| {
                 region.ends_with(".amazonaws.com") || region.ends_with(".amazonaws.com.cn")

@@ -7,8 +7,9 @@
 //! learned.
 
 use super::fields::Fields;
-use super::names::Name;
+use super::names::{Found, Name, Place};
 use super::span::Span;
+use super::walk::Walk;
 use crate::json;
 
 /// The most values, and the most text between them, that are learned: twice what the longest
@@ -24,45 +25,81 @@ pub(super) struct Value {
     pub(super) is_scalar: bool,
     /// The field that its name stands for.
     pub(super) name: Option<Name>,
+    pub(super) place: Place,
 }
 
-/// The line that was learned last.
+/// A value that was learned.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    /// The text before it.
+    before: Span,
+    is_scalar: bool,
+    field: Option<(Name, Place)>,
+}
+
+/// A line that was learned.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     /// The text before the first value, between each two, and after the last, one after the other.
     text: Vec<u8>,
-    /// Of each value the text before it, whether it is a scalar, and its field.
-    values: Vec<(Span, bool, Option<Name>)>,
+    values: Vec<Learned>,
+    /// The version of the document's shapes among which this one's was found to be right. 0: none.
+    pub(super) checked_at: u64,
 }
 
 impl Layout {
-    /// Learns a line from the values that were found in it.
-    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value]) {
+    /// Learns a line from the values that were found in it. Returns whether it is short enough.
+    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value]) -> bool {
         self.text.clear();
         self.values.clear();
+        self.checked_at = 0;
         let in_values: usize = values
             .iter()
             .map(|value| value.span.of(escaped).len())
             .sum();
         if values.len() > MAX_VALUES || escaped.len() - in_values > MAX_TEXT {
-            return;
+            return false;
         }
         let mut at = 0;
         for value in values {
             let from = self.text.len();
             self.text.extend_from_slice(&escaped[at..value.span.from]);
             let before = Span::new(from, self.text.len());
-            self.values.push((before, value.is_scalar, value.name));
+            self.values.push(Learned {
+                before,
+                is_scalar: value.is_scalar,
+                field: value.name.map(|name| (name, value.place)),
+            });
             at = value.span.to;
         }
         self.text.extend_from_slice(&escaped[at..]);
+        true
+    }
+
+    /// Goes through the names.
+    pub(super) fn walk(&self, walk: &mut Walk) {
+        walk.clear();
+        // The quote that ends the value before begins the text.
+        let mut end_of_value = 0;
+        for value in &self.values {
+            let before = &value.before.of(&self.text)[end_of_value..];
+            end_of_value = if value.is_scalar { 0 } else { 2 };
+            let name = json::find_backslash(before).map(|at| &before[at + 2..]);
+            let name = name.and_then(|name| Some(&name[..json::find_backslash(name)?]));
+            walk.pass_by(name.unwrap_or_default(), value.field.map(|(name, _)| name));
+        }
     }
 
     /// Reads a line that has the same layout. `None`: it has another one, and `fields` can't be used.
     pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
         let mut at = 0;
         let mut end_of_text = 0;
-        for &(before, is_scalar, name) in &self.values {
+        for &Learned {
+            before,
+            is_scalar,
+            field,
+        } in &self.values
+        {
             let before = before.of(&self.text);
             end_of_text += before.len();
             let rest = escaped[at..].strip_prefix(before)?;
@@ -76,8 +113,8 @@ impl Layout {
                 } else {
                     json::find_backslash(rest)?
                 };
-            if let Some(name) = name {
-                fields.set(name, Span::new(from, at), escaped);
+            if let Some((name, place)) = field {
+                fields.set(Found::own(name), Span::new(from, at), escaped, place);
             }
         }
         let is_known = !self.values.is_empty() && escaped[at..] == self.text[end_of_text..];

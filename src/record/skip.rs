@@ -16,8 +16,13 @@ pub(crate) enum Skip {
     InvalidMethod,
     /// Longer than a request may be.
     Oversized,
-    /// Nothing that an access-log line could be, or not to be told from a forgery.
+    /// Nothing that an access-log line could be.
     Malformed,
+    /// The line gives this field two values, or has names that other lines lack: a caller may have written one.
+    ContradictoryMethod,
+    ContradictoryPath,
+    ContradictoryHost,
+    ContradictorySourceIp,
     /// The call went to the Node itself: sending it there would be a call again.
     OwnNode,
     /// The log group is the one that this function writes to.
@@ -26,7 +31,7 @@ pub(crate) enum Skip {
 
 impl Skip {
     /// All reasons, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::WebSocket,
         Self::ExecutionLog,
         Self::UnsupportedFormat,
@@ -37,11 +42,15 @@ impl Skip {
         Self::InvalidMethod,
         Self::Oversized,
         Self::Malformed,
+        Self::ContradictoryMethod,
+        Self::ContradictoryPath,
+        Self::ContradictoryHost,
+        Self::ContradictorySourceIp,
         Self::OwnNode,
         Self::OwnLogGroup,
     ];
 
-    /// The name under which the report counts it.
+    /// The name under which the report counts it. All contradictions have the same.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -54,8 +63,23 @@ impl Skip {
             Self::InvalidMethod => "invalidMethod",
             Self::Oversized => "oversized",
             Self::Malformed => "malformed",
+            Self::ContradictoryMethod
+            | Self::ContradictoryPath
+            | Self::ContradictoryHost
+            | Self::ContradictorySourceIp => "contradiction",
             Self::OwnNode => "ownNode",
             Self::OwnLogGroup => "ownLogGroup",
+        }
+    }
+
+    /// Our name for the field that has two values.
+    pub(crate) fn contradictory_field(self) -> Option<&'static str> {
+        match self {
+            Self::ContradictoryMethod => Some("method"),
+            Self::ContradictoryPath => Some("path"),
+            Self::ContradictoryHost => Some("host"),
+            Self::ContradictorySourceIp => Some("sourceIp"),
+            _ => None,
         }
     }
 

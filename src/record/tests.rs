@@ -12,10 +12,45 @@ fn check(line: &str, assert: impl Fn(Result<AccessRecord<'_>, Skip>)) {
     // The second reading finds the buffers as the first one has left them.
     let mut reader = LineReader::new();
     for _ in 0..2 {
+        reader.begin_document();
         assert(reader.read(&escaped(line)));
         // The oracle of the fast path.
+        reader.begin_document();
         assert(reader.read_any(&escaped(line)));
+        if reader.read_flat(&escaped(line)).is_some() {
+            let mut walk = Walk::default();
+            reader.layouts[0].learn(&escaped(line), &reader.values);
+            reader.layouts[0].walk(&mut walk);
+            assert_eq!(walk.shape, reader.walk.shape, "{line}");
+        }
     }
+}
+
+/// What comes of the lines of one document, all of which are early: method, host, path and address of each.
+fn document(lines: &[String]) -> Vec<Result<String, Skip>> {
+    let mut reader = LineReader::new();
+    // The layout that was learned last is that of an earlier document.
+    _ = reader.read(&escaped(&lines[lines.len() - 1]));
+    reader.begin_document();
+    let text = |record: &AccessRecord<'_>| {
+        let (path, ip) = (String::from_utf8_lossy(record.path), record.source_ip);
+        let ip = ip.unwrap_or("-");
+        format!("{} {}{path} {ip}", record.method, record.host)
+    };
+    let read = |line: &String| {
+        let line = escaped(line);
+        let record = reader.read_early(&line);
+        record.map(|record| record.as_ref().map(text)).transpose()
+    };
+    let early: Vec<_> = lines.iter().map(read).collect();
+    let settled = lines.iter().zip(early).map(|(line, early)| {
+        early.unwrap_or_else(|| {
+            reader
+                .read_again(&escaped(line))
+                .map(|record| text(&record))
+        })
+    });
+    settled.collect()
 }
 
 #[test]
@@ -151,7 +186,8 @@ fn aliases_and_nesting() {
         r#"{"request_id":"r","method":"PUT","host":"api.example.com","path":"/x","httpStatusCode":404,"ip":"192.0.2.1","user_agent":"ua"}"#,
         r#"{"request":{"id":"r","method":"PUT","path":"/x","host":"api.example.com"},"response":{"status":404},"identity":{"sourceIp":"192.0.2.1","userAgent":"ua"}}"#,
         r#"{"http":{"request":{"method":"PUT","path":"/x"},"status_code":"404"},"requestId":"r","domain":"api.example.com","client":{"ip":"192.0.2.1","agent":"ua"}}"#,
-        r#"{"identity_sourceIp":"192.0.2.1","identity_userAgent":"ua","status":"404","requestId":"r","httpMethod":"PUT","path":"/x","domainName":"api.example.com","authorizer":{"status":"500","requestId":"a"},"waf":{"status":200},"tags":[{"path":"/y"}],"headers":{"host":"evil.example"}}"#,
+        r#"{"identity_sourceIp":"192.0.2.1","identity_userAgent":"ua","status":"404","requestId":"r","httpMethod":"PUT","path":"/x","domainName":"api.example.com","authorizer":{"status":"500","requestId":"a"},"waf":{"status":200}}"#,
+        r#"{"request_id":"r","verb":"PUT","raw_path":"/x","http_host":"api.example.com","response":{"statusCode":404},"remote":{"addr":"192.0.2.1"},"http":{"userAgent":"ua"}}"#,
     ] {
         yields(line, &full);
     }
@@ -159,7 +195,7 @@ fn aliases_and_nesting() {
     yields(
         line,
         &AccessRecord {
-            integration_status: Some(502),
+            integration_status: Some(500),
             integration_latency: Some(7),
             error_message: Some(b"Internal server error"),
             ..least("PUT", "h", "/x")
@@ -183,22 +219,467 @@ fn a_documented_name_outranks_an_alias() {
     }
 }
 
+/// Skipped because of two values of this field.
+#[track_caller]
+fn contradicts(line: &str, field: &str) {
+    check(line, |record| {
+        let reason = record.unwrap_err();
+        assert_eq!(reason.contradictory_field(), Some(field), "{line}");
+        assert_eq!(reason.name(), "contradiction");
+    });
+}
+
 #[test]
 fn a_field_with_two_values_can_not_be_trusted() {
-    for line in [
-        r#"{"domainName":"a","domainName":"b","path":"/x","httpMethod":"GET"}"#,
-        r#"{"domainName":"a","path":"-","path":"/x","httpMethod":"GET"}"#,
-        r#"{"domainName":"a","host":"b","path":"/x","httpMethod":"GET"}"#,
-        r#"{"domainName":"a","path":"/x","request":{"path":"/y"},"httpMethod":"GET"}"#,
+    for (line, field) in [
+        (
+            r#"{"domainName":"a","domainName":"b","path":"/x","httpMethod":"GET"}"#,
+            "host",
+        ),
+        (
+            r#"{"domainName":"a","host":"b","path":"/x","httpMethod":"GET"}"#,
+            "host",
+        ),
+        (
+            r#"{"domainName":"a","path":"/x","request":{"path":"/y"},"httpMethod":"GET"}"#,
+            "path",
+        ),
+        (
+            r#"{"domainName":"a","path":"/x","request_path":"/x/","httpMethod":"GET"}"#,
+            "path",
+        ),
+        (
+            r#"{"domainName":"a","path":"/x","httpMethod":"GET","method":"get"}"#,
+            "method",
+        ),
+        (
+            r#"{"domainName":"a","path":"/x","httpMethod":"GET","ip":"::1","sourceIp":"::2"}"#,
+            "sourceIp",
+        ),
+        (
+            r#"{"domainName":"a","path":"/x","httpMethod":"GET","ip":"x","sourceIp":"y"}"#,
+            "sourceIp",
+        ),
         // Values that came unescaped and bring fields of their own: with the same name,
-        &DOCUMENTED.replace("curl/8.5.0", r#"x", "domainName": "evil.example"#),
-        // with one that would outrank the format's,
-        r#"{"host":"api.example.com","path":"/x","httpMethod":"GET","ip":"203.0.113.7","agent":"x","sourceIp":"6.6.6.6","y":""}"#,
-        // with a backslash that hides the end of the value, and with it the next field.
-        r#"{"domainName":"h","path":"/x","httpMethod":"GET","userAgent":"x","sourceIp":"6.6.6.6","z":"\","sourceIp":"203.0.113.7","status":"200"}"#.replace("\\\\", "\\").as_str(),
-        r#"{"domainName":"h","httpMethod":"GET","userAgent":"x","path":"/forged","a":"\","path":"/x","status":"200"}"#.replace("\\\\", "\\").as_str(),
+        (
+            &DOCUMENTED.replace("curl/8.5.0", r#"x", "domainName": "evil.example"#),
+            "host",
+        ),
+        // with one that would outrank the format's.
+        (
+            r#"{"host":"api.example.com","path":"/x","httpMethod":"GET","ip":"203.0.113.7","agent":"x","sourceIp":"6.6.6.6","y":""}"#,
+            "sourceIp",
+        ),
+    ] {
+        contradicts(line, field);
+    }
+    // A backslash hides the end of the value, and with it the next field.
+    for line in [
+        r#"{"domainName":"h","path":"/x","httpMethod":"GET","userAgent":"x","sourceIp":"6.6.6.6","z":"\","sourceIp":"203.0.113.7","status":"200"}"#,
+        r#"{"domainName":"h","httpMethod":"GET","userAgent":"x","path":"/forged","a":"\","path":"/x","status":"200"}"#,
+        r#"{"httpMethod":"GET","path":"/x","userAgent":"x","host":"evil.example","a":"\","domain":{"name":"h"},"status":"200"}"#,
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"by":"x","a":"\","addr":"203.0.113.7"},"status":"200"}"#,
     ] {
         skipped(line, Skip::Malformed);
+    }
+    // The same value, in another spelling.
+    let line = r#"{"httpMethod":"GET","domainName":"API.example.com.","host":"api.EXAMPLE.com:443","path":"/a\u002fb","requestPath":"\/a/b","sourceIp":"2001:DB8::7","ip":"2001:db8:0::7"}"#;
+    yields(
+        line,
+        &AccessRecord {
+            source_ip: Some("2001:db8:0::7"),
+            ..least("GET", "api.example.com", "/a/b")
+        },
+    );
+}
+
+/// A value that came unescaped opens a container around the gateway's own fields, and brings others.
+#[test]
+fn no_container_hides_a_contradiction() {
+    let opened = |container: &str, closed: &str| {
+        format!(
+            r#"{{"path":"/x","httpMethod":"GET","sourceIp":"6.6.6.6","domainName":"evil.example",{container}"a":"b","httpMethod":"GET","sourceIp":"203.0.113.7","domainName":"h","userAgent":"y"{closed},"w":"z"}}"#
+        )
+    };
+    for name in [
+        "headers",
+        "authorizer",
+        "claims",
+        "error",
+        "integration",
+        "body",
+        "x",
+        "a_b",
+    ] {
+        let in_one = opened(&format!(r#""{name}":{{"#), "}");
+        contradicts(&in_one, "host");
+        contradicts(&in_one.replace(r#""w":"z""#, r#""w":-"#), "host");
+        let deep = opened(&format!(r#""{name}":{{"k":[[{{"n":{{"#), "}}]]}");
+        contradicts(&deep, "host");
+        contradicts(&deep.replace(r#""w":"z""#, r#""w":-"#), "host");
+        // Left open, it is cut off.
+        skipped(&opened(&format!(r#""{name}":{{"#), ""), Skip::Malformed);
+        // Names that are padded, before and after the container's.
+        let padding = format!(r#""{}":{{"{name}":{{"#, "p".repeat(300));
+        contradicts(&opened(&padding, "}}"), "host");
+        contradicts(&opened(&padding.repeat(8), &"}}".repeat(8)), "host");
+    }
+    // The address alone.
+    let line = opened(r#""headers":{"#, "}").replace("evil.example", "h");
+    contradicts(&line, "sourceIp");
+    // Names that belong together, in a container.
+    contradicts(
+        r#"{"path":"/x","httpMethod":"GET","host":"evil.example","headers":{"domain":{"name":"h"}}}"#,
+        "host",
+    );
+    contradicts(
+        r#"{"path":"/x","httpMethod":"GET","host":"h","ip":"6.6.6.6","x":{"remote":{"addr":"203.0.113.7"}}}"#,
+        "sourceIp",
+    );
+    // An array of values.
+    for array in [
+        r#"["evil.example"]"#,
+        r#"[["a"],["evil.example"]]"#,
+        r#"[{"x":"evil.example"}]"#,
+    ] {
+        let line = format!(
+            r#"{{"httpMethod":"GET","path":"/x","domainName":"h","domain_name":{array},"status":200}}"#
+        );
+        if array.contains('x') && array.contains('{') {
+            yields(
+                &line,
+                &AccessRecord {
+                    status: Some(200),
+                    ..least("GET", "h", "/x")
+                },
+            );
+        } else {
+            contradicts(&line, "host");
+            contradicts(&line.replace("200", "-"), "host");
+        }
+    }
+    // Escaped quotes are text, in JSON and beside a value that is none.
+    for status in ["200", "-"] {
+        let line = format!(
+            r#"{{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"\"host\":\"evil.example\",\"headers\":{{","status":{status}}}"#
+        );
+        check(&line, |record| assert_eq!(record.unwrap().host, "h"));
+    }
+}
+
+#[test]
+fn names_in_any_spelling() {
+    for name in [
+        r"domain\u004eame",
+        r"\u0064omainName",
+        "DOMAIN.NAME",
+        "$domain-name",
+        &format!("domain{}Name", "_".repeat(200)),
+    ] {
+        let line = format!(
+            r#"{{"domainName":"h","path":"/x","httpMethod":"GET","{name}":"evil.example","status":200}}"#
+        );
+        contradicts(&line, "host");
+        // A value before a name that the scan does not know runs on.
+        check(&line.replace("200", "-"), |record| assert!(record.is_err()));
+    }
+    // A longer name, and none at all, are not their container's.
+    let line = format!(
+        r#"{{"domainName":"h","path":"/x","httpMethod":"GET","host":{{"{}":"a","":"b"}}}}"#,
+        "n".repeat(65)
+    );
+    yields(&line, &least("GET", "h", "/x"));
+}
+
+#[test]
+fn what_may_differ() {
+    let expected = AccessRecord {
+        source_ip: Some("198.51.100.1"),
+        ..least("GET", "h", "/x/7")
+    };
+    for line in [
+        r#"{"httpMethod":"GET","path":"/x/7","uri":"/x/{id}","ip":"198.51.100.1","clientIp":"203.0.113.9","domainName":"h"}"#,
+        r#"{"clientIp":"203.0.113.9","ip":"198.51.100.1","uri":"/x/{id}","path":"/x/7","httpMethod":"GET","domainName":"h"}"#,
+        r#"{"httpMethod":"GET","path":"/x/7","claims":{"sub":"u","path":"/no","method":"x"},"waf":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"httpMethod":"GET","path":"/x/7","groups":["a"],"error":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
+    ] {
+        yields(line, &expected);
+    }
+    for (line, field) in [
+        // After a value that a caller controls,
+        (
+            r#"{"httpMethod":"GET","ip":"198.51.100.1","domainName":"h","path":"/x","userAgent":"u","uri":"/y"}"#,
+            "path",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","clientIp":"198.51.100.1","domainName":"h","userAgent":"u","ip":"6.6.6.6"}"#,
+            "sourceIp",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","x":"u","claims":{"path":"/y"}}"#,
+            "path",
+        ),
+        (
+            r#"{"path":"/x","domainName":"h","userAgent":"u","httpMethod":"PUT","headers":{"httpMethod":"GET"}}"#,
+            "method",
+        ),
+        // other names,
+        (
+            r#"{"httpMethod":"GET","requestPath":"/x","uri":"/y","domainName":"h"}"#,
+            "path",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","uri":"/y","uri":"/z","domainName":"h"}"#,
+            "path",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","sourceIp":"::1","clientIp":"::2","domainName":"h"}"#,
+            "sourceIp",
+        ),
+        // and host and address in a container.
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","claims":{"host":"i"}}"#,
+            "host",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","ip":"::1","waf":{"clientIp":"::2"}}"#,
+            "sourceIp",
+        ),
+    ] {
+        contradicts(line, field);
+    }
+}
+
+fn lines<const N: usize>(lines: [&str; N]) -> Vec<String> {
+    lines.map(String::from).to_vec()
+}
+
+/// What may differ after a value that a caller controls, if other lines have the same names.
+#[test]
+fn other_lines_tell_what_may_differ() {
+    for (clean, forged) in [
+        (
+            r#"{"requestId":"r","httpMethod":"GET","userAgent":"u","path":"/x","uri":"/{id}","domainName":"h"}"#,
+            r#"{"requestId":"r","httpMethod":"GET","userAgent":"u","path":"/f","a":"","path":"/x","uri":"/{id}","domainName":"h"}"#,
+        ),
+        (
+            r#"{"httpMethod":"GET","domainName":"h","userAgent":"u","ip":"192.0.2.1","clientIp":"192.0.2.2","path":"/x"}"#,
+            r#"{"httpMethod":"GET","domainName":"h","userAgent":"u","ip":"6.6.6.6","z":"","ip":"192.0.2.1","clientIp":"192.0.2.2","path":"/x"}"#,
+        ),
+        (
+            r#"{"domainName":"h","userAgent":"u","httpMethod":"GET","path":"/x"}"#,
+            r#"{"domainName":"h","userAgent":"u","httpMethod":"PUT","headers":{"a":"b","httpMethod":"GET","path":"/x"},"w":"z"}"#,
+        ),
+        (
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","clientIp":"192.0.2.2","tags":{"a":["b"]}}"#,
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","ip":"6.6.6.6","z":"","clientIp":"192.0.2.2","tags":{"a":["b"]}}"#,
+        ),
+        (
+            r#"{"domainName":"h","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#,
+            r#"{"domainName":"-","httpMethod":"GET","path":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
+        ),
+    ] {
+        for of_document in [
+            lines([forged, clean, clean]),
+            lines([clean, forged, clean]),
+            lines([clean, clean, forged]),
+            lines([forged, forged, clean, forged, clean, forged]),
+        ] {
+            for (line, result) in of_document.iter().zip(document(&of_document)) {
+                assert_eq!(result.is_ok(), line == clean, "{line}: {result:?}");
+            }
+        }
+    }
+    // The last clean line by itself has nothing that differs.
+    let clean = r#"{"httpMethod":"GET","domainName":"h","userAgent":"u","ip":"192.0.2.1","clientIp":"192.0.2.2","path":"/x"}"#;
+    assert_eq!(
+        document(&lines([clean])),
+        [Err(Skip::ContradictorySourceIp)]
+    );
+}
+
+/// Where the stage's template lacks a field, a caller can bring it. The document's other lines tell.
+#[test]
+fn a_field_that_the_template_lacks_is_not_taken_from_a_caller() {
+    for (clean, added) in [
+        (
+            r#"{"requestId":"r","httpMethod":"GET","path":"/x","sourceIp":"::1","userAgent":"@","status":"200"}"#,
+            r#""host":"evil.example""#,
+        ),
+        (
+            r#"{"requestId":"r","httpMethod":"GET","path":"/x","domainName":"h","userAgent":"@","status":"200"}"#,
+            r#""ip":"6.6.6.6""#,
+        ),
+        (
+            r#"{"requestId":"r","httpMethod":"GET","routeKey":"$default","domainName":"h","userAgent":"@","x":"y"}"#,
+            r#""path":"/f""#,
+        ),
+        (
+            r#"{"requestId":"r","path":"/x","domainName":"h","userAgent":"@","x":{"y":["z"]}}"#,
+            r#""verb":"PUT""#,
+        ),
+        // Through the path, after the first line.
+        (
+            r#"{"requestId":"r","httpMethod":"GET","sourceIp":"::1","path":"/@","status":-,"x":"y"}"#,
+            r#""host":"evil.example""#,
+        ),
+        (
+            r#"{"requestId":"r","httpMethod":"GET","sourceIp":"::1","path":"/@","status":"200"}"#,
+            r#""host":"evil.example""#,
+        ),
+    ] {
+        let is_path = clean.contains("/@");
+        for injected in [
+            format!(r#"u",{added},"z":""#),
+            format!(r#"u",{added},"headers":{{"z":"y"}},"z":"u"#),
+            format!(r#"u","k":[{{"a":"b"}}],{added},"z":"u"#),
+            // The next name is lost, if it is none of ours.
+            format!(r#"u",{added},"z":"\"#),
+        ] {
+            let forged = clean.replace('@', &injected);
+            let clean = clean.replace('@', "u");
+            let before = document(std::slice::from_ref(&clean)).remove(0);
+            let mut documents = vec![
+                vec![clean.clone(), forged.clone(), clean.clone(), forged.clone()],
+                vec![clean.clone(), clean.clone(), forged.clone()],
+            ];
+            if !is_path {
+                documents.push(vec![forged.clone(), clean.clone()]);
+                documents.push([vec![forged.clone(); 20], vec![clean.clone()]].concat());
+            }
+            for of_document in documents {
+                for (line, result) in of_document.iter().zip(document(&of_document)) {
+                    if *line == clean {
+                        assert_eq!(result, before, "{line}");
+                    } else {
+                        assert!(result.is_err(), "{line}: {result:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// No caller can use up what is kept of a document.
+#[test]
+fn many_forged_lines_do_not_hide_the_template() {
+    let clean =
+        r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#;
+    let forged = |n: usize| {
+        let names: String = (0..=n % 7).map(|m| format!(r#""n{n}{m}":"","#)).collect();
+        clean.replace(r#""u""#, &format!(r#""u",{names}"host":"evil.example""#))
+    };
+    let mut of_document: Vec<_> = (0..63).map(forged).collect();
+    of_document.push(clean.to_string());
+    let results = document(&of_document);
+    assert_eq!(results[63], Err(Skip::NoHost));
+    assert!(results.iter().all(Result::is_err), "{results:?}");
+    // More names than are compared.
+    let long: String = (0..1000).map(|n| format!(r#""n{n}":"","#)).collect();
+    let long = clean.replace(r#""u""#, &format!(r#""u",{long}"host":"evil.example""#));
+    let results = document(&[long, clean.to_string()]);
+    assert_eq!(results, [Err(Skip::ContradictoryHost), Err(Skip::NoHost)]);
+}
+
+/// Two stages with different templates can share a log group and a stream.
+#[test]
+fn stages_with_different_templates_share_a_document() {
+    let lacking = [
+        r#"{"requestId":"r","ip":"::1","requestTime":"t","httpMethod":"GET","routeKey":"k","status":"200"}"#,
+        r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#,
+        r#"{"userAgent":"u","path":"/x","domainName":"h"}"#,
+    ];
+    for whole in [
+        DOCUMENTED,
+        r#"{"requestId":"r","userAgent":"u","httpMethod":"GET","path":"/x","status":"200","domainName":"h"}"#,
+        r#"{"userAgent":"u","requestId":"r","ip":"::1","requestTime":"t","httpMethod":"GET","path":"/x","host":"h"}"#,
+        r#"{"ua":"u","request":{"httpMethod":"GET","path":"/x"},"domainName":"h","identity":{"sourceIp":"::1"}}"#,
+    ] {
+        let of_document = [&lacking[..], &[whole], &lacking[..], &[whole]].concat();
+        let of_document: Vec<_> = of_document.into_iter().map(String::from).collect();
+        for (line, result) in of_document.iter().zip(document(&of_document)) {
+            assert_eq!(result.is_ok(), line == whole, "{line}: {result:?}");
+        }
+        // By itself too.
+        assert!(document(&lines([whole]))[0].is_ok());
+    }
+}
+
+/// A document tells nothing of the next one.
+#[test]
+fn documents_are_settled_by_themselves() {
+    let mut reader = LineReader::new();
+    let lacking = r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u"}"#;
+    let whole = lacking.replace('}', r#","domainName":"h"}"#);
+    for (lines, expected) in [
+        (&[lacking, &whole][..], Err(Skip::ContradictoryHost)),
+        (&[&whole], Ok("h")),
+    ] {
+        reader.begin_document();
+        let mut last = Ok("h");
+        for line in lines {
+            last = reader
+                .read(&escaped(line))
+                .map(|record| if record.host == "h" { "h" } else { "" });
+        }
+        assert_eq!(last, expected);
+    }
+}
+
+/// The backend's status is another one than the integration's. Formats that log everything have both.
+#[test]
+fn the_backends_status_is_no_contradiction() {
+    for status in [
+        200, 201, 202, 204, 301, 302, 304, 400, 401, 403, 404, 500, 502,
+    ] {
+        for line in [
+            format!(r#"{{"integration_status":"{status}","integrationStatus":"200"}}"#),
+            format!(r#"{{"integration.status":{status},"integrationStatus":200}}"#),
+            format!(r#"{{"integrationStatus":"200","integration":{{"status":"{status}"}}}}"#),
+            format!(
+                r#"{{"integration_integrationStatus":"200","integration_status":"{status}","integrationStatus":"200"}}"#
+            ),
+            format!(r#"{{"integration":{{"integrationStatus":"200","status":"{status}"}}}}"#),
+            format!(
+                r#"{{"integration":{{"status":"{status}"}},"context":{{"integration":{{"integrationStatus":"200"}}}}}}"#
+            ),
+        ] {
+            let line = line.replacen(
+                '{',
+                r#"{"httpMethod":"GET","path":"/x","domainName":"h","#,
+                1,
+            );
+            yields(
+                &line,
+                &AccessRecord {
+                    integration_status: Some(200),
+                    ..least("GET", "h", "/x")
+                },
+            );
+        }
+    }
+    // By itself it is what is known.
+    yields(
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","integration":{"status":"404"},"integrationStatus":"-"}"#,
+        &AccessRecord {
+            integration_status: Some(404),
+            ..least("GET", "h", "/x")
+        },
+    );
+}
+
+#[test]
+fn fields_that_do_not_identify_the_call_never_contradict() {
+    let expected = AccessRecord {
+        status: Some(200),
+        ..least("GET", "h", "/x")
+    };
+    for line in [
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","statusCode":"404","status":"200","stage":"a","stage":"b"}"#,
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","x":{"status":"404"},"status":"200"}"#,
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":"-","status":"200","latency":"1","latency":"2","latency":"-"}"#,
+    ] {
+        yields(line, &expected);
     }
 }
 
@@ -230,17 +711,39 @@ fn lines_that_are_not_json_still_give_up_their_fields() {
         // No braces.
         r#""httpMethod":"GET","path":"/x","domainName":"h","status":200,"userAgent":"say "hi", ok""#,
         // Nested.
-        r#"{"request":{"method":"GET","path":"/x"},"authorizer":{"status":-,"host":"no"},"host":"h","status":200,"agent":"say "hi", ok"}"#,
-        // Cut off: what was whole counts, the rest does not.
-        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"userAgent":"say "hi", ok","stage":"pro"#,
-        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"userAgent":"say "hi", ok","responseLatency":12"#,
+        r#"{"request":{"method":"GET","path":"/x"},"authorizer":{"status":-,"path":"/no"},"host":"h","status":200,"agent":"say "hi", ok"}"#,
+        // Strings in arrays, names with spaces, and a template without quotes.
+        r#"{"httpMethod":"GET","path":"/x","groups":["a{b","c]"],"of us":"a } b","domainName":"h","resourcePath":/x/{id},"status":200,"agent":"say "hi", ok"}"#,
+        // A comma after the last field.
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"agent":"say "hi", ok", } "#,
+        // Text after the object.
+        "{\"httpMethod\":\"GET\",\"path\":\"/x\",\"domainName\":\"h\",\"userAgent\":\"say \"hi\", ok\",\"status\":\"200\"}\nx: [a \"b\" c",
     ] {
         yields(line, &expected);
     }
-    skipped(
+    // A backslash at the end, before the quote that ends the value.
+    for line in [
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","x":{"userAgent": "agent\" } } "#,
+        r#""httpMethod":"GET","path":"/x","domainName":"h","userAgent": "agent\""#,
+    ] {
+        let line = line.replace(r"\\", r"\");
+        yields(
+            &line,
+            &AccessRecord {
+                user_agent: Some(br"agent\"),
+                ..least("GET", "h", "/x")
+            },
+        );
+    }
+    // Cut off.
+    for line in [
         r#"{"httpMethod":"GET","path":"/x","domainName":"h"#,
-        Skip::NoHost,
-    );
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"userAgent":"say "hi", ok","stage":"pro"#,
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","status":200,"userAgent":"say "hi", ok","responseLatency":12"#,
+        r#"{"httpMethod":"GET","path":"/x","domainName":"h","x":{"status":200}"#,
+    ] {
+        skipped(line, Skip::Malformed);
+    }
     skipped(r#"{"path":"/x"#, Skip::Malformed);
     skipped("{", Skip::Malformed);
     skipped("\"", Skip::Malformed);
@@ -336,6 +839,9 @@ fn what_a_call_can_not_do_without() {
         "a:",
         "a:x",
         "a:123456",
+        "a:65536",
+        "a:99999",
+        "a:4.3",
         "a:1:2",
         "\u{e9}",
         "a%20b",
@@ -344,14 +850,19 @@ fn what_a_call_can_not_do_without() {
     ] {
         skipped(&line("GET", host, "/x"), Skip::InvalidHost);
     }
-    for host in [
-        "h",
-        "a-b_c.example.com",
-        "a.example.com.",
-        "a.example.com:8443",
-        "192.0.2.1",
+    for (host, normal) in [
+        ("h", "h"),
+        ("a-b_c.example.com", "a-b_c.example.com"),
+        ("a.example.com.", "a.example.com"),
+        ("A.Example.COM", "a.example.com"),
+        ("a.example.com:443", "a.example.com"),
+        ("A.example.com.:443", "a.example.com"),
+        ("a.example.com:8443", "a.example.com:8443"),
+        ("a.example.com.:65535", "a.example.com:65535"),
+        ("a.example.com:80", "a.example.com:80"),
+        ("192.0.2.1", "192.0.2.1"),
     ] {
-        yields(&line("GET", host, "/x"), &least("GET", host, "/x"));
+        yields(&line("GET", host, "/x"), &least("GET", normal, "/x"));
     }
 }
 

@@ -6,37 +6,65 @@
 use super::fields::Fields;
 use super::names::{MAX_NAME, Names};
 use super::span::{Span, whitespace};
+use super::walk::Walk;
 
 /// Reads the fields of a line.
-pub(super) fn read(line: &[u8], names: &mut Names, fields: &mut Fields) {
-    names.clear();
+pub(super) fn read(line: &[u8], walk: &mut Walk, fields: &mut Fields) {
+    walk.clear();
     fields.clear();
-    let mut at = 0;
+    let mut at = whitespace(line);
+    if line.get(at) == Some(&b'{') {
+        walk.names.open(false);
+        at += 1;
+    }
+    let mut may_have_text_after = true;
     while let Some(&byte) = line.get(at) {
+        let is_open = walk.names.depth() > 0;
         match byte {
-            b'}' | b']' => names.close(),
+            b'}' | b']' => walk.names.close(),
+            // After the end of the object comes text.
+            b'{' | b'[' if is_open => walk.names.open_unnamed(byte == b'['),
             b'"' => {
-                let Some((name, after)) = name_at(&line[at..]) else {
+                if let Some((name, after)) = any_name_at(&line[at..]) {
+                    walk.name(name);
+                    at += after;
+                } else if !walk.names.in_array() {
                     at += 1;
                     continue;
-                };
-                names.name(name);
-                at += after;
+                }
                 let (value, next) = match line.get(at) {
                     Some(bracket @ (b'{' | b'[')) => {
-                        names.open(*bracket == b'[');
+                        walk.names.open(*bracket == b'[');
                         (None, at + 1)
                     }
                     Some(b'"') => {
-                        let (value, next) = quoted_value(line, at + 1);
+                        let (value, next) = if walk.names.in_array() {
+                            element(line, at + 1)
+                        } else {
+                            let depth = walk.names.depth();
+                            let value = quoted_value(line, at + 1)
+                                .or_else(|| {
+                                    let before_text = may_have_text_after
+                                        .then(|| value_before_text(line, at + 1, depth));
+                                    may_have_text_after = false;
+                                    before_text.flatten()
+                                })
+                                .or_else(|| value_before_end(line, at + 1, depth));
+                            fields.is_malformed |= value.is_none();
+                            (value, value.map_or(line.len(), |value| value.to + 1))
+                        };
                         let end = value.map_or(next, |value| value.to);
-                        fields.contradictory |= holds_field(&line[at + 1..end]);
-                        (value, next)
+                        let content = &line[(at + 1).min(end)..end];
+                        if let Some(value) = value {
+                            walk.value(value, line, fields);
+                        }
+                        fields.is_malformed |= holds_field(content, walk);
+                        (None, next)
                     }
                     _ => bare_value(line, at),
                 };
-                if let (Some(value), Some(name)) = (value, names.find()) {
-                    fields.set(name, value, line);
+                if let Some(value) = value {
+                    walk.value(value, line, fields);
                 }
                 at = next;
                 continue;
@@ -45,6 +73,35 @@ pub(super) fn read(line: &[u8], names: &mut Names, fields: &mut Fields) {
         }
         at += 1;
     }
+    // A container that is open at the end may hold what belongs around it.
+    fields.is_malformed |= walk.names.depth() > 0;
+}
+
+/// A name at the front of `text`, as [`name_at`] finds it, or one of any characters.
+fn any_name_at(text: &[u8]) -> Option<(&[u8], usize)> {
+    name_at(text).or_else(|| {
+        let mut length = 0;
+        while length <= 4 * MAX_NAME {
+            match text.get(1 + length)? {
+                b'\\' => length += 2,
+                b'"' => {
+                    let value = value_at(text, length + 2)?;
+                    return Some((&text[1..=length], value));
+                }
+                _ => length += 1,
+            }
+        }
+        None
+    })
+}
+
+/// Where the value begins of a name that ends before `at`.
+fn value_at(text: &[u8], at: usize) -> Option<usize> {
+    let colon = at + whitespace(text.get(at..)?);
+    if text.get(colon) != Some(&b':') {
+        return None;
+    }
+    Some(colon + 1 + whitespace(&text[colon + 1..]))
 }
 
 /// A name at the front of `text`, which begins with a quote, and where its value begins.
@@ -59,41 +116,90 @@ pub(super) fn name_at(text: &[u8]) -> Option<(&[u8], usize)> {
     if name.is_empty() || text.get(length + 1) != Some(&b'"') {
         return None;
     }
-    let colon = length + 2 + whitespace(&text[length + 2..]);
-    if text.get(colon) != Some(&b':') {
-        return None;
-    }
-    Some((name, colon + 1 + whitespace(&text[colon + 1..])))
+    Some((name, value_at(text, length + 2)?))
 }
 
-/// The value whose opening quote stands before `from`, and where to go on. A value that the line
-/// cuts off is no value.
-fn quoted_value(line: &[u8], from: usize) -> (Option<Span>, usize) {
+/// The value whose opening quote stands before `from`. A value that the line cuts off is no value.
+fn quoted_value(line: &[u8], from: usize) -> Option<Span> {
+    let to = quotes(line, from).find(|quote| ends_value(&line[quote + 1..]))?;
+    Some(Span::new(from, to))
+}
+
+/// The value that ends the line's object, though text follows.
+fn value_before_text(line: &[u8], from: usize, depth: usize) -> Option<Span> {
+    let mut quotes = quotes(line, from);
+    let to = quotes.find(|quote| closing(&line[quote + 1..], depth).is_some());
+    // Without a container no text follows its end.
+    to.filter(|_| (1..=MAX_CLOSING).contains(&depth))
+        .map(|to| Span::new(from, to))
+}
+
+/// The value that ends the line, and ends with a backslash itself.
+fn value_before_end(line: &[u8], from: usize, depth: usize) -> Option<Span> {
+    let text = line.trim_ascii_end();
+    let quote = text.iter().rposition(|byte| *byte == b'"')?;
+    let is_last = quote >= from && closing(&text[quote + 1..], depth)?.is_empty();
+    is_last.then(|| Span::new(from, quote))
+}
+
+/// The quotes from `from` on that have no backslash before them.
+fn quotes(line: &[u8], from: usize) -> impl Iterator<Item = usize> {
     let mut at = from;
-    while let Some(&byte) = line.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'"' if ends_value(&line[at + 1..]) => return (Some(Span::new(from, at)), at + 1),
-            _ => {}
+    std::iter::from_fn(move || {
+        while let Some(&byte) = line.get(at) {
+            at += if byte == b'\\' { 2 } else { 1 };
+            if byte == b'"' {
+                return Some(at - 1);
+            }
         }
-        at += 1;
+        None
+    })
+}
+
+/// What follows the brackets that close so many containers.
+fn closing(rest: &[u8], depth: usize) -> Option<&[u8]> {
+    let mut rest = rest;
+    for _ in 0..depth {
+        rest = rest.trim_ascii_start();
+        let (b'}' | b']', after) = rest.split_first()? else {
+            return None;
+        };
+        rest = after;
     }
-    (None, line.len())
+    Some(rest)
+}
+
+/// The string in an array whose opening quote stands before `from`, and where to go on. One with a bare quote is
+/// none.
+fn element(line: &[u8], from: usize) -> (Option<Span>, usize) {
+    let end = quotes(line, from).next().filter(|quote| {
+        let rest = &line[quote + 1..];
+        matches!(rest.get(whitespace(rest)), None | Some(b',' | b']' | b'}'))
+    });
+    match end {
+        Some(to) => (Some(Span::new(from, to)), to + 1),
+        None => (None, from),
+    }
 }
 
 /// Whether a value that runs on to a later quote than it may seem to holds what could be a field of
-/// ours: `\` before a quote that was meant to end it hides the end, and all up to the next one.
-fn holds_field(value: &[u8]) -> bool {
-    let mut names = Names::default();
+/// ours: `\` before a quote that was meant to end it hides the end, and all up to the next one. The names in it
+/// count as names of the line.
+fn holds_field(value: &[u8], walk: &mut Walk) -> bool {
+    let mut names: Option<Names> = None;
+    let mut holds = false;
     let mut at = 0;
     while let Some(&byte) = value.get(at) {
         match byte {
             b'\\' => at += 1,
             b'"' => {
-                if let Some((name, _)) = name_at(&value[at..]) {
+                if let Some((name, after)) = name_at(&value[at..]) {
+                    walk.shape.push(name);
+                    let names = names.get_or_insert_with(|| walk.names.clone());
                     names.name(name);
-                    if names.find().is_some() {
-                        return true;
+                    holds |= names.is_known() || names.find().is_some();
+                    if let Some(bracket @ (b'{' | b'[')) = value.get(at + after) {
+                        names.open(*bracket == b'[');
                     }
                 }
             }
@@ -101,13 +207,14 @@ fn holds_field(value: &[u8]) -> bool {
         }
         at += 1;
     }
-    false
+    holds
 }
+
+/// More than any format nests; without a limit a line of brackets would take quadratic time.
+const MAX_CLOSING: usize = 16;
 
 /// Whether `rest` is what can follow a value: nothing, closing brackets, or a comma and a name.
 fn ends_value(rest: &[u8]) -> bool {
-    /// More than any format nests; without a limit a line of brackets would take quadratic time.
-    const MAX_CLOSING: usize = 16;
     let mut rest = rest;
     for _ in 0..MAX_CLOSING {
         rest = &rest[whitespace(rest)..];
@@ -115,8 +222,13 @@ fn ends_value(rest: &[u8]) -> bool {
             None => return true,
             Some(b'}' | b']') => rest = &rest[1..],
             Some(b',') => {
-                let name = &rest[1 + whitespace(&rest[1..])..];
-                return name.first() == Some(&b'"') && name_at(name).is_some();
+                rest = &rest[1 + whitespace(&rest[1..])..];
+                match rest.first() {
+                    Some(b'"') => return name_at(rest).is_some(),
+                    // A format may have a comma after its last field.
+                    Some(b'}' | b']') => {}
+                    _ => return false,
+                }
             }
             Some(_) => return false,
         }
@@ -126,14 +238,27 @@ fn ends_value(rest: &[u8]) -> bool {
 
 /// The number, word or lone `-` at `from`, and where to go on.
 fn bare_value(line: &[u8], from: usize) -> (Option<Span>, usize) {
-    match line[from..]
-        .iter()
-        .position(|byte| matches!(byte, b',' | b'}' | b']'))
-    {
-        Some(length) => {
-            let text = line[from..from + length].trim_ascii_end();
-            (Some(Span::new(from, from + text.len())), from + length)
+    let mut at = from;
+    while let Some(&byte) = line.get(at) {
+        match byte {
+            b',' | b'}' | b']' => {
+                let text = line[from..at].trim_ascii_end();
+                return (Some(Span::new(from, from + text.len())), at);
+            }
+            // A parameter of a template: /pets/{id}.
+            b'{' => at += group(&line[at..]),
+            _ => {}
         }
-        None => (None, line.len()),
+        at += 1;
     }
+    (None, line.len())
+}
+
+/// How long the text in brackets is that `text` begins with, where it can be part of a value.
+fn group(text: &[u8]) -> usize {
+    let end = text[1..]
+        .iter()
+        .position(|byte| b"\",{}[]".contains(byte))
+        .map_or(0, |at| at + 1);
+    if text[end] == b'}' { end } else { 0 }
 }

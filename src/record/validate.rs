@@ -42,25 +42,70 @@ pub(super) fn valid_method(method: &[u8]) -> Option<&str> {
 
 /// A host name that can stand in a `Host` header: labels of letters, digits, `-` and `_`, and
 /// possibly a port.
-pub(super) fn valid_host(host: &[u8]) -> Option<&str> {
-    let mut label = 0;
-    let mut end = host.len();
-    for (at, &byte) in host.iter().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
-            b'.' if label > 0 => label = 0,
-            b':' => {
-                end = at;
-                break;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Host<'a> {
+    /// Without its final dot.
+    name: &'a [u8],
+    /// With its colon. API Gateway serves nothing but port 443, which goes without saying.
+    port: &'a [u8],
+    /// As it was logged.
+    text: &'a [u8],
+    has_capitals: bool,
+}
+
+impl<'a> Host<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Option<Self> {
+        let mut label = 0;
+        let mut end = text.len();
+        let mut has_capitals = false;
+        for (at, &byte) in text.iter().enumerate() {
+            match byte {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' if label < 63 => label += 1,
+                b'A'..=b'Z' if label < 63 => {
+                    has_capitals = true;
+                    label += 1;
+                }
+                b'.' if label > 0 => label = 0,
+                b':' => {
+                    end = at;
+                    break;
+                }
+                _ => return None,
             }
-            _ => return None,
         }
+        let is_rooted = label == 0;
+        let name = &text[..end - usize::from(is_rooted && end > 0)];
+        let mut port = &text[end..];
+        if let Some(digits) = port.get(1..) {
+            let is_number = (1..=5).contains(&digits.len());
+            let number = number(digits).filter(|_| is_number && !digits.contains(&b'.'))?;
+            if number == 443 {
+                port = b"";
+            }
+            u16::try_from(number).ok()?;
+        }
+        (1..=253).contains(&name.len()).then_some(Self {
+            name,
+            port,
+            text,
+            has_capitals,
+        })
     }
-    // A final dot may stand there, and does not count.
-    let is_rooted = label == 0;
-    let length = end - usize::from(is_rooted && end > 0);
-    let is_port =
-        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
-    let is_sound = (1..=253).contains(&length) && host.get(end + 1..).is_none_or(is_port);
-    str::from_utf8(host).ok().filter(|_| is_sound)
+
+    /// The one spelling of it: in lower case, without a final dot and without port 443. `buffer` holds it where it
+    /// was logged in another one.
+    pub(super) fn normal(self, buffer: &'a mut String) -> Option<&'a str> {
+        if !self.has_capitals && self.name.len() + self.port.len() == self.text.len() {
+            return str::from_utf8(self.text).ok();
+        }
+        buffer.clear();
+        buffer.push_str(str::from_utf8(self.name).ok()?);
+        buffer.push_str(str::from_utf8(self.port).ok()?);
+        buffer.make_ascii_lowercase();
+        Some(buffer)
+    }
+
+    pub(super) fn is(self, other: Self) -> bool {
+        self.name.eq_ignore_ascii_case(other.name) && self.port == other.port
+    }
 }

@@ -143,7 +143,7 @@ fn the_same_key_again_and_again() {
     let same = line(r#"\"httpMethod\": \"GET\","#);
     deliver("with one value", &same, json!({}));
     let other = line(r#"\"httpMethod\": \"PUT\","#);
-    deliver("with two values", &other, json!({"malformed": 1}));
+    deliver("with two values", &other, json!({"contradiction": 1}));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn lines_that_can_not_be_forwarded_are_counted_by_reason() {
         r#"{"eventType":"CONNECT","connectionId":"x","status":"200"}"#.into(),
         "(7f3c1a4e) Method request path: {id=1}".into(),
         r#"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 1 r"#.into(),
-        r#"{"httpMethod":"GET","path":"/x"}"#.into(),
+        r#"{"path":"/x","httpMethod":"GET"}"#.into(),
         r#"{"httpMethod":"GET","domainName":"h"}"#.into(),
         r#"{"path":"/x","domainName":"h"}"#.into(),
         r#"{"httpMethod":"G T","path":"/x","domainName":"h"}"#.into(),
@@ -296,6 +296,101 @@ fn lone_surrogates_and_broken_utf_8_cost_one_line_at_most() {
         function.outcome_of(|| function.begin(&wrap(&gzip(&text).unwrap()), TIME));
     assert_eq!(result.unwrap()["forwarded"], 2);
     assert_eq!(report["skipped"], json!({"malformed": 2}));
+}
+
+/// A line of a stage that logs the user agent first, so that a caller's value could bring all that follows.
+fn agent_first(path: &str, agent: &str) -> String {
+    format!(
+        r#"{{"userAgent":"{agent}","httpMethod":"GET","path":"{path}","domainName":"api.example.com","status":"200"}}"#
+    )
+}
+
+/// The same of a stage that does not log the host.
+fn without_host(agent: &str) -> String {
+    format!(
+        r#"{{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"{agent}","status":"200"}}"#
+    )
+}
+
+/// What a caller has forged is skipped, wherever in its document the lines stand that tell. What only might be
+/// forged waits for them, and arrives.
+#[test]
+fn a_forged_line_is_a_contradiction_and_waits_for_the_lines_that_tell() {
+    let forged = r#"x","host":"evil.example","z":""#;
+    let others: Vec<String> = (0..100)
+        .map(|n| agent_first(&format!("/pets/{n}"), "curl/8.5.0"))
+        .collect();
+    let documents = [
+        // First and last in its document, and several of them.
+        vec![without_host(forged), without_host("curl")],
+        vec![without_host("curl"), without_host(forged)],
+        vec![
+            without_host(forged),
+            without_host(forged),
+            without_host("curl"),
+            without_host(forged),
+        ],
+    ];
+    for format in ["resend", "batch"] {
+        for document in &documents {
+            let node = node();
+            let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+            // Those of another stage come before, between and after them.
+            let (before, after) = others.split_at(60);
+            let lines = [before, document, after].concat();
+            let lacking = document
+                .iter()
+                .filter(|line| !line.contains("evil"))
+                .count();
+            let forged = document.len() - lacking;
+            let event = event_of(lines);
+            let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+            assert_eq!(result.unwrap()["forwarded"], 100, "{report}");
+            assert_eq!(
+                report["skipped"],
+                json!({"contradiction": forged, "noHost": lacking})
+            );
+            assert_eq!(report["contradictions"], json!({"host": forged}));
+            assert_eq!(report["level"], "WARN");
+            assert_adds_up(&report);
+        }
+        let node = node();
+        let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+        let event = event_of([
+            line("GET", "/x").replace("curl/8.5.0", r#"x","sourceIp":"6.6.6.6"#),
+            line("GET", "/x").replace("curl/8.5.0", r#"x","path":"/y","a":{"b":"c"#),
+        ]);
+        let (_, report) = function.outcome_of(|| function.begin(&event, TIME));
+        assert_eq!(
+            report["skipped"],
+            json!({"contradiction": 1, "malformed": 1})
+        );
+        assert_eq!(report["contradictions"], json!({"sourceIp": 1}));
+        assert_adds_up(&report);
+    }
+    // Where none is, the report says nothing of them.
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let event = event_of(&others);
+    let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+    assert_eq!(result.unwrap()["forwarded"], 100);
+    assert!(report.get("contradictions").is_none());
+    assert_got_all(&node, 100);
+}
+
+/// Lines that wait are not lost with an invalid document.
+#[test]
+fn lines_that_wait_count_as_undelivered_in_an_invalid_document() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let lines = (0..10).map(|n| Line::new(n, 0, agent_first("/x", "curl")));
+    let text = document("/aws/apigateway/x", "s", &lines.collect::<Vec<_>>()).unwrap();
+    let event = wrap(&gzip(&text[..text.len() - 1]).unwrap());
+    let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+    assert_eq!(result.unwrap_err().error_type, "Function.EventInvalid");
+    assert_eq!(report["recordsUndelivered"], 10);
+    assert_adds_up(&report);
+    assert_eq!(node.snapshot().connections, 0);
 }
 
 /// The function's own log group would send its own reports back to it, without end.

@@ -1,0 +1,179 @@
+//! The names of a line in their order, and what the lines of one document tell of each other by them.
+//!
+//! A value that comes unescaped can bring names, but it can only add them to those of its stage's template,
+//! right after the name whose value it is. So where another line of the document has the same names without the
+//! added ones, the added ones may be a caller's. Another stage's template differs elsewhere too.
+
+use super::names::{Field, IDENTITY};
+
+/// The most names of a line that are compared. A line with more counts as one that a caller has added to.
+const MAX_NAMES: usize = 256;
+
+/// The most names of a line to which others may have been added: what a `u128` has bits for. A template with more
+/// would have 24 bytes for each field, `$context.` and quotes included.
+const MAX_INNER: usize = 127;
+
+/// The most shapes that are kept of a document. Of two of which one is the other with more names, only the
+/// shorter one is needed, so that no caller can use them up.
+const MAX_SHAPES: usize = 16;
+
+/// The names of a line at every depth, in their order.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The hash of each, whose lowest bit tells whether a caller controls the value.
+    names: Vec<u64>,
+    /// There are more names.
+    is_cut: bool,
+}
+
+impl Shape {
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.is_cut = false;
+    }
+
+    pub(super) fn push(&mut self, name: &[u8]) {
+        if self.names.len() == MAX_NAMES {
+            self.is_cut = true;
+            return;
+        }
+        let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        self.names.push(hash & !1);
+    }
+
+    /// A caller controls the value of the last name.
+    pub(super) fn mark_controlled(&mut self) {
+        if let Some(name) = self.names.last_mut().filter(|_| !self.is_cut) {
+            *name |= 1;
+        }
+    }
+
+    /// Whether `self` is `inner` with more names, and each of them was added right after a name whose value a caller
+    /// controls, or after another that was added.
+    fn extends(&self, inner: &Self) -> bool {
+        if self.is_cut {
+            return true;
+        }
+        // Bit n stands for: of `inner`, n names have been found so far.
+        let controlled = inner.names.iter().enumerate();
+        let controlled = controlled.fold(0_u128, |bits, (at, name)| {
+            bits | u128::from(name & 1) << (at + 1)
+        });
+        let end = 1_u128 << inner.names.len();
+        let mut found = 1_u128;
+        for name in &self.names {
+            let mut next = found & controlled;
+            let mut rest = found & !end;
+            while rest != 0 {
+                let at = rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                if inner.names[at] >> 1 == name >> 1 {
+                    next |= 1 << (at + 1);
+                }
+            }
+            found = next;
+            if found == 0 {
+                return false;
+            }
+        }
+        found & end != 0 && self.names.len() > inner.names.len()
+    }
+}
+
+/// Which of the fields that say what was called, or by whom, a line has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Has(pub(super) [bool; IDENTITY.len()]);
+
+/// The shapes of one document's lines.
+#[derive(Debug)]
+pub(super) struct Shapes {
+    known: Vec<Known>,
+    /// Whether one of them lacks a field.
+    lacks_any: bool,
+    /// Changes with each document, and with each change of what is known.
+    version: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    shape: Shape,
+    has: Has,
+    /// More than one line has it.
+    is_common: bool,
+}
+
+impl Shapes {
+    pub(super) fn new() -> Self {
+        Self {
+            known: Vec::new(),
+            lacks_any: false,
+            version: 1,
+        }
+    }
+
+    /// Forgets what is known: another document begins.
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+        self.lacks_any = false;
+        self.version += 1;
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a line lacks a field that others have.
+    pub(super) fn lacks_any(&self) -> bool {
+        self.lacks_any
+    }
+
+    /// Notes the shape of a line.
+    pub(super) fn observe(&mut self, shape: &Shape, has: Has) {
+        if shape.is_cut || shape.names.len() > MAX_INNER {
+            return;
+        }
+        if let Some(known) = self.known.iter_mut().find(|known| known.shape == *shape) {
+            known.is_common = true;
+            return;
+        }
+        if self.known.iter().any(|known| shape.extends(&known.shape)) {
+            return;
+        }
+        let count = self.known.len();
+        self.known.retain(|known| !known.shape.extends(shape));
+        if self.known.len() == count && count == MAX_SHAPES {
+            return;
+        }
+        if self.known.len() < MAX_SHAPES {
+            self.known.push(Known {
+                shape: shape.clone(),
+                has,
+                is_common: false,
+            });
+        }
+        self.lacks_any = self.known.iter().any(|known| known.has.0.contains(&false));
+        self.version += 1;
+    }
+
+    /// A field of a line that others lack, and that a caller may have added.
+    pub(super) fn added_field(&self, shape: &Shape, has: Has) -> Option<Field> {
+        self.known.iter().find_map(|known| {
+            let mut fields = IDENTITY.into_iter().zip(has.0.into_iter().zip(known.has.0));
+            let (field, _) = fields.find(|(_, (has, known_has))| *has && !known_has)?;
+            shape.extends(&known.shape).then_some(field)
+        })
+    }
+
+    /// Whether several lines have this shape, so that it may be their template's.
+    pub(super) fn is_common(&self, shape: &Shape) -> bool {
+        let known = self.known.iter().find(|known| known.shape == *shape);
+        known.is_some_and(|known| known.is_common)
+    }
+
+    /// Whether a caller may have added names to those of another line.
+    pub(super) fn may_be_extended(&self, shape: &Shape) -> bool {
+        self.known.iter().any(|known| shape.extends(&known.shape))
+    }
+}

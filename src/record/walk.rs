@@ -1,0 +1,65 @@
+//! A line's names and values, as they come one after the other.
+
+use super::fields::Fields;
+use super::names::{Name, Names, Place, find_documented};
+use super::shape::Shape;
+use super::span::Span;
+use crate::json;
+
+/// Follows the names of a line, gives its values to the fields, and notes its shape.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    pub(super) names: Names,
+    pub(super) shape: Shape,
+    place: Place,
+    scratch: Vec<u8>,
+}
+
+impl Walk {
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.shape.clear();
+        self.place = Place::First;
+    }
+
+    /// Names the next value.
+    pub(super) fn name(&mut self, name: &[u8]) {
+        if name.contains(&b'\\') {
+            self.scratch.clear();
+            json::unescape(name, &mut self.scratch);
+            self.names.name(&self.scratch);
+            self.shape.push(&self.scratch);
+        } else {
+            self.names.name(name);
+            self.shape.push(name);
+        }
+    }
+
+    /// Passes by a name of a flat line. `field`: what it stands for.
+    pub(super) fn pass_by(&mut self, name: &[u8], field: Option<Name>) {
+        self.shape.push(name);
+        let place = match field.map_or_else(|| find_documented(name), |field| Some(Some(field))) {
+            Some(field) => field.map_or(Place::First, Name::place_after),
+            None => {
+                self.names.name(name);
+                self.names.place_after(None)
+            }
+        };
+        if place > Place::First {
+            self.shape.mark_controlled();
+        }
+    }
+
+    /// The value of the last name, or another one in its array.
+    pub(super) fn value(&mut self, value: Span, line: &[u8], fields: &mut Fields) {
+        let found = self.names.find();
+        if let Some(found) = found {
+            fields.set(found, value, line, self.place);
+        }
+        let place = self.names.place_after(found.map(|found| found.name));
+        if place > Place::First {
+            self.shape.mark_controlled();
+        }
+        self.place = self.place.max(place);
+    }
+}
