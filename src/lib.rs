@@ -25,7 +25,7 @@
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
 //! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
 //! | a line of the function's own log, or a metric, has the wrong form | `report` |
-//! | a connection is not made, or breaks | `node::dial`, `node::connection` |
+//! | a connection is not made, or breaks, or its error has the wrong words | `node::dial`, `node::connection`, `node::tcp`, `node::failure` |
 //! | the response to an event | its form: `event`, where SQS and Kinesis share `batch_failures`; which items failed: `forwarder` |
 //! | a variable, and its error | `config`: `address`, `headers` and `certificates` for the long ones, `names` for mistyped names |
 //!

@@ -6,29 +6,36 @@
 //! the next event.
 //!
 //! ```text
-//!  chunks ───> delivery ──── jobs ────> queue ──> worker ────────> connection ──> the Node
-//!                 │  ^                    │        │   ^  └─ dial ─────┘ made by
-//!  verdicts <─────┘  └──── jobs, done ────┘        v   │ what next
-//!                                                   job       progress: what all workers know of the Node
+//!  chunks ───> delivery ──── jobs ────> queue ──> worker ───> connection ──> tcp ──> the Node
+//!                 │  ^                  ^ │        │   ^ └─ dial ──┘ made by
+//!  verdicts <─────┘  └──── jobs, done ──│─┘        v   │ what next
+//!         ^                jobs, again ─┘         job       progress: what all workers know of the Node
+//!         └── claims, when the delivery ends ──────┘        pipelining: what the process knows of it
 //! ```
 //!
 //! `job` decides, and draws the states of a record; `worker` does what it says. `progress` knows whether the
-//! Node is down. Only `dial` and `connection` touch a socket. `retry_after` reads that header, and `host` compares
-//! hosts with the Node's own.
+//! Node is down, and `pipelining` how many messages may be in flight. Only `dial`, `connection` and `tcp` touch a
+//! socket. `failure` has the words for what went wrong, `retry_after` reads that header, and `host` compares hosts
+//! with the Node's own.
+//!
+//! A response says only by its place on the connection which message it belongs to. So what it settles is a *claim*
+//! of its connection until the delivery ends. Before each round, and a last time at the end, nothing may have come
+//! that no message has asked for; if something has, all claims of that connection are void, and their records
+//! are sent again, or undelivered where their bytes are gone.
 //!
 //! What fails, and how:
 //!
-//! * A connection breaks, or brings something that is not HTTP, while the Node responds to others: the record
-//!   whose response was awaited goes last, and the rest goes on over a fresh connection at once. If a connection
-//!   breaks on the same record again, that one waits for the next pass.
-//! * No connection can be made, or it breaks before the Node has responded to anything: the rest of the chunk waits
-//!   for the next pass.
-//! * A timeout, 408, 425, 429, or 5xx except 501: only that record, or that batch, waits for the next pass.
-//! * A pass comes after a pause with jitter, or after the pause that `Retry-After` names. While the Node gives final
-//!   responses, there are five passes after the first; while it gives none, as many as time allows.
+//! * A connection breaks, or brings something that is not HTTP, after it had brought responses: the record whose
+//!   response was awaited goes last and alone, and the rest goes on over a fresh connection at once.
+//! * No connection can be made, or new ones break before a response has come: the job goes back to the queue, where a
+//!   worker with a connection takes it, and this worker pauses before it asks for a connection again.
+//! * A timeout, 408, 425, 429, or 5xx except 501: only that record, or that batch, waits for the next pass. After
+//!   such a response, the next pass goes over a new connection, and to the next address.
+//! * A pass comes after a pause with jitter, or after the pause that `Retry-After` names. In between, the worker takes
+//!   other jobs. `job` says when a record is given up.
 //! * For `X_NODE_DOWN_AFTER_MS` after a failure, no connection got a final response, which is one that accepts or
 //!   refuses: the Node is down, and the delivery ends instead of paying for every record. Waits that `Retry-After`
-//!   asked for do not count.
+//!   asked for do not count, and neither do records that fail while others are accepted.
 //! * The deadline: what is left is undelivered.
 
 mod connection;

@@ -218,7 +218,8 @@ fn variables_of_others_do_not_stop_the_start() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("[WARN] - Runtime.ConfigInvalid: "));
     for (name, value) in overlooked {
-        assert!(lines[0].contains(&format!("{name}, did you mean X_")));
+        let told = format!("{name} is not one of this function's, did you mean X_");
+        assert!(lines[0].contains(&told), "{lines:?}");
         assert!(!lines[0].contains(value), "{lines:?}");
     }
 }
@@ -286,7 +287,11 @@ fn an_event_whose_failure_could_not_be_posted_is_handled_again() {
         "/prod/pets/2" => Fault::status(503),
         _ => Fault::none(),
     });
-    let function = Function::start(&node, &[("X_NODE_DOWN_AFTER_MS", "300")]);
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "300"),
+        ("X_NODE_DOWN_AFTER_MS", "300"),
+    ];
+    let function = Function::start(&node, &vars);
     function.api.inject_post_fault(PostFault::DropUntaken);
     function.api.inject_post_fault(PostFault::DropUntaken);
     let failed = function.begin(&event_of_calls(5), TIME).wait(PATIENCE);

@@ -85,7 +85,12 @@ fn sockets_are_in_the_two_clients() {
         "ureq::unversioned",
     ];
     only(
-        &["node/connection.rs", "node/dial.rs", "runtime.rs"],
+        &[
+            "node/connection.rs",
+            "node/dial.rs",
+            "node/tcp.rs",
+            "runtime.rs",
+        ],
         &words,
     );
 }
