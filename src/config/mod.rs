@@ -192,7 +192,7 @@ impl Config {
         let mistyped = mistyped_names(vars);
         for &Mistyped { name, meant, .. } in &mistyped {
             let what = format!("is not a variable of this function; did you mean {meant}?");
-            problems.push(VariableError::new(name, what, ""));
+            problems.push(VariableError::new(name.to_string(), what, ""));
         }
         // What follows from a mistyped name is not told as well: the value that is meant is not known.
         let is_mistyped = |name| {

@@ -1,15 +1,16 @@
 //! The values of variables, read into types; each error names the variable and gives an example.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 /// A variable that is wrong.
 #[derive(Debug)]
 pub(super) struct VariableError {
-    variable: String,
-    what: String,
+    variable: Cow<'static, str>,
+    what: Cow<'static, str>,
     /// A value that would be accepted; empty where the name is wrong, or where another value is not what helps.
-    example: String,
+    example: Cow<'static, str>,
 }
 
 impl fmt::Display for VariableError {
@@ -23,16 +24,21 @@ impl fmt::Display for VariableError {
 }
 
 impl VariableError {
-    pub(super) fn new(variable: &str, what: impl Into<String>, example: impl Into<String>) -> Self {
+    #[cold]
+    pub(super) fn new(
+        variable: impl Into<Cow<'static, str>>,
+        what: impl Into<Cow<'static, str>>,
+        example: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
-            variable: variable.to_string(),
+            variable: variable.into(),
             what: what.into(),
             example: example.into(),
         }
     }
 
     /// The same error with another example, where other variables limit what is accepted.
-    pub(super) fn with_example(mut self, example: impl Into<String>) -> Self {
+    pub(super) fn with_example(mut self, example: impl Into<Cow<'static, str>>) -> Self {
         self.example = example.into();
         self
     }

@@ -3,19 +3,20 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config as UreqConfig;
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::Instant as UreqInstant;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, RustlsConnector};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, RustlsConnector};
 
 use super::connection::{Connection, INPUT_BUFFER, OUTPUT_BUFFER, next_timeout};
 use super::failure::Failure;
+use super::queue::lock;
 use super::tcp::Tcp;
 use crate::config::NodeConfig;
 use crate::error::{Category, Error};
@@ -121,7 +122,7 @@ impl Dialer {
             Ok(transport) => Ok(Connection::new(transport, number)),
             Err(failure) => {
                 // The next one asks for the addresses anew.
-                *self.addresses() = None;
+                *lock(&self.addresses) = None;
                 Err(failure)
             }
         }
@@ -135,13 +136,12 @@ impl Dialer {
         until: Instant,
     ) -> Result<Box<dyn ureq::unversioned::transport::Transport>, Failure> {
         let Roots { config, connector } = &self.roots[roots];
-        let resolver = DefaultResolver::default();
         let details = ConnectionDetails {
             uri: &self.uri,
-            addrs: resolver.empty(),
+            addrs: NoResolver.empty(),
             config,
             request_level: false,
-            resolver: &resolver,
+            resolver: &NoResolver,
             now: UreqInstant::now(),
             timeout: next_timeout(until).map_err(|_| Failure::HandshakeTimeout)?,
             current_time: Arc::new(UreqInstant::now),
@@ -161,7 +161,7 @@ impl Dialer {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         // Whoever else wants to connect waits for the same addresses, instead of asking too.
-        let mut known = self.addresses();
+        let mut known = lock(&self.addresses);
         if let Some((since, addresses)) = known.as_ref()
             && since.elapsed() < ADDRESSES_LAST
         {
@@ -170,13 +170,6 @@ impl Dialer {
         let addresses = look_up(&self.host, self.port, until)?;
         *known = Some((Instant::now(), addresses.clone()));
         Ok(addresses)
-    }
-
-    fn addresses(&self) -> MutexGuard<'_, Option<(Instant, Vec<SocketAddr>)>> {
-        // What it guards is replaced whole, so that a panic can't have left it half-way.
-        self.addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,24 +189,51 @@ impl Roots {
     }
 }
 
+/// What ureq is given in place of its own resolver, which only a proxy would ask, and which would be 10 KB of the
+/// program.
+#[derive(Debug)]
+struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &UreqConfig,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        Err(ureq::Error::HostNotFound)
+    }
+}
+
 /// Asks the system's resolver, on a thread of its own, since nothing else ends a look-up in time.
 fn look_up(host: &str, port: u16, until: Instant) -> Result<Vec<SocketAddr>, Failure> {
-    let (sender, receiver) = mpsc::sync_channel(1);
+    type Found = Option<io::Result<Vec<SocketAddr>>>;
+    // A channel would be 10 KB of the program.
+    let shared: Arc<(Mutex<Found>, Condvar)> = Arc::default();
     let name = (host.to_string(), port);
-    let look_up = move || {
-        let addresses: io::Result<Vec<_>> = name.to_socket_addrs().map(Iterator::collect);
-        // Nobody waits for it any more where the time was over.
-        let _ = sender.send(addresses);
+    let look_up = {
+        let shared = Arc::clone(&shared);
+        move || {
+            let addresses = name.to_socket_addrs().map(Iterator::collect);
+            // Nobody waits for it any more where the time was over.
+            let (found, done) = &*shared;
+            *lock(found) = Some(addresses);
+            done.notify_one();
+        }
     };
     thread::Builder::new()
         .spawn(look_up)
         .map_err(|error| Failure::LookUp(format!("no thread can be started for it: {error}")))?;
+    let (found, done) = &*shared;
     let left = until.saturating_duration_since(Instant::now());
-    match receiver.recv_timeout(left) {
-        Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
-        Ok(Ok(_)) => Err(Failure::LookUp("it has no address".to_string())),
-        Ok(Err(error)) => Err(Failure::LookUp(error.to_string())),
-        Err(_) => Err(Failure::LookUp("no response in time".to_string())),
+    let (mut found, _) = done
+        .wait_timeout_while(lock(found), left, |found| found.is_none())
+        .unwrap_or_else(PoisonError::into_inner);
+    match found.take() {
+        Some(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+        Some(Ok(_)) => Err(Failure::LookUp("it has no address".to_string())),
+        Some(Err(error)) => Err(Failure::LookUp(error.to_string())),
+        None => Err(Failure::LookUp("no response in time".to_string())),
     }
 }
 

@@ -4,6 +4,7 @@
 //! that reads a few bytes at a time holds up a write for as long as it likes. This one looks at the clock before
 //! each call. It can also say what has come without waiting for more, whether or not TLS lies above it.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -13,7 +14,6 @@ use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport}
 use super::connection::{INPUT_BUFFER, OUTPUT_BUFFER};
 
 /// A socket, and its buffers.
-#[derive(Debug)]
 pub(super) struct Tcp {
     stream: TcpStream,
     buffers: LazyBuffers,
@@ -126,6 +126,12 @@ fn coarse(left: Duration) -> io::Result<Duration> {
 /// When a timeout is over. One that never is does not come here, and would be a day.
 fn end_of(timeout: NextTimeout) -> Instant {
     Instant::now() + (*timeout.after).min(Duration::from_secs(86_400))
+}
+
+impl fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tcp")
+    }
 }
 
 impl Transport for Tcp {
