@@ -23,6 +23,8 @@ pub(crate) struct ResponseReader {
     partial: Vec<u8>,
     status: u16,
     keep_alive: bool,
+    /// How many bytes of interim responses have come before this one.
+    interim: usize,
 }
 
 /// What has to happen next.
@@ -108,6 +110,7 @@ impl ResponseReader {
             partial: Vec::new(),
             status: 0,
             keep_alive: true,
+            interim: 0,
         }
     }
 
@@ -116,6 +119,7 @@ impl ResponseReader {
         self.state = State::Head;
         self.is_head = is_head;
         self.partial.clear();
+        self.interim = 0;
     }
 
     /// Consumes bytes off the front of `input`. `header` is called with the name, in the case that
@@ -262,7 +266,13 @@ impl ResponseReader {
         match status {
             101 => return Err(HttpError::SwitchingProtocols),
             // Interim responses have a head only, and the real one follows.
-            100..200 => return Ok(State::Head),
+            100..200 => {
+                self.interim += head.len();
+                if self.interim > MAX_HEAD {
+                    return Err(HttpError::LongHead);
+                }
+                return Ok(State::Head);
+            }
             _ => self.status = status,
         }
         self.keep_alive = is_1_1;

@@ -25,6 +25,9 @@ pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
 /// default; an execution environment that was frozen for longer has missed that they did.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
+/// The longest wait for what may still come on a connection that is left.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
 /// The longest body that is read so that its connection can be used again. Responses have short ones, or none.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -35,6 +38,8 @@ pub(super) struct Connection {
     pub(super) number: usize,
     /// How many responses came on it.
     pub(super) responses: u64,
+    /// The longest that a response took to come.
+    pub(super) slowest: Duration,
     /// It has accepted a message of this delivery, so that what fails on it is probably not its own fault.
     pub(super) is_proven: bool,
     /// How many messages may be written before the first response comes. It begins with one and doubles with each
@@ -75,6 +80,7 @@ impl Connection {
             reader: ResponseReader::new(false),
             number,
             responses: 0,
+            slowest: Duration::ZERO,
             is_proven: false,
             window: 1,
             last_used: (Instant::now(), SystemTime::now()),
@@ -115,6 +121,17 @@ impl Connection {
             // A session ticket, say, is for TLS alone and brings nothing.
             Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Quiet::Yes,
             Ok(false) | Err(_) => Quiet::Closed,
+        }
+    }
+
+    /// Waits for the end of the connection, or for bytes that no message has asked for, about as long as a response
+    /// takes here.
+    pub(super) fn await_end(&mut self) {
+        if !self.has_input()
+            && let Ok(timeout) = next_timeout(Instant::now() + self.slowest.min(LAST_LOOK))
+        {
+            // What came of it is in the buffer, or shows at the next look.
+            let _ = self.transport.await_input(timeout);
         }
     }
 

@@ -167,6 +167,8 @@ impl Dialer {
         {
             return Ok(addresses.clone());
         }
+        // It may have taken all of the time to wait for the others.
+        next_timeout(until).map_err(|_| Failure::ConnectTimeout)?;
         let addresses = look_up(&self.host, self.port, until)?;
         *known = Some((Instant::now(), addresses.clone()));
         Ok(addresses)

@@ -35,8 +35,8 @@
 //! try leaves *evidence* against its record, by what the connection is: nothing where nobody has had a response
 //! since the last pass, since the Node is to blame then, as long as the record has not failed where others were
 //! accepted; one where the connection has accepted nothing yet, since it may lead to a bad backend, or be one more
-//! than the Node takes; three where it has. A broken connection counts as three only if the record has broken one
-//! with its first message, and another one later: a server may close after each response. At [`TOO_MUCH`] the record is given
+//! than the Node takes; three where it has. A broken connection counts, as two, only if the message has broken one as
+//! its first, and another one later, since a server may close after each response. At [`TOO_MUCH`] the record is given
 //! up, which fails the event.
 
 use std::collections::VecDeque;
@@ -49,6 +49,12 @@ use crate::wire::{Chunk, Part};
 /// With this much evidence against it, a record is given up: six failures on connections that accepted others, or
 /// sixteen on new ones. A Node that fails one message in seven does the former to one message in 117,649.
 const TOO_MUCH: u8 = 16;
+
+/// What speaks against a record that has broken connections in both places, each further time.
+const BROKEN: u8 = 2;
+
+/// How many connections may break on one message alone before it waits for the next pass.
+const BREAKS_AT_ONCE: u8 = 2;
 
 /// What speaks against a record that failed on a connection that has accepted others.
 const PROVEN: u8 = 3;
@@ -95,12 +101,23 @@ struct Record {
     group: usize,
     /// How often the pair was sent again.
     repeats: u8,
-    /// What speaks against the record.
+    /// What speaks against the record, but for broken connections.
     evidence: u8,
-    /// A connection broke on it, or it timed out, as the first message of the connection.
-    broke_first: bool,
-    /// The same, after the connection had brought other responses.
-    broke_later: bool,
+    /// What broken connections speak against its next message.
+    breaks: Breaks,
+}
+
+/// How often connections broke, or timed out, on one message of a record that was alone in its round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Breaks {
+    /// Of the second message, and not the first.
+    of_response: bool,
+    /// As the first message of the connection.
+    as_first: bool,
+    /// After the connection had brought other responses.
+    as_later: bool,
+    count: u8,
+    evidence: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +173,13 @@ impl Record {
         group: usize::MAX,
         repeats: 0,
         evidence: 0,
-        broke_first: false,
-        broke_later: false,
+        breaks: Breaks {
+            of_response: false,
+            as_first: false,
+            as_later: false,
+            count: 0,
+            evidence: 0,
+        },
     };
 
     fn is_settled(&self) -> bool {
@@ -189,15 +211,27 @@ impl Record {
     }
 
     /// Notes that a connection broke on it alone. A server may close after each response, and another one may take no
-    /// further connection: only what breaks a connection in both places is to blame.
-    fn blame_for_break(&mut self, on: On, weight: u8) {
-        self.broke_first |= on.is_first;
-        self.broke_later |= !on.is_first;
-        self.blame(match (self.broke_first, self.broke_later) {
-            (true, true) if weight > 0 => PROVEN,
-            _ if on.is_first => weight.min(1),
-            _ => 0,
-        });
+    /// further connection: only what breaks a connection in both places is to blame. The first tries come at once,
+    /// and the others in passes of their own, since what is wrong may pass.
+    fn blame_for_break(&mut self, of_response: bool, on: On, weight: u8) {
+        if self.breaks.of_response != of_response {
+            self.breaks = Breaks::default();
+            self.breaks.of_response = of_response;
+        }
+        let breaks = &mut self.breaks;
+        breaks.as_first |= on.is_first;
+        breaks.as_later |= !on.is_first;
+        breaks.count = breaks.count.saturating_add(1);
+        breaks.evidence =
+            breaks
+                .evidence
+                .saturating_add(match (breaks.as_first, breaks.as_later) {
+                    (true, true) if weight > 0 => BROKEN,
+                    _ if on.is_first => weight.min(1),
+                    _ => 0,
+                });
+        self.is_later |= breaks.count > BREAKS_AT_ONCE;
+        self.blame(0);
     }
 
     /// Whether it has failed where others were accepted, or was told from them by halving.
@@ -210,7 +244,8 @@ impl Record {
         // That nobody else gets a response now does not speak for a record that failed while others did.
         let weight = weight.max(u8::from(self.is_known_bad()));
         self.evidence = self.evidence.saturating_add(weight);
-        if self.evidence >= TOO_MUCH && !self.is_settled() {
+        let evidence = self.evidence.saturating_add(self.breaks.evidence);
+        if evidence >= TOO_MUCH && !self.is_settled() {
             self.stage = Stage::Settled(Verdict::Undelivered);
         }
     }
@@ -273,6 +308,13 @@ impl Job {
     /// Whether a failure of this record says something of the record, and nothing of the Node.
     pub(super) fn is_known_bad(&self, record: usize) -> bool {
         self.records[record].is_known_bad()
+    }
+
+    /// Leaves everything for the next pass.
+    pub(super) fn postpone(&mut self) {
+        for record in &mut self.records {
+            record.is_later = true;
+        }
     }
 
     /// What a failure on this connection weighs.
@@ -344,7 +386,7 @@ impl Job {
             return false;
         };
         let record = &self.records[message.record];
-        record.is_suspect && record.broke_later && !record.broke_first
+        record.is_suspect && record.breaks.as_later && !record.breaks.as_first
     }
 
     /// `resend`: takes the status of a message's response. Where it settles the record, that goes to `claims`.
@@ -369,7 +411,7 @@ impl Job {
             }
             Note::Accepted if !message.is_response => {
                 record.is_suspect = false;
-                (record.broke_first, record.broke_later) = (false, false);
+                record.breaks = Breaks::default();
                 record.stage = Stage::Requested(on.connection);
                 return;
             }
@@ -417,7 +459,7 @@ impl Job {
             let record = &mut self.records[first.record];
             if of == 1 {
                 record.is_later |= is_timeout && (on.is_proven || record.is_suspect);
-                record.blame_for_break(on, weight);
+                record.blame_for_break(first.is_response, on, weight);
             }
             record.is_suspect = true;
         }
@@ -503,13 +545,15 @@ impl Job {
     ) {
         let weight = self.weight(on);
         let is_alone = group.len() == 1;
+        let is_first = self.records[..group.start].iter().all(Record::is_settled);
         let records = &mut self.records[group.clone()];
         let verdict = match Note::of(status) {
             Note::Transient => {
                 // One record of the batch may be what the collector fails on: that is so if others are accepted
-                // meanwhile, or if it happens again.
+                // meanwhile. If nothing is, and it happens again, only the first batch is halved to find out.
                 let is_failure = !matches!(status, 408 | 425 | 429);
-                if !is_alone && is_failure && (accepts_others || records[0].was_transient) {
+                let is_again = records[0].was_transient && is_first;
+                if !is_alone && is_failure && (accepts_others || is_again) {
                     self.halve(group, groups);
                     return;
                 }
@@ -565,14 +609,12 @@ impl Job {
         let is_later = is_timeout && (on.is_proven || was_suspect);
         for record in &mut *records {
             record.is_suspect = true;
-            record.is_later = is_later;
-            if was_suspect {
+            record.is_later |= is_later;
+            if was_suspect && !is_alone {
                 record.group = group.len().div_ceil(2);
             }
             if is_alone {
-                record.blame_for_break(on, weight);
-            } else if is_timeout {
-                record.blame(weight);
+                record.blame_for_break(false, on, weight);
             }
         }
         let is_open = records.iter().any(Record::is_open);

@@ -36,9 +36,10 @@ impl Pipelining {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// A round of so many messages has lost some of them.
-    pub(super) fn note_loss(&self, messages: usize) {
-        let lower = (messages / 2).max(1);
+    /// A round of so many messages has lost some of them. `is_dropped`: the first one was responded to, and then nothing
+    /// more came.
+    pub(super) fn note_loss(&self, messages: usize, is_dropped: bool) {
+        let lower = if is_dropped { 1 } else { (messages / 2).max(1) };
         let before = self.limit.fetch_min(lower, Ordering::Relaxed);
         // The others of the same time were composed before anybody knew.
         if messages <= before && lower < before {
@@ -73,9 +74,9 @@ mod tests {
         let pipelining = Pipelining::new();
         assert_eq!(pipelining.limit(), MAX_WINDOW);
         for (price, expected) in [(1024, 2), (4096, 2), (16_384, 2)] {
-            pipelining.note_loss(2);
+            pipelining.note_loss(2, false);
             // Another worker's round of the same time.
-            pipelining.note_loss(2);
+            pipelining.note_loss(2, true);
             assert_eq!(pipelining.limit(), 1);
             for _ in 1..price {
                 pipelining.note_clean(1);
@@ -89,13 +90,16 @@ mod tests {
     #[test]
     fn one_loss_halves_the_window() {
         let pipelining = Pipelining::new();
-        pipelining.note_loss(32);
-        pipelining.note_loss(32);
-        pipelining.note_loss(20);
+        pipelining.note_loss(32, false);
+        pipelining.note_loss(32, false);
+        pipelining.note_loss(20, false);
         assert_eq!(pipelining.limit(), 10);
         for _ in 0..1024 {
             pipelining.note_clean(10);
         }
         assert_eq!(pipelining.limit(), 32);
+        // A server that responds to one message and drops the others.
+        pipelining.note_loss(32, true);
+        assert_eq!(pipelining.limit(), 1);
     }
 }

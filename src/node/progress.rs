@@ -1,7 +1,7 @@
 //! How a delivery as a whole goes, as all of its workers know it.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::queue::{into_inner, lock};
@@ -9,6 +9,10 @@ use crate::account::{Outcome, Stats};
 
 /// Within so many milliseconds after it has last given a final response, the Node counts as one that accepts others.
 const JUST_NOW: u64 = 1000;
+
+/// So many jobs have to be told to wait for too long before nothing more is sent: one of them may have met a backend
+/// that is ill while the others are well.
+const LONG_WAITS: u64 = 4;
 
 pub(super) struct Progress {
     started: Instant,
@@ -22,6 +26,10 @@ pub(super) struct Progress {
     responses: AtomicU64,
     /// It has accepted one of them.
     has_accepted: AtomicBool,
+    /// How many workers have a connection that has accepted a message of this delivery.
+    connected: AtomicUsize,
+    /// How many jobs were told to wait for longer than there is time.
+    long_waits: AtomicU64,
     has_given_up: AtomicBool,
     last_failure: Mutex<Option<String>>,
     stats: Mutex<Stats>,
@@ -38,6 +46,8 @@ impl Progress {
             failing_since: AtomicU64::new(Self::FINE),
             responses: AtomicU64::new(0),
             has_accepted: AtomicBool::new(false),
+            connected: AtomicUsize::new(0),
+            long_waits: AtomicU64::new(0),
             has_given_up: AtomicBool::new(false),
             last_failure: Mutex::new(None),
             stats: Mutex::new(Stats::default()),
@@ -53,7 +63,7 @@ impl Progress {
     }
 
     /// Whether nothing has succeeded since the last failure.
-    pub(super) fn is_failing(&self) -> bool {
+    fn is_failing(&self) -> bool {
         self.failing_since.load(Ordering::Relaxed) != Self::FINE
     }
 
@@ -62,9 +72,27 @@ impl Progress {
         since != Self::FINE && self.now().saturating_sub(since) >= milliseconds(self.down_after)
     }
 
-    /// Ends the delivery.
-    pub(super) fn give_up(&self) {
-        self.has_given_up.store(true, Ordering::Relaxed);
+    /// The Node has asked for a longer wait than there is time. Where it has asked several jobs for that, and accepted
+    /// or refused nothing, the delivery ends.
+    pub(super) fn note_long_wait(&self) {
+        let waits = self.long_waits.fetch_add(1, Ordering::Relaxed) + 1;
+        if waits >= LONG_WAITS && self.responses() == 0 {
+            self.has_given_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a worker has a connection now that has accepted a message, or has it no more.
+    pub(super) fn note_connected(&self, is_connected: bool) {
+        if is_connected {
+            self.connected.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.connected.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a worker has such a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed) > 0
     }
 
     /// The Node has responded to a message, and not with "try again".

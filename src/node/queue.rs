@@ -30,14 +30,23 @@ pub(super) struct Queue<T> {
 
 struct QueueState<T> {
     waiting: VecDeque<T>,
-    /// Jobs that have come back, each with the time of its next turn.
-    back: Vec<(Instant, T)>,
+    /// Jobs that have come back.
+    back: Vec<Back<T>>,
     done: Vec<T>,
     /// How many were taken and are not done.
     taken: usize,
     is_closed: bool,
     /// A worker has panicked: the scope will pass that on as soon as everybody else has ended.
     is_aborted: bool,
+}
+
+/// A job that has come back.
+struct Back<T> {
+    job: T,
+    /// When its next turn is.
+    at: Instant,
+    /// Whoever had it had no connection: it is for somebody who has one, as long as there is such a worker.
+    is_for_connected: bool,
 }
 
 impl<T> QueueState<T> {
@@ -47,11 +56,14 @@ impl<T> QueueState<T> {
     }
 
     /// The next job whose turn it is. One that has come back goes first.
-    fn take(&mut self, is_over: bool) -> Option<T> {
+    fn take(&mut self, is_over: bool, is_connected: bool) -> Option<T> {
         let now = Instant::now();
-        let ready = self.back.iter().position(|(at, _)| is_over || *at <= now);
+        let ready = self
+            .back
+            .iter()
+            .position(|back| is_over || back.at <= now && (is_connected || !back.is_for_connected));
         let job = match ready {
-            Some(at) => self.back.swap_remove(at).1,
+            Some(at) => self.back.swap_remove(at).job,
             None => self.waiting.pop_front()?,
         };
         self.taken += 1;
@@ -99,15 +111,20 @@ impl<T> Queue<T> {
     }
 
     /// The next job for a worker; `None` when there will be none. Where the delivery is over, a job does not wait
-    /// for its time.
-    pub(super) fn next(&self, is_over: impl Fn() -> bool) -> Option<T> {
+    /// for its time. `is_connected`: whether the worker has a connection, or nobody else has.
+    pub(super) fn next(
+        &self,
+        is_over: impl Fn() -> bool,
+        is_connected: impl Fn() -> bool,
+    ) -> Option<T> {
         let mut state = lock(&self.state);
         loop {
             if state.is_finished() {
                 return None;
             }
-            let is_over = !state.back.is_empty() && is_over();
-            if let Some(job) = state.take(is_over) {
+            let has_back = !state.back.is_empty();
+            let (is_over, is_connected) = (has_back && is_over(), has_back && is_connected());
+            if let Some(job) = state.take(is_over, is_connected) {
                 drop(state);
                 self.change.notify_one();
                 return Some(job);
@@ -117,9 +134,11 @@ impl<T> Queue<T> {
                 woken.unwrap_or_else(PoisonError::into_inner)
             } else {
                 let now = Instant::now();
-                let first = state.back.iter().map(|(at, _)| *at).min();
+                // One whose turn has come waits for another worker.
+                let first = state.back.iter().map(|back| back.at).min();
                 let left = first.map_or(NAP, |at| at.saturating_duration_since(now));
-                let woken = self.work.wait_timeout(state, left.min(NAP));
+                let left = if left.is_zero() { NAP } else { left.min(NAP) };
+                let woken = self.work.wait_timeout(state, left);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             };
         }
@@ -132,12 +151,17 @@ impl<T> Queue<T> {
     }
 
     /// Brings back a job that is not done, for its turn at that time.
-    pub(super) fn bring_back(&self, job: T, at: Instant) {
+    pub(super) fn bring_back(&self, job: T, at: Instant, is_for_connected: bool) {
         let mut state = lock(&self.state);
         state.taken -= 1;
-        state.back.push((at, job));
+        state.back.push(Back {
+            job,
+            at,
+            is_for_connected,
+        });
         drop(state);
-        self.work.notify_one();
+        // Not everybody who waits may take it.
+        self.work.notify_all();
     }
 
     pub(super) fn done(&self, job: T) {

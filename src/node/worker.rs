@@ -15,6 +15,10 @@ use super::queue::Queue;
 use crate::account::{Stats, Verdict};
 use crate::wire::{Writer, batch};
 
+/// So many connections in a row may settle nothing before a worker pauses. One that brings a single response settles a
+/// record with every second one.
+const MAX_FRUITLESS: u32 = 8;
+
 /// What all workers of a delivery share.
 pub(super) struct Context<'a> {
     pub(super) dialer: &'a Dialer,
@@ -122,6 +126,12 @@ pub(super) struct Worker<'a> {
     misses: u32,
     /// How often in a row a new one broke before a response came on it.
     breaks: u32,
+    /// How many connections in a row have settled nothing.
+    fruitless: u32,
+    /// It has a connection that has accepted a message of this delivery, as [`Progress`] counts it.
+    is_connected: bool,
+    /// The last connection was lost because no response came in time.
+    was_silent: bool,
     random: u64,
 }
 
@@ -144,6 +154,9 @@ impl<'a> Worker<'a> {
             was_busy: false,
             misses: 0,
             breaks: 0,
+            fruitless: 0,
+            is_connected: false,
+            was_silent: false,
             random: seed | 1,
         }
     }
@@ -151,16 +164,21 @@ impl<'a> Worker<'a> {
     /// Takes jobs until all are done, and no more come.
     pub(super) fn work(&mut self) {
         let (queue, progress) = (self.queue, &self.context.progress);
-        while let Some(job) = queue.next(|| progress.is_over()) {
+        while let Some(job) = queue.next(|| progress.is_over(), || self.may_take_any()) {
             self.deliver(job);
         }
+    }
+
+    /// Whether it may take a job that another worker had no connection for.
+    fn may_take_any(&self) -> bool {
+        self.is_connected || !self.context.progress.is_connected()
     }
 
     /// Takes jobs until none is left at the moment.
     pub(super) fn work_off(&mut self) {
         let (queue, progress) = (self.queue, &self.context.progress);
         while queue.has_work()
-            && let Some(job) = queue.next(|| progress.is_over())
+            && let Some(job) = queue.next(|| progress.is_over(), || self.may_take_any())
         {
             self.deliver(job);
         }
@@ -179,6 +197,8 @@ impl<'a> Worker<'a> {
                 Writer::Batch(frame) => self.pass_of_batches(&mut job, frame),
             };
         }
+        let has_proven = |connection: &Connection| connection.is_proven;
+        self.set_connected(self.slot.connection.as_ref().is_some_and(has_proven));
         if self.was_transient {
             // The next try goes over a new connection: the backend at the end of this one may be the faulty one.
             self.leave_connection(&mut job);
@@ -193,11 +213,18 @@ impl<'a> Worker<'a> {
             Pass::NoConnection => {
                 // Whoever has a connection takes it; this worker asks for one again after a while.
                 self.misses += 1;
-                self.breaks = 0;
+                (self.breaks, self.fruitless) = (0, 0);
                 let wait = job::pause(self.misses, self.random_share());
+                let wait = wait.max(self.retry_after.unwrap_or_default());
                 let progress = &self.context.progress;
-                self.queue.bring_back(job, Instant::now());
+                self.queue.bring_back(job, Instant::now(), true);
                 self.queue.rest(wait, || progress.is_over());
+                if self.was_silent {
+                    // Another try would cost a timeout, and hold up a job, while others have connections.
+                    let wait = self.context.dialer.response_timeout;
+                    let is_alone = || progress.is_over() || !progress.is_connected();
+                    self.queue.rest(wait, is_alone);
+                }
             }
         }
     }
@@ -208,17 +235,19 @@ impl<'a> Worker<'a> {
         job.end_pass(progress.responses());
         let is_well = progress.is_accepting() && !self.was_busy;
         let pause = job.pause(is_well, self.random_share());
-        let wait = pause.max(self.retry_after.unwrap_or_default());
         let now = Instant::now();
-        if wait >= progress.deadline.saturating_duration_since(now) {
-            if self.retry_after.is_some() && progress.is_failing() {
-                // The Node asks for more time than there is, and nobody has got through since.
-                progress.give_up();
+        let left = progress.deadline.saturating_duration_since(now);
+        // Only one backend may ask for more time than there is. The next try goes to another one.
+        self.retry_after = self.retry_after.filter(|&wait| wait < left || !is_well);
+        let wait = pause.max(self.retry_after.unwrap_or_default());
+        if wait >= left {
+            if self.retry_after.is_some() {
+                progress.note_long_wait();
             }
             self.queue.done(job);
             return;
         }
-        self.queue.bring_back(job, now + wait);
+        self.queue.bring_back(job, now + wait, false);
         if let Some(asked_for) = self.retry_after {
             // The Node has asked to be left alone: that does not mean that it is down.
             self.queue.rest(asked_for, || false);
@@ -297,11 +326,33 @@ impl<'a> Worker<'a> {
     fn leave_connection(&mut self, job: &mut Job) {
         if let Some(connection) = self.slot.connection.take() {
             let number = connection.number;
-            if self.quiet(connection, job).is_some() {
-                self.slot.keep_claims();
-            }
+            self.end_connection(connection, job);
             job.forget_requests(number);
+            self.set_connected(false);
         }
+    }
+
+    /// Ends a connection that no failure has ended, after a last look. It waits for about as long as a response takes
+    /// here: if one has come too many, the last one is still on its way.
+    fn end_connection(&mut self, mut connection: Connection, job: &mut Job) {
+        connection.await_end();
+        if self.quiet(connection, job).is_some() {
+            self.slot.keep_claims();
+        }
+    }
+
+    /// Tells the others whether this worker has a connection that has accepted a message.
+    fn set_connected(&mut self, is_connected: bool) {
+        if self.is_connected != is_connected {
+            self.is_connected = is_connected;
+            self.context.progress.note_connected(is_connected);
+        }
+    }
+
+    /// Whether the Node has asked for a pause, and accepts nobody's messages.
+    fn wants_to_be_left_alone(&self) -> bool {
+        self.retry_after.is_some_and(|wait| !wait.is_zero())
+            && !self.context.progress.is_accepting()
     }
 
     fn on(&self, connection: &Connection) -> On {
@@ -313,13 +364,18 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Whether a pass may go on at once after a connection has failed: if the Node had responded on it. It may go on
-    /// once if the Node has responded on another one, since what is sent then is something else: so one record that
-    /// breaks connections is told from connections that can't be had.
-    fn may_reconnect(&mut self, failed: &Connection) -> bool {
+    /// Whether a pass may go on at once after a connection has failed: if the Node had responded on it, unless several
+    /// in a row have settled nothing. It may go on once if the Node has responded on another one, since what is sent
+    /// then is something else: so one record that breaks connections is told from connections that can't be had.
+    fn may_reconnect(&mut self, failed: &Connection, is_fruitless: bool) -> bool {
         let is_new = failed.responses == 0;
         self.breaks += u32::from(is_new);
-        let may = !is_new || self.breaks == 1 && self.context.progress.responses() > 0;
+        self.fruitless = if is_fruitless { self.fruitless + 1 } else { 0 };
+        let may = if is_new {
+            self.breaks == 1 && self.context.progress.responses() > 0
+        } else {
+            self.fruitless < MAX_FRUITLESS
+        };
         self.stats.retries += u64::from(may);
         may
     }
@@ -348,24 +404,37 @@ impl<'a> Worker<'a> {
                     None if is_new => return Pass::NoConnection,
                     None => break,
                 };
-                match self.exchange_round(job, &mut connection) {
+                let exchanged = self.exchange_round(job, &mut connection);
+                if self.wants_to_be_left_alone() {
+                    job.postpone();
+                }
+                match exchanged {
                     Ok(true) => connection.window = job::wider(connection.window),
                     // What the round did not get to goes over another connection.
                     Ok(false) => {
-                        self.slot.keep_claims();
+                        let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
+                        if is_cut || connection.has_input() {
+                            // What follows is a body's rest, or was seen already.
+                            self.slot.keep_claims();
+                        } else {
+                            self.end_connection(connection, job);
+                        }
                         break;
                     }
                     Err(failure) => {
                         let is_timeout = failure == Failure::Timeout;
                         self.context.note_failure(failure);
-                        let of = self.round.len();
+                        self.was_silent = is_timeout;
+                        let (of, came) = (self.round.len(), self.responses.len());
                         if of > 1 {
-                            self.context.pipelining.note_loss(of);
+                            let is_dropped = is_timeout && came == 1;
+                            self.context.pipelining.note_loss(of, is_dropped);
                         }
-                        let unanswered = &self.round[self.responses.len()..];
+                        let unanswered = &self.round[came..];
                         job.take_broken_round(unanswered, of, is_timeout, self.on(&connection));
+                        let is_fruitless = self.slot.claims.is_empty();
                         self.slot.keep_claims();
-                        if !self.may_reconnect(&connection) {
+                        if !self.may_reconnect(&connection, is_fruitless) {
                             return Pass::NoConnection;
                         }
                         break;
@@ -421,7 +490,7 @@ impl<'a> Worker<'a> {
         for at in 0..self.round.len() {
             let message = self.round[at];
             let response = connection.read(job.is_head(message), || self.response_until())?;
-            self.count_response(&mut sent);
+            self.count_response(&mut sent, connection);
             // Where the record's first message was not accepted, the second one's response says nothing.
             let before = self.responses.last().filter(|_| message.is_response);
             let follows = at > 0 && self.round[at - 1].record == message.record;
@@ -472,16 +541,24 @@ impl<'a> Worker<'a> {
                     // A server that finds a message too large may not have read the rest of it.
                     if response.keep_alive && status != 413 {
                         self.slot.connection = Some(connection);
-                    } else {
+                    } else if response.is_cut {
                         self.slot.keep_claims();
+                    } else {
+                        self.end_connection(connection, job);
+                    }
+                    if self.wants_to_be_left_alone() {
+                        job.postpone();
+                        return Pass::Whole;
                     }
                 }
                 Err(failure) => {
                     let is_timeout = failure == Failure::Timeout;
                     self.context.note_failure(failure);
+                    self.was_silent = is_timeout;
                     job.take_broken_batch(group, is_timeout, self.on(&connection), &mut groups);
+                    let is_fruitless = self.slot.claims.is_empty();
                     self.slot.keep_claims();
-                    if !self.may_reconnect(&connection) {
+                    if !self.may_reconnect(&connection, is_fruitless) {
                         return Pass::NoConnection;
                     }
                 }
@@ -504,14 +581,16 @@ impl<'a> Worker<'a> {
         let mut sent = Instant::now();
         let response = connection.read(false, || until)?;
         connection.mark_used();
-        self.count_response(&mut sent);
+        self.count_response(&mut sent, connection);
         Ok(response)
     }
 
     /// The time of a response runs from the one before it, or from when its round was written.
-    fn count_response(&mut self, since: &mut Instant) {
+    fn count_response(&mut self, since: &mut Instant, connection: &mut Connection) {
         let now = Instant::now();
-        self.stats.count_response(now.duration_since(*since));
+        let took = now.duration_since(*since);
+        connection.slowest = connection.slowest.max(took);
+        self.stats.count_response(took);
         *since = now;
     }
 
@@ -522,6 +601,7 @@ impl<'a> Worker<'a> {
         match Note::of(response.status) {
             Note::Accepted => {
                 connection.is_proven = true;
+                self.set_connected(true);
                 self.context.progress.note_response(true);
             }
             Note::Refused => self.context.progress.note_response(false),
@@ -541,6 +621,7 @@ impl<'a> Worker<'a> {
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
+        self.set_connected(false);
         self.context.progress.add(&self.stats);
     }
 }

@@ -188,7 +188,7 @@ fn a_broken_connection_moves_the_record_whose_response_was_due() {
         assert_eq!(job.records[0].stage, Unsent, "{case}");
         assert!(job.records[0].is_suspect, "{case}");
         assert_eq!(job.records[0].is_later, is_later, "{case}");
-        let is_evidence = job.records[0].evidence > 0;
+        let is_evidence = job.records[0].breaks.evidence > 0;
         assert_eq!(is_evidence, of == 1 && !is_proven, "{case}");
     }
 }
@@ -216,7 +216,7 @@ fn only_the_first_record_without_a_response_is_suspect_and_it_goes_alone_and_las
     job.take_broken_round(&round, 1, false, on(2, false, 1));
     assert!(!job.needs_new_connection(&round));
     respond(&mut job, message(1, REQUEST), 200, 1);
-    assert!(!job.records[1].is_suspect && !job.records[1].broke_first);
+    assert!(!job.records[1].is_suspect && job.records[1].breaks == Breaks::default());
     // A connection that broke before anything was asked moves nothing.
     let before = job.records.clone();
     job.take_broken_round(&[], 0, true, good(1));
@@ -281,9 +281,9 @@ fn a_record_is_given_up_after_as_much_evidence_as_bad_luck_can_not_bring() {
         (breaks, &[used], None),
         (breaks, &[new], Some(16)),
         (breaks, &[silent], None),
-        (breaks, &[used, new], Some(7)),
-        (times_out, &[used, new], Some(7)),
-        (breaks_batch, &[used, new], Some(7)),
+        (breaks, &[used, new], Some(9)),
+        (times_out, &[used, new], Some(9)),
+        (breaks_batch, &[used, new], Some(9)),
     ];
     for (which, (fail, places, expected)) in all.into_iter().enumerate() {
         let mut job = job(1);
@@ -312,6 +312,46 @@ fn a_record_is_given_up_after_as_much_evidence_as_bad_luck_can_not_bring() {
 
 fn respond_on(job: &mut Job, status: u16, on: On) {
     job.take_response(message(0, REQUEST), status, on, &mut Vec::new());
+}
+
+/// The first tries come at once, and the others in passes of their own. What has broken on the request says nothing
+/// of the response message, and an accepted request clears the record.
+#[test]
+fn broken_connections_count_for_one_message() {
+    let mut job = job(1);
+    let request = [message(0, REQUEST)];
+    for (on, is_later) in [(good(1), false), (on(2, false, 1), false), (good(3), true)] {
+        job.take_broken_round(&request, 1, false, on);
+        assert_eq!(job.records[0].is_later, is_later);
+    }
+    assert_eq!(job.records[0].breaks.evidence, 2 * BROKEN);
+    job.end_pass(1);
+    respond(&mut job, request[0], 200, 4);
+    assert_eq!(job.records[0].breaks, Breaks::default());
+    // The pair begins anew, and what breaks then is another message.
+    job.take_broken_round(&[message(0, RESPONSE)], 1, false, good(4));
+    assert_eq!(job.records[0].stage, Unsent);
+    job.take_broken_round(&request, 1, false, on(5, false, 1));
+    let breaks = job.records[0].breaks;
+    assert_eq!(
+        (breaks.as_first, breaks.as_later, breaks.count),
+        (true, false, 1)
+    );
+}
+
+/// A collector that does not respond to one record costs a timeout for each half, and the others nothing.
+#[test]
+fn a_group_that_times_out_speaks_against_nobody() {
+    let mut job = job(4);
+    for _ in 0..20 {
+        job.take_broken_batch(0..4, true, good(1), &mut Groups::new());
+        job.end_pass(1);
+    }
+    assert!(
+        job.records
+            .iter()
+            .all(|record| record.evidence == 0 && record.breaks.evidence == 0)
+    );
 }
 
 /// A response came that no message had asked for.
@@ -461,21 +501,32 @@ fn a_response_settles_or_halves_its_group() {
     }
 }
 
-/// A collector that fails on one record, and has no other batch to show that it accepts any.
+/// A collector that fails on one record, and has no other batch to show that it accepts any. Of a collector that fails
+/// on everything, only the first batch is halved.
 #[test]
-fn a_group_that_fails_twice_is_halved_although_no_other_is_accepted() {
-    let mut job = job(4);
-    let mut groups = Groups::new();
+fn the_first_group_that_fails_twice_is_halved_although_no_other_is_accepted() {
+    let mut job = job(8);
+    for record in &mut job.records {
+        record.group = 4;
+    }
     let silent = on(1, false, 0);
-    job.take_batch_response(0..4, 500, false, silent, &mut groups, &mut Vec::new());
-    assert_eq!(groups, []);
+    let fail = |job: &mut Job, group, groups: &mut Groups| {
+        job.take_batch_response(group, 500, false, silent, groups, &mut Vec::new());
+    };
+    for group in job.open_groups() {
+        fail(&mut job, group, &mut Groups::new());
+    }
     job.end_pass(0);
-    assert_eq!(job.open_groups(), [0..4]);
-    job.take_batch_response(0..4, 500, false, silent, &mut groups, &mut Vec::new());
+    assert_eq!(job.open_groups(), [0..4, 4..8]);
+    let mut groups = Groups::new();
+    fail(&mut job, 0..4, &mut groups);
+    assert_eq!(groups, [0..2, 2..4]);
+    fail(&mut job, 2..4, &mut groups);
+    fail(&mut job, 4..8, &mut groups);
     assert_eq!(groups, [0..2, 2..4]);
     // It stays so in the next pass.
     job.end_pass(0);
-    assert_eq!(job.open_groups(), [0..2, 2..4]);
+    assert_eq!(job.open_groups(), [4..8, 0..2, 2..4]);
 }
 
 #[test]
