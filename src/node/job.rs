@@ -87,6 +87,8 @@ pub(super) struct Job {
     has_moved: bool,
     /// How many final responses the Node had given in this delivery when the last pass ended.
     responses_before: u64,
+    /// A response has asked for a longer wait than there was time.
+    was_told_to_wait: bool,
 }
 
 /// How far one record is.
@@ -260,6 +262,7 @@ impl Job {
             idle_passes: 0,
             has_moved: false,
             responses_before: 0,
+            was_told_to_wait: false,
         }
     }
 
@@ -292,6 +295,12 @@ impl Job {
         };
         self.has_moved = false;
         self.responses_before = responses;
+    }
+
+    /// Notes that a response has asked for a longer wait than there is time. Says whether another one had before: the
+    /// first may come from the one backend that is ill, and the next pass goes to another.
+    pub(super) fn note_long_wait(&mut self) -> bool {
+        std::mem::replace(&mut self.was_told_to_wait, true)
     }
 
     /// The pause before the next pass. `share` is a random number from 0 to 1. `is_well`: the Node accepts others, and

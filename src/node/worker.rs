@@ -237,13 +237,17 @@ impl<'a> Worker<'a> {
         let pause = job.pause(is_well, self.random_share());
         let now = Instant::now();
         let left = progress.deadline.saturating_duration_since(now);
-        // Only one backend may ask for more time than there is. The next try goes to another one.
-        self.retry_after = self.retry_after.filter(|&wait| wait < left || !is_well);
+        if self.retry_after.is_some_and(|wait| wait >= left) {
+            progress.note_long_wait();
+            // It may be one backend that asks for this, and the next try goes to another one.
+            if !is_well && job.note_long_wait() {
+                self.queue.done(job);
+                return;
+            }
+            self.retry_after = None;
+        }
         let wait = pause.max(self.retry_after.unwrap_or_default());
         if wait >= left {
-            if self.retry_after.is_some() {
-                progress.note_long_wait();
-            }
             self.queue.done(job);
             return;
         }
@@ -349,10 +353,13 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Whether the Node has asked for a pause, and accepts nobody's messages.
+    /// Whether the Node has asked for a pause that there is time for, and accepts nobody's messages.
     fn wants_to_be_left_alone(&self) -> bool {
-        self.retry_after.is_some_and(|wait| !wait.is_zero())
-            && !self.context.progress.is_accepting()
+        let progress = &self.context.progress;
+        self.retry_after.is_some_and(|wait| {
+            let left = progress.deadline.saturating_duration_since(Instant::now());
+            !wait.is_zero() && wait < left && !progress.is_accepting()
+        })
     }
 
     fn on(&self, connection: &Connection) -> On {
