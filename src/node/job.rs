@@ -35,7 +35,7 @@
 //! try leaves *evidence* against its record, by what the connection is: nothing where nobody has had a response
 //! since the last pass, since the Node is to blame then, as long as the record has not failed where others were
 //! accepted; one where the connection has accepted nothing yet, since it may lead to a bad backend, or be one more
-//! than the Node takes; three where it has. A broken connection counts, as two, only if the message has broken one as
+//! than the Node takes; two where it has. A broken connection counts, as two, only if the message has broken one as
 //! its first, and another one later, since a server may close after each response. At [`TOO_MUCH`] the record is given
 //! up, which fails the event.
 
@@ -46,9 +46,13 @@ use std::time::Duration;
 use crate::account::Verdict;
 use crate::wire::{Chunk, Part};
 
-/// With this much evidence against it, a record is given up: six failures on connections that accepted others, or
-/// sixteen on new ones. A Node that fails one message in seven does the former to one message in 117,649.
-const TOO_MUCH: u8 = 16;
+/// With this much evidence against it, a record is given up: twelve failures on connections that accepted others, or
+/// twenty-four on new ones. A Node that fails one message in eleven fails two records in eleven. With six tries that
+/// lost one in 30,000, and a test of 500 now and then; with twelve, it is one in 800 million.
+const TOO_MUCH: u8 = 24;
+
+/// What speaks against a record that failed on a connection that has accepted others.
+const PROVEN: u8 = 2;
 
 /// What speaks against a record that has broken connections in both places, each further time.
 const BROKEN: u8 = 2;
@@ -56,14 +60,11 @@ const BROKEN: u8 = 2;
 /// How many connections may break on one message alone before it waits for the next pass.
 const BREAKS_AT_ONCE: u8 = 2;
 
-/// What speaks against a record that failed on a connection that has accepted others.
-const PROVEN: u8 = 3;
-
 /// What speaks against a record of `batch` that halving has told from others, which that connection has accepted.
-const TOLD_APART: u8 = 12;
+const TOLD_APART: u8 = 16;
 
 /// What speaks against a record whose responses could not be believed: four times are enough.
-const UNTRUSTED: u8 = 4;
+const UNTRUSTED: u8 = 6;
 
 /// How often a pair is sent again from its start, since the Node may have forgotten the request. Without a limit, a
 /// server that closes after each response would get it for ever. Then the second message alone is sent again.
@@ -303,15 +304,15 @@ impl Job {
         std::mem::replace(&mut self.was_told_to_wait, true)
     }
 
-    /// The pause before the next pass. `share` is a random number from 0 to 1. `is_well`: the Node accepts others, and
-    /// has not said that it has too much to do, so that nothing is won by waiting for long.
-    pub(super) fn pause(&self, is_well: bool, share: f64) -> Duration {
-        let failures = if is_well {
-            self.idle_passes.min(2)
-        } else {
-            self.idle_passes
+    /// The pause before the next pass. `share` is a random number from 0 to 1. Where the Node accepts others, nothing is
+    /// won by waiting for long, and little if it has too much to do.
+    pub(super) fn pause(&self, is_accepting: bool, is_busy: bool, share: f64) -> Duration {
+        let most = match (is_accepting, is_busy) {
+            (true, false) => 2,
+            (true, true) => 4,
+            (false, _) => u32::MAX,
         };
-        pause(failures, share)
+        pause(self.idle_passes.min(most), share)
     }
 
     /// Whether a failure of this record says something of the record, and nothing of the Node.

@@ -233,8 +233,9 @@ impl<'a> Worker<'a> {
     fn wait_for_next_pass(&mut self, mut job: Job) {
         let progress = &self.context.progress;
         job.end_pass(progress.responses());
-        let is_well = progress.is_accepting() && !self.was_busy;
-        let pause = job.pause(is_well, self.random_share());
+        let is_accepting = progress.is_accepting();
+        let is_well = is_accepting && !self.was_busy;
+        let pause = job.pause(is_accepting, self.was_busy, self.random_share());
         let now = Instant::now();
         let left = progress.deadline.saturating_duration_since(now);
         if self.retry_after.is_some_and(|wait| wait >= left) {

@@ -87,9 +87,15 @@ impl Scripted {
         Self::start_with(None, None, script)
     }
 
-    /// A server that serves so many connections at a time.
-    pub(crate) fn with_limit(limit: usize, excess: Excess) -> Self {
-        Self::start_with(None, Some((limit, excess)), |_| mean(200))
+    /// A server that serves so many connections at a time, and takes so long for each read.
+    pub(crate) fn with_limit(limit: usize, excess: Excess, delay: Duration) -> Self {
+        Self::start_with(None, Some((limit, excess)), move |_| {
+            let mut all = mean(200);
+            if !delay.is_zero() {
+                all.insert(0, Do::Wait(delay));
+            }
+            all
+        })
     }
 
     pub(crate) fn start_with(

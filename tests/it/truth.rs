@@ -124,6 +124,15 @@ fn a_surplus_response_behind_a_full_buffer_settles_nothing() {
         }
         all
     });
+    // The server announces that it will close, and then sends what nobody has asked for.
+    check("behind the last response", 12, |_| {
+        let body =
+            4096 - "HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: 4032\r\n\r\n".len();
+        let head = format!("HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: {body}\r\n\r\n");
+        let mut bytes = head.into_bytes();
+        bytes.resize(4096, b'x');
+        vec![Do::Send(bytes), Do::Send(response(503)), Do::Close]
+    });
 }
 
 #[test]
@@ -226,7 +235,7 @@ fn all_arrive(name: &str, node: &Scripted, calls: usize, vars: &[(&str, &str)]) 
 fn a_server_of_two_connections_gets_everything() {
     for excess in [Excess::Closed, Excess::Silent] {
         for format in ["resend", "batch"] {
-            let node = Scripted::with_limit(2, excess);
+            let node = Scripted::with_limit(2, excess, Duration::ZERO);
             let vars = [
                 ("X_NODE_CONNECTIONS", "16"),
                 ("X_NODE_FORMAT", format),
@@ -240,6 +249,69 @@ fn a_server_of_two_connections_gets_everything() {
                 node.connections()
             );
         }
+    }
+}
+
+/// All the others hold up a job for as long as a response may take, and none of them may get it again.
+#[test]
+fn a_slow_server_of_one_connection_gets_everything() {
+    let node = Scripted::with_limit(1, Excess::Silent, Duration::from_millis(3));
+    let vars = [
+        ("X_NODE_TIMEOUT_MS", "1000"),
+        ("X_NODE_DOWN_AFTER_MS", "2000"),
+    ];
+    all_arrive("one connection", &node, 400, &vars);
+}
+
+/// One message in five is lost with its connection.
+#[test]
+fn a_server_that_closes_before_many_a_response_gets_everything() {
+    static MESSAGES: AtomicU64 = AtomicU64::new(0);
+    for format in ["resend", "batch"] {
+        let node = Scripted::start(|_| {
+            let mut random = MESSAGES.fetch_add(1, Ordering::SeqCst);
+            random = (random + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            if (random >> 40).is_multiple_of(5) {
+                return vec![Do::Close];
+            }
+            mean(200)
+        });
+        all_arrive(format, &node, 1000, &[("X_NODE_FORMAT", format)]);
+    }
+}
+
+/// One record that the collector never responds to costs itself alone.
+#[test]
+fn a_record_without_a_response_takes_no_neighbour_along() {
+    let node = Scripted::start(|seen| {
+        if seen.ids.contains(&event_id(41)) {
+            return vec![Do::Wait(Duration::from_millis(400)), Do::Close];
+        }
+        mean(200)
+    });
+    let vars = [
+        ("X_NODE_URL", node.url.as_str()),
+        ("X_NODE_FORMAT", "batch"),
+        ("X_NODE_TIMEOUT_MS", "200"),
+        ("X_NODE_DOWN_AFTER_MS", "3000"),
+    ];
+    let function = Function::start_with(&vars);
+    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(300), MINUTE));
+    assert!(result.is_err());
+    assert_eq!(report["recordsUndelivered"], 1, "{report}");
+}
+
+/// One backend asks for more time than there is, while the others are well.
+#[test]
+fn one_long_wait_does_not_end_the_event() {
+    for format in ["resend", "batch"] {
+        let node = Scripted::start(|seen| match (seen.connection, seen.nth) {
+            (1, 1) => vec![Do::Send(
+                b"HTTP/1.1 503 x\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            )],
+            _ => mean(200),
+        });
+        all_arrive(format, &node, 2000, &[("X_NODE_FORMAT", format)]);
     }
 }
 

@@ -274,16 +274,16 @@ fn a_record_is_given_up_after_as_much_evidence_as_bad_luck_can_not_bring() {
     type Fail = fn(&mut Job, On);
     let [used, new, silent] = [on(1, true, 1), on(1, false, 1), on(1, false, 0)];
     let all: [(Fail, &[On], Option<u32>); 9] = [
-        (transient, &[used], Some(6)),
-        (transient, &[new], Some(16)),
+        (transient, &[used], Some(12)),
+        (transient, &[new], Some(24)),
         (transient, &[silent], None),
         // A server may close after each response: that says nothing, however often.
         (breaks, &[used], None),
-        (breaks, &[new], Some(16)),
+        (breaks, &[new], Some(24)),
         (breaks, &[silent], None),
-        (breaks, &[used, new], Some(9)),
-        (times_out, &[used, new], Some(9)),
-        (breaks_batch, &[used, new], Some(9)),
+        (breaks, &[used, new], Some(13)),
+        (times_out, &[used, new], Some(13)),
+        (breaks_batch, &[used, new], Some(13)),
     ];
     for (which, (fail, places, expected)) in all.into_iter().enumerate() {
         let mut job = job(1);
@@ -615,12 +615,21 @@ fn pauses_double_and_have_jitter_over_their_upper_half() {
 #[test]
 fn a_pass_that_settles_something_begins_the_pauses_anew() {
     let mut job = job(2);
-    let pauses = |job: &Job| [true, false].map(|is_well| job.pause(is_well, 1.0).as_millis());
-    for expected in [[100, 100], [200, 200], [200, 400], [200, 800]] {
+    let pauses = |job: &Job| {
+        let cases = [(true, false), (true, true), (false, true)];
+        cases.map(|(is_accepting, is_busy)| job.pause(is_accepting, is_busy, 1.0).as_millis())
+    };
+    for expected in [
+        [100, 100, 100],
+        [200, 200, 200],
+        [200, 400, 400],
+        [200, 800, 800],
+        [200, 800, 1600],
+    ] {
         job.end_pass(1);
         assert_eq!(pauses(&job), expected);
     }
     respond(&mut job, message(0, REQUEST), 403, 1);
     job.end_pass(1);
-    assert_eq!(pauses(&job), [100, 100]);
+    assert_eq!(pauses(&job), [100, 100, 100]);
 }
