@@ -8,7 +8,7 @@ pub(super) const MAX_NAME: usize = 64;
 /// The names around the value that is being read, outermost first, run together and without case
 /// and separators: `"error": {"message": …}`, `error_message` and `errorMessage` are all
 /// `errormessage`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Names {
     path: Vec<u8>,
     open: Vec<Container>,
@@ -23,6 +23,9 @@ pub(super) struct Names {
 struct Container {
     /// How long the path is without its name. A line has at most 64 KiB.
     from: u32,
+    /// The next container outwards that has a shorter path. A line of brackets has thousands without a name, and
+    /// going through all of them for each value would take quadratic time.
+    shorter: Option<u32>,
     is_array: bool,
     /// Its members have the names of ours and mean something else.
     is_ignored: bool,
@@ -104,8 +107,17 @@ impl Names {
             Writer::ByName if is_gateways(name) => Writer::Gateway,
             writer => writer,
         };
+        let from = u32::try_from(self.leaf).unwrap_or(u32::MAX);
+        let shorter = self.open.last().and_then(|outer| {
+            if outer.from == from {
+                outer.shorter
+            } else {
+                u32::try_from(self.open.len() - 1).ok()
+            }
+        });
         self.open.push(Container {
-            from: u32::try_from(self.leaf).unwrap_or(u32::MAX),
+            from,
+            shorter,
             is_array,
             is_ignored: is_ignored || is_array || is_unrelated(name),
             writer,
@@ -170,13 +182,12 @@ impl Names {
     }
 
     /// Where the names begin that may be one together: with the outermost, with the innermost, and with those between.
+    /// They are at most [`MAX_NAME`] and two, however many containers are open.
     fn beginnings(&self) -> impl Iterator<Item = usize> {
         let all = (self.path.len() <= MAX_NAME && self.leaf > 0).then_some(0);
-        let between = self
-            .open
-            .iter()
-            .rev()
-            .map(|container| container.from as usize);
+        let shorter = |container: &&Container| self.open.get(container.shorter? as usize);
+        let between = std::iter::successors(self.open.last(), shorter);
+        let between = between.map(|container| container.from as usize);
         let between = between.take_while(|from| self.path.len() - from <= MAX_NAME);
         let between = between.filter(|from| *from > 0 && *from < self.leaf);
         // Without containers there is one name.
@@ -448,4 +459,39 @@ pub(super) fn find(name: &[u8]) -> Option<Name> {
         _ => return None,
     };
     Some(Name(field, 2 * rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a value costs does not grow with the containers around it.
+    #[test]
+    fn brackets_without_names_cost_nothing() {
+        let mut names = Names::default();
+        names.name(b"a");
+        for at in 0..30_000 {
+            names.open(at % 2 == 0);
+            assert!(names.beginnings().count() <= 2);
+        }
+        // With names only those count that can be part of a known one.
+        for _ in 0..30_000 {
+            names.name(b"b");
+            names.open(false);
+            assert!(names.beginnings().count() <= MAX_NAME + 2);
+        }
+        for _ in 0..30_000 {
+            names.close();
+        }
+        names.name(b"remote");
+        names.open(false);
+        names.open_unnamed(true);
+        names.name(b"addr");
+        let found = names.find().map(|found| found.name.0);
+        assert_eq!(found, Some(Field::SourceIp));
+        while names.depth() > 0 {
+            names.close();
+        }
+        assert_eq!(names.beginnings().count(), 1);
+    }
 }

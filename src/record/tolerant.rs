@@ -4,7 +4,7 @@
 //! the end of the line, follows.
 
 use super::fields::Fields;
-use super::names::{MAX_NAME, Names};
+use super::names::MAX_NAME;
 use super::span::{Span, whitespace};
 use super::walk::Walk;
 
@@ -186,7 +186,8 @@ fn element(line: &[u8], from: usize) -> (Option<Span>, usize) {
 /// ours: `\` before a quote that was meant to end it hides the end, and all up to the next one. The names in it
 /// count as names of the line.
 fn holds_field(value: &[u8], walk: &mut Walk) -> bool {
-    let mut names: Option<Names> = None;
+    // The line's own names are used for it, since a copy for each value would take quadratic time.
+    let depth = walk.names.depth();
     let mut holds = false;
     let mut at = 0;
     while let Some(&byte) = value.get(at) {
@@ -194,18 +195,19 @@ fn holds_field(value: &[u8], walk: &mut Walk) -> bool {
             b'\\' => at += 1,
             b'"' => {
                 if let Some((name, after)) = name_at(&value[at..]) {
-                    walk.shape.push(name);
-                    let names = names.get_or_insert_with(|| walk.names.clone());
-                    names.name(name);
-                    holds |= names.is_known() || names.find().is_some();
+                    walk.name(name);
+                    holds |= walk.names.is_known() || walk.names.find().is_some();
                     if let Some(bracket @ (b'{' | b'[')) = value.get(at + after) {
-                        names.open(*bracket == b'[');
+                        walk.names.open(*bracket == b'[');
                     }
                 }
             }
             _ => {}
         }
         at += 1;
+    }
+    while walk.names.depth() > depth {
+        walk.names.close();
     }
     holds
 }

@@ -96,6 +96,34 @@ fn long_and_deep_lines() {
         let deep = with(&bracket.repeat(10_000));
         deliver(bracket, &deep, json!({"malformed": 1}));
     }
+    // Values under many brackets: each looks for the names around it.
+    let brackets = |n: usize| "[".repeat(n);
+    for (text, skipped) in [
+        (
+            format!(r#"{{"a":{}{}"#, brackets(32_000), "1,".repeat(16_000)),
+            "malformed",
+        ),
+        (
+            format!("{}{}", "{".repeat(16_000), r#""a":1,"#.repeat(8_000)),
+            "malformed",
+        ),
+        (
+            format!("{}{}", "{".repeat(16_000), r#""a":"x"b":"#.repeat(5_000)),
+            "malformed",
+        ),
+        (
+            format!(
+                r#"{{"httpMethod":"GET","path":"/x","userAgent":"u","a":{}{}1{},"z":""}}"#,
+                brackets(15_000),
+                "1,".repeat(15_000),
+                "]".repeat(15_000)
+            ),
+            "noHost",
+        ),
+    ] {
+        let deep = with(&text.replace('"', "\\\""));
+        deliver("values under brackets", &deep, json!({skipped: 1}));
+    }
     // Not in the line, but beside it.
     let nested = ["[".repeat(10_000), "]".repeat(10_000)].concat();
     let nested = format!("\"x\":{nested},\"message\":").into_bytes();
