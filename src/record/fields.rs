@@ -7,7 +7,7 @@ use super::names::{FIELDS, Field, Found, IDENTITY, Name, Place, is_identity};
 use super::shape::Has;
 use super::skip::Skip;
 use super::span::Span;
-use super::validate::{Host, is_absent, milliseconds, number, valid_method};
+use super::validate::{Host, address, is_absent, milliseconds, number, valid_method};
 use crate::json;
 
 /// The longest user agent that is sent; API Gateway takes 10,240 bytes for the whole head.
@@ -219,6 +219,17 @@ impl Fields {
         IDENTITY.into_iter().any(is_late) || self.exceptions.contains(&Some(Place::AfterCaller))
     }
 
+    /// The fields whose value stands after one that a caller controls, so that a caller may have brought it.
+    pub(super) fn late(&self) -> impl Iterator<Item = Field> {
+        let is_late = |field: &Field| match self.slots[*field as usize].place {
+            Place::First => false,
+            // Whoever wrote the path may choose it.
+            Place::AfterPath => *field != Field::Path,
+            Place::AfterCaller => true,
+        };
+        IDENTITY.into_iter().filter(is_late)
+    }
+
     /// Whether the line has what every record has.
     pub(super) fn is_complete(&self) -> bool {
         let Has([method, path, host, _]) = self.has();
@@ -283,11 +294,6 @@ fn is_same(field: Field, one: &[u8], other: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-fn address(text: &[u8]) -> Option<IpAddr> {
-    let address: IpAddr = str::from_utf8(text).ok()?.parse().ok()?;
-    Some(address.to_canonical())
 }
 
 pub(super) fn contradictory(field: Field) -> Skip {

@@ -190,6 +190,10 @@ impl LineReader {
                 return Err(contradictory(field));
             }
         }
+        let mut late = self.fields.late();
+        if let Some(field) = late.find(|field| self.shapes.may_be_added(shape, *field)) {
+            return Err(contradictory(field));
+        }
         match self.fields.filled_in() {
             Some(field) if self.shapes.may_be_extended(shape) => Err(contradictory(field)),
             _ => Ok(true),

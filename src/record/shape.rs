@@ -6,6 +6,13 @@
 
 use super::names::{Field, IDENTITY};
 
+/// In the hash of a name: a caller controls its value,
+const CONTROLLED: u64 = 1;
+
+/// and, a bit for each field of `IDENTITY`, its value is one of that field's.
+const FIRST_FIELD: u32 = 1;
+const FIELDS: u64 = ((1 << IDENTITY.len()) - 1) << FIRST_FIELD;
+
 /// The most names of a line that are compared. A line with more counts as one that a caller has added to.
 const MAX_NAMES: usize = 256;
 
@@ -20,7 +27,7 @@ const MAX_SHAPES: usize = 16;
 /// The names of a line at every depth, in their order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// The hash of each, whose lowest bit tells whether a caller controls the value.
+    /// The hash of each, whose lowest bits tell of its value.
     names: Vec<u64>,
     /// There are more names.
     is_cut: bool,
@@ -40,45 +47,67 @@ impl Shape {
         let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        self.names.push(hash & !1);
+        self.names.push(hash & !(CONTROLLED | FIELDS));
     }
 
     /// A caller controls the value of the last name.
     pub(super) fn mark_controlled(&mut self) {
+        self.mark(CONTROLLED);
+    }
+
+    /// The value of the last name is one of this field's.
+    pub(super) fn mark_field(&mut self, field: Field) {
+        if let Some(at) = IDENTITY.iter().position(|identity| *identity == field) {
+            self.mark(1 << FIRST_FIELD << at);
+        }
+    }
+
+    fn mark(&mut self, bits: u64) {
         if let Some(name) = self.names.last_mut().filter(|_| !self.is_cut) {
-            *name |= 1;
+            *name |= bits;
         }
     }
 
     /// Whether `self` is `inner` with more names, and each of them was added right after a name whose value a caller
     /// controls, or after another that was added.
     fn extends(&self, inner: &Self) -> bool {
+        self.adds(inner, u64::MAX)
+    }
+
+    /// Whether it does so, and one of the added names has one of these bits; all names have those of `u64::MAX`.
+    fn adds(&self, inner: &Self, bits: u64) -> bool {
         if self.is_cut {
             return true;
         }
         // Bit n stands for: of `inner`, n names have been found so far.
         let controlled = inner.names.iter().enumerate();
         let controlled = controlled.fold(0_u128, |bits, (at, name)| {
-            bits | u128::from(name & 1) << (at + 1)
+            bits | u128::from(name & CONTROLLED) << (at + 1)
         });
         let end = 1_u128 << inner.names.len();
         let mut found = 1_u128;
+        // The same, where a name with one of the bits was added before.
+        let mut brings = 0_u128;
         for name in &self.names {
-            let mut next = found & controlled;
+            let added = found & controlled;
+            let is_meant = bits == u64::MAX || name & bits != 0;
+            let mut next = added;
+            let mut next_brings = if is_meant { added } else { brings & controlled };
             let mut rest = found & !end;
             while rest != 0 {
                 let at = rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                if inner.names[at] >> 1 == name >> 1 {
+                if (inner.names[at] ^ name) & !(CONTROLLED | FIELDS) == 0 {
                     next |= 1 << (at + 1);
+                    next_brings |= (brings >> at & 1) << (at + 1);
                 }
             }
-            found = next;
+            (found, brings) = (next, next_brings);
             if found == 0 {
                 return false;
             }
         }
-        found & end != 0 && self.names.len() > inner.names.len()
+        brings & end != 0
     }
 }
 
@@ -164,6 +193,15 @@ impl Shapes {
             let (field, _) = fields.find(|(_, (has, known_has))| *has && !known_has)?;
             shape.extends(&known.shape).then_some(field)
         })
+    }
+
+    /// Whether a caller may have added a value of this field to those of another line, be it that the other has one too:
+    /// a container that a caller closes turns the names after it, which were one with its name, into others.
+    pub(super) fn may_be_added(&self, shape: &Shape, field: Field) -> bool {
+        let at = IDENTITY.iter().position(|identity| *identity == field);
+        let bits = at.map_or(0, |at| 1 << FIRST_FIELD << at);
+        let mut known = self.known.iter();
+        known.any(|known| shape.adds(&known.shape, bits))
     }
 
     /// Whether several lines have this shape, so that it may be their template's.

@@ -560,6 +560,64 @@ fn a_field_that_the_template_lacks_is_not_taken_from_a_caller() {
     }
 }
 
+/// A name that means something only together with its container's: a caller closes that one, brings a value, and opens
+/// another around the gateway's.
+#[test]
+fn a_container_that_a_caller_closes_hides_no_field() {
+    for (clean, forged, field) in [
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"203.0.113.7"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"6.6.6.6"},"k":{"a":"b","addr":"203.0.113.7"}}"#,
+            Skip::ContradictorySourceIp,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","address":"203.0.113.7"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","address":"6.6.6.6"},"k":[{"a":"b","address":"203.0.113.7"}]}"#,
+            Skip::ContradictorySourceIp,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domain":{"agent":"u","name":"h"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domain":{"agent":"u","name":"evil.example"},"k":{"a":"b","name":"h"}}"#,
+            Skip::ContradictoryHost,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","host":{"agent":"u","name":"h"},"x":-}"#,
+            r#"{"httpMethod":"GET","path":"/x","host":{"agent":"u","name":"evil.example"},"k":{"a":"b","name":"h"},"x":-}"#,
+            Skip::ContradictoryHost,
+        ),
+    ] {
+        assert!(document(&lines([clean]))[0].is_ok(), "{clean}");
+        for of_document in [
+            lines([forged, clean]),
+            lines([clean, forged]),
+            lines([clean, forged, forged, clean]),
+        ] {
+            for (line, result) in of_document.iter().zip(document(&of_document)) {
+                if line == clean {
+                    assert!(result.is_ok(), "{line}: {result:?}");
+                } else {
+                    assert_eq!(result, Err(field), "{line}");
+                }
+            }
+        }
+        // The address tells by itself.
+        if field == Skip::ContradictorySourceIp {
+            skipped(forged, field);
+        }
+    }
+    // What only has the name of an address is none.
+    let claims = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"203.0.113.7"},"claims":{"address":"1 Main St"}}"#;
+    check(claims, |record| {
+        assert_eq!(record.unwrap().source_ip, Some("203.0.113.7"))
+    });
+    // A template with a name more than another's, which is none of ours.
+    let one =
+        r#"{"httpMethod":"GET","path":"/x","userAgent":"u","domainName":"h","ip":"203.0.113.7"}"#;
+    let other = one.replace(r#""u","#, r#""u","referer":"r","#);
+    let results = document(&lines([one, &other, one, &other]));
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
+
 /// No caller can use up what is kept of a document.
 #[test]
 fn many_forged_lines_do_not_hide_the_template() {

@@ -45,6 +45,9 @@ impl Walk {
                 self.names.place_after(None)
             }
         };
+        if let Some(Name(field, _)) = field {
+            self.shape.mark_field(field);
+        }
         if place > Place::First {
             self.shape.mark_controlled();
         }
@@ -55,6 +58,9 @@ impl Walk {
         let found = self.names.find();
         if let Some(found) = found {
             fields.set(found, value, line, self.place);
+            self.shape.mark_field(found.name.0);
+        } else if let Some(part) = self.names.find_part(value.of(line)) {
+            fields.set(part, value, line, self.place);
         }
         let place = self.names.place_after(found.map(|found| found.name));
         if place > Place::First {
