@@ -26,7 +26,7 @@ pub(super) struct Fields {
     pub(super) is_malformed: bool,
     /// Of each field of `IDENTITY` whether it has two values that may differ, and where the second stands.
     exceptions: [Option<Place>; IDENTITY.len()],
-    /// A value that has come where the field was absent at first, and a caller could write by then.
+    /// A field that is absent under one name and has a value under another, which a caller could write by then.
     filled_in: Option<Field>,
     host: String,
 }
@@ -162,9 +162,13 @@ impl Fields {
             .find(|other| other.found.name.has_precedence())
             .unwrap_or(&any);
         let mut exception = None;
-        if slot.rank > 0 && !is_present(&&first) && any.place > Place::First {
-            self.filled_in = Some(field);
-        }
+        // The gateway's own may be the absent one, before a caller's or after it.
+        let mut others = self.others.iter();
+        let is_absent_too = |other: &Other| {
+            other.found.name.0 == field && !other.found.is_ignored && !is_present(&other)
+        };
+        let has_absent = slot.rank > 0 && !is_present(&&first) || others.any(is_absent_too);
+        let filled_in = (has_absent && chosen.place > Place::First).then_some(field);
         let mut yielding = None;
         for other in all() {
             let value = other.value.of(line);
@@ -188,6 +192,7 @@ impl Fields {
             };
             exception = exception.max(Some(other.place.max(own_place)));
         }
+        self.filled_in = filled_in.or(self.filled_in);
         self.slots[field as usize] = Slot {
             rank: chosen.found.name.1,
             place: chosen.place,

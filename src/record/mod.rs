@@ -145,7 +145,11 @@ impl LineReader {
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read.
     fn prepare_flat(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
-        self.fields.resolve(escaped)?;
+        if let Err(reason) = self.fields.resolve(escaped) {
+            self.layouts[0].walk(&mut self.walk);
+            self.observe(pass);
+            return Err(reason);
+        }
         let has_exception = self.fields.has_exceptions();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
         let is_settled =
@@ -163,12 +167,18 @@ impl LineReader {
         Ok(Read::Flat)
     }
 
+    /// A line joins the others of its document. One that is refused tells of its template too, unless its names can't
+    /// be relied on.
+    fn observe(&mut self, pass: Pass) {
+        if pass != Pass::Again && !self.fields.is_malformed {
+            self.shapes.observe(&self.walk.shape, self.fields.has());
+        }
+    }
+
     /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
     fn settle(&mut self, pass: Pass) -> Result<bool, Skip> {
+        self.observe(pass);
         let (shape, has) = (&self.walk.shape, self.fields.has());
-        if pass != Pass::Again {
-            self.shapes.observe(shape, has);
-        }
         if !self.fields.is_complete() {
             return Ok(true);
         }
@@ -280,7 +290,10 @@ impl LineReader {
             tolerant::read(&self.line, &mut self.walk, &mut self.fields);
         }
         self.fields.unescape(&mut self.line, &mut self.scratch);
-        self.fields.resolve(&self.line)?;
+        if let Err(reason) = self.fields.resolve(&self.line) {
+            self.observe(pass);
+            return Err(reason);
+        }
         match self.settle(pass) {
             Ok(true) => Ok(Read::Any),
             Ok(false) => Ok(Read::Waits),

@@ -478,6 +478,11 @@ fn other_lines_tell_what_may_differ() {
             r#"{"domainName":"h","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#,
             r#"{"domainName":"-","httpMethod":"GET","path":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
         ),
+        // The gateway's own is absent, and comes after the caller's.
+        (
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"-"}"#,
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"6.6.6.6","z":"","sourceIp":"-"}"#,
+        ),
     ] {
         for of_document in [
             lines([forged, clean, clean]),
@@ -616,6 +621,48 @@ fn a_container_that_a_caller_closes_hides_no_field() {
     let other = one.replace(r#""u","#, r#""u","referer":"r","#);
     let results = document(&lines([one, &other, one, &other]));
     assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
+
+/// What is refused by itself tells of its template all the same.
+#[test]
+fn lines_that_are_refused_tell_of_their_template() {
+    for (clean, forged) in [
+        // None of our names.
+        (
+            r#"{"apiId":"a","routeKey":"k","agentName":"u","x":"y"}"#,
+            r#"{"apiId":"a","routeKey":"k","agentName":"u","httpMethod":"GET","path":"/f","host":"evil.example","z":"","x":"y"}"#,
+        ),
+        (
+            r#"{"apiId":"a","routeKey":-,"agentName":"u","x":"y"}"#,
+            r#"{"apiId":"a","routeKey":-,"agentName":"u","httpMethod":"GET","path":"/f","host":"evil.example","z":"","x":"y"}"#,
+        ),
+        // Two values of one field.
+        (
+            r#"{"httpMethod":"GET","path":"/x","requestPath":"/y","userAgent":"u","status":"200"}"#,
+            r#"{"httpMethod":"GET","path":"/x","requestPath":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
+        ),
+    ] {
+        assert!(document(&lines([forged]))[0].is_ok(), "{forged}");
+        for of_document in [lines([clean, forged]), lines([forged, clean, clean])] {
+            let results = document(&of_document);
+            assert!(results.iter().all(Result::is_err), "{results:?}");
+        }
+    }
+}
+
+/// Where the gateway's own value is absent, and comes after one that a caller may have written.
+#[test]
+fn an_absent_value_is_not_filled_in_by_a_caller() {
+    let mut reader = LineReader::new();
+    for line in [
+        r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"6.6.6.6","z":"","sourceIp":"-"}"#,
+        r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"-","z":"","ip":"6.6.6.6"}"#,
+    ] {
+        for read in [LineReader::read, LineReader::read_any] {
+            assert!(read(&mut reader, &escaped(line)).is_ok());
+            assert_eq!(reader.fields.filled_in(), Some(Field::SourceIp), "{line}");
+        }
+    }
 }
 
 /// No caller can use up what is kept of a document.
