@@ -24,6 +24,8 @@ pub(super) struct Fields {
     others: Vec<Other>,
     /// The line can't be trusted as a whole.
     pub(super) is_malformed: bool,
+    /// A value holds what may be names of the line's template, so that these are not known for certain.
+    pub(super) holds_names: bool,
     /// Of each field of `IDENTITY` whether it has two values that may differ, and where the second stands.
     exceptions: [Option<Place>; IDENTITY.len()],
     /// A field that is absent under one name and has a value under another, which a caller could write by then.
@@ -54,6 +56,7 @@ impl Fields {
         self.slots = Default::default();
         self.others.clear();
         self.is_malformed = false;
+        self.holds_names = false;
         self.exceptions = Default::default();
         self.filled_in = None;
     }

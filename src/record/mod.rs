@@ -170,7 +170,8 @@ impl LineReader {
     /// A line joins the others of its document. One that is refused tells of its template too, unless its names can't
     /// be relied on.
     fn observe(&mut self, pass: Pass) {
-        if pass != Pass::Again && !self.fields.is_malformed {
+        let is_certain = !self.fields.is_malformed && !self.fields.holds_names;
+        if pass != Pass::Again && is_certain {
             self.shapes.observe(&self.walk.shape, self.fields.has());
         }
     }

@@ -665,6 +665,51 @@ fn an_absent_value_is_not_filled_in_by_a_caller() {
     }
 }
 
+/// A name that only JSON has, with a space or a slash, counts where a value swallows it.
+#[test]
+fn odd_names_are_names() {
+    for name in ["Response Time", "a/b", "é", r"a\b", "(x)"] {
+        for (last, status) in [
+            ("status", r#""200""#),
+            ("of us", r#""200""#),
+            ("status", "-"),
+        ] {
+            let clean = format!(
+                r#"{{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","{name}":"5","{last}":{status}}}"#
+            );
+            let forged = clean.replace(r#""u""#, r#""u","host":"evil.example","z":"""#);
+            for of_document in [[&forged, &clean], [&clean, &forged]] {
+                let results = document(&of_document.map(String::clone));
+                assert!(results.iter().all(Result::is_err), "{forged}: {results:?}");
+            }
+        }
+    }
+    // A value ends before such a name, as before any other.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"say "hi"","Response Time":"5"}"#;
+    let expected = AccessRecord {
+        user_agent: Some(br#"say "hi""#),
+        ..least("GET", "h", "/x")
+    };
+    yields(line, &expected);
+}
+
+/// A user agent that swallows the name after it does not make the others' lines look forged.
+#[test]
+fn a_swallowed_name_speaks_against_no_other_line() {
+    let clean = r#"{"httpMethod":"GET","path":"/x","userAgent":"u","x":"5","domainName":"h","ip":"192.0.2.1"}"#.to_string();
+    let swallowing = clean.replace(r#""u""#, r#""u""#);
+    for of_document in [
+        [&clean, &swallowing, &clean],
+        [&swallowing, &clean, &swallowing],
+        [&swallowing, &swallowing, &clean],
+    ] {
+        let of_document = of_document.map(String::clone);
+        for (line, result) in of_document.iter().zip(document(&of_document)) {
+            assert!(result.is_ok() || *line != clean, "{line}: {result:?}");
+        }
+    }
+}
+
 /// No caller can use up what is kept of a document.
 #[test]
 fn many_forged_lines_do_not_hide_the_template() {
