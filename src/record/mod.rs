@@ -172,7 +172,8 @@ impl LineReader {
     fn observe(&mut self, pass: Pass) {
         let is_certain = !self.fields.is_malformed && !self.fields.holds_names;
         if pass != Pass::Again && is_certain {
-            self.shapes.observe(&self.walk.shape, self.fields.has());
+            let (has, has_exception) = (self.fields.has(), self.fields.has_exceptions());
+            self.shapes.observe(&self.walk.shape, has, has_exception);
         }
     }
 

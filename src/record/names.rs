@@ -31,6 +31,9 @@ struct Container {
     is_array: bool,
     /// Its members have the names of ours and mean something else.
     is_ignored: bool,
+    /// How long the path is at the beginning of what lies in the outermost `integration` or `error`: names that begin
+    /// there, or later, are not the call's.
+    foreign: Option<u32>,
     writer: Writer,
 }
 
@@ -100,9 +103,13 @@ impl Names {
     /// what a call has one of.
     pub(super) fn open(&mut self, is_array: bool) {
         let name = &self.path[self.leaf..];
-        let (is_ignored, writer) = self.open.last().map_or((false, Writer::ByName), |outer| {
+        let outer = self.open.last();
+        let (is_ignored, writer) = outer.map_or((false, Writer::ByName), |outer| {
             (outer.is_ignored, outer.writer)
         });
+        let length = u32::try_from(self.path.len()).unwrap_or(u32::MAX);
+        let foreign = outer.and_then(|outer| outer.foreign);
+        let foreign = foreign.or_else(|| is_foreign(name).then_some(length));
         let writer = match writer {
             Writer::Caller => Writer::Caller,
             _ if is_callers(name) => Writer::Caller,
@@ -122,6 +129,7 @@ impl Names {
             shorter,
             is_array,
             is_ignored: is_ignored || is_array || is_unrelated(name),
+            foreign,
             writer,
         });
         self.leaf = self.path.len();
@@ -161,15 +169,24 @@ impl Names {
                 continue;
             };
             let mut name = Name(name.0, name.1 + u8::from(from > 0));
+            // "http": {"path": …} is a path as "path" is one, and "request": {"uri": …} a template as "uri" is one.
+            if name.0 == Field::Path
+                && from < self.leaf
+                && let Some(Name(Field::Path, rank)) = find(&self.path[self.leaf..])
+            {
+                name.1 = rank + 1;
+            }
             if self.is_backends_status(name, from) {
                 name.1 = BACKENDS_STATUS;
             }
-            // "integration": {"requestId": …} is not the request's id.
-            let is_foreign = from == self.leaf
-                && innermost.is_some_and(|container| {
-                    let container = &self.path[container.from as usize..self.leaf];
-                    container == b"integration" || container == b"error"
-                });
+            // "integration": {"requestId": …} is not the request's id, and "integration": {"request": {"path": …}} not
+            // the request's path.
+            let is_foreign = innermost.is_some_and(|container| {
+                let name_of = &self.path[container.from as usize..self.leaf];
+                let foreign = container.foreign.map(|foreign| foreign as usize);
+                let is_within = foreign.is_some_and(|foreign| from >= foreign);
+                is_within && (is_identity(name.0) || from == self.leaf && is_foreign(name_of))
+            });
             if !is_ignored && !is_foreign {
                 return Some(Found::own(name));
             }
@@ -236,6 +253,11 @@ impl Names {
             (_, None) => Place::AfterCaller,
         }
     }
+}
+
+/// Objects whose members are not the call's.
+fn is_foreign(container: &[u8]) -> bool {
+    matches!(container, b"integration" | b"error")
 }
 
 /// Objects whose members have the names of ours and mean something else.

@@ -21,7 +21,8 @@ const MAX_NAMES: usize = 256;
 const MAX_INNER: usize = 127;
 
 /// The most shapes that are kept of a document. Of two of which one is the other with more names, only the
-/// shorter one is needed, so that no caller can use them up.
+/// shorter one is needed, so that no caller can use them up by lines of a template that has had one of its own. Forged
+/// lines of a template which has had none can: so one that lacks nothing makes room for one that lacks a field.
 const MAX_SHAPES: usize = 16;
 
 /// The names of a line at every depth, in their order.
@@ -115,6 +116,12 @@ impl Shape {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Has(pub(super) [bool; IDENTITY.len()]);
 
+impl Has {
+    fn lacks_any(self) -> bool {
+        self.0.contains(&false)
+    }
+}
+
 /// The shapes of one document's lines.
 #[derive(Debug)]
 pub(super) struct Shapes {
@@ -129,6 +136,8 @@ pub(super) struct Shapes {
 struct Known {
     shape: Shape,
     has: Has,
+    /// It has two values of a field that may differ.
+    has_exception: bool,
     /// More than one line has it.
     is_common: bool,
 }
@@ -159,7 +168,7 @@ impl Shapes {
     }
 
     /// Notes the shape of a line.
-    pub(super) fn observe(&mut self, shape: &Shape, has: Has) {
+    pub(super) fn observe(&mut self, shape: &Shape, has: Has, has_exception: bool) {
         if shape.is_cut || shape.names.len() > MAX_INNER {
             return;
         }
@@ -173,16 +182,20 @@ impl Shapes {
         let count = self.known.len();
         self.known.retain(|known| !known.shape.extends(shape));
         if self.known.len() == count && count == MAX_SHAPES {
-            return;
+            let is_spare = |known: &Known| !known.has.lacks_any() && !known.has_exception;
+            let spare = self.known.iter().position(is_spare);
+            let Some(spare) = spare.filter(|_| has.lacks_any()) else {
+                return;
+            };
+            self.known.swap_remove(spare);
         }
-        if self.known.len() < MAX_SHAPES {
-            self.known.push(Known {
-                shape: shape.clone(),
-                has,
-                is_common: false,
-            });
-        }
-        self.lacks_any = self.known.iter().any(|known| known.has.0.contains(&false));
+        self.known.push(Known {
+            shape: shape.clone(),
+            has,
+            has_exception,
+            is_common: false,
+        });
+        self.lacks_any = self.known.iter().any(|known| known.has.lacks_any());
         self.version += 1;
     }
 

@@ -149,6 +149,23 @@ fn the_documented_format() {
     yields(&numbers, &documented());
 }
 
+/// A number is too long for the fast paths where it is too long for the general one.
+#[test]
+fn a_number_has_the_same_longest_form_on_all_paths() {
+    for length in [1024, 1025] {
+        let number = "1".repeat(length);
+        let line = format!(r#"{{"n":{number},"httpMethod":"GET","path":"/x","domainName":"h"}}"#);
+        let mut reader = LineReader::new();
+        assert_eq!(reader.read_flat(&escaped(&line)).is_some(), length == 1024);
+        let same = escaped(&line.replace(&number, "1"));
+        _ = reader.read(&same);
+        let mut fields = Fields::default();
+        let is_read = reader.layouts[0].read(&escaped(&line), &mut fields);
+        assert_eq!(is_read.is_some(), length == 1024);
+        yields(&line, &least("GET", "h", "/x"));
+    }
+}
+
 #[test]
 fn absent_values() {
     for absent in ["\"-\"", "\"\"", "null", "\"null\"", "\"(none)\"", "-"] {
@@ -400,6 +417,12 @@ fn what_may_differ() {
     for line in [
         r#"{"httpMethod":"GET","path":"/x/7","uri":"/x/{id}","ip":"198.51.100.1","clientIp":"203.0.113.9","domainName":"h"}"#,
         r#"{"clientIp":"203.0.113.9","ip":"198.51.100.1","uri":"/x/{id}","path":"/x/7","httpMethod":"GET","domainName":"h"}"#,
+        r#"{"http":{"path":"/x/7","uri":"/x/{id}","method":"GET"},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"request":{"uri":"/x/{id}","path":"/x/7","method":"GET"},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"context":{"http":{"path":"/x/7","uri":"/x/{id}","method":"GET"}},"ip":"198.51.100.1","domainName":"h"}"#,
+        // What the integration was called with.
+        r#"{"httpMethod":"GET","path":"/x/7","integration":{"request":{"path":"/b","method":"POST"}},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"httpMethod":"GET","path":"/x/7","integration":{"http":{"request":{"path":"/b"}}},"ip":"198.51.100.1","domainName":"h"}"#,
         r#"{"httpMethod":"GET","path":"/x/7","claims":{"sub":"u","path":"/no","method":"x"},"waf":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
         r#"{"httpMethod":"GET","path":"/x/7","groups":["a"],"error":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
     ] {
@@ -444,6 +467,10 @@ fn what_may_differ() {
         (
             r#"{"httpMethod":"GET","path":"/x","domainName":"h","ip":"::1","waf":{"clientIp":"::2"}}"#,
             "sourceIp",
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","integration":{"request":{"host":"i"}}}"#,
+            "host",
         ),
     ] {
         contradicts(line, field);
@@ -729,6 +756,24 @@ fn many_forged_lines_do_not_hide_the_template() {
     let long = clean.replace(r#""u""#, &format!(r#""u",{long}"host":"evil.example""#));
     let results = document(&[long, clean.to_string()]);
     assert_eq!(results, [Err(Skip::ContradictoryHost), Err(Skip::NoHost)]);
+}
+
+/// Lines of another stage, which a caller makes differ, leave room for the template that lacks a field.
+#[test]
+fn lines_of_another_stage_do_not_hide_the_template() {
+    let whole = r#"{"userAgent":"u","httpMethod":"GET","path":"/x","domainName":"h","ip":"::1"}"#;
+    let other = |n: usize| whole.replace(r#""u""#, &format!(r#""u","n{n}":"""#));
+    let clean =
+        r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#;
+    let forged = clean.replace(r#""u""#, r#""u","host":"evil.example","z":"""#);
+    let mut of_document: Vec<_> = (0..40).map(other).collect();
+    of_document.extend([clean.to_string(), forged.clone()]);
+    let results = document(&of_document);
+    assert!(results[..40].iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(results[40], Err(Skip::NoHost));
+    assert_eq!(results[41], Err(Skip::ContradictoryHost));
+    of_document.insert(0, forged);
+    assert_eq!(document(&of_document)[0], Err(Skip::ContradictoryHost));
 }
 
 /// Two stages with different templates can share a log group and a stream.
