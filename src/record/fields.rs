@@ -228,7 +228,7 @@ impl Fields {
     }
 
     /// The fields whose value stands after one that a caller controls, so that a caller may have brought it.
-    pub(super) fn late(&self) -> impl Iterator<Item = Field> {
+    pub(super) fn late(&self) -> impl Iterator<Item = Field> + Clone {
         let is_late = |field: &Field| match self.slots[*field as usize].place {
             Place::First => false,
             // Whoever wrote the path may choose it.

@@ -202,8 +202,7 @@ impl LineReader {
                 return Err(contradictory(field));
             }
         }
-        let mut late = self.fields.late();
-        if let Some(field) = late.find(|field| self.shapes.may_be_added(shape, *field)) {
+        if let Some(field) = self.shapes.added_value(shape, self.fields.late()) {
             return Err(contradictory(field));
         }
         match self.fields.filled_in() {

@@ -2,8 +2,6 @@
 //!
 //! To know another name, add a line to [`find`], and one to the table in `record/tests.rs`.
 
-use super::validate::address;
-
 /// The longest name of a field; the longest that is known has 29 bytes.
 pub(super) const MAX_NAME: usize = 64;
 
@@ -200,19 +198,9 @@ impl Names {
         ignored
     }
 
-    /// A field for which the last name, in its container, stands only together with another container's: a caller
-    /// who closes that one and opens another makes `remote.addr` of the gateway's into `k.addr`. Since others use such
-    /// names for other things, the value has to be an address.
-    pub(super) fn find_part(&self, value: &[u8]) -> Option<Found> {
-        let leaf = &self.path[self.leaf..];
-        let is_part = !self.open.is_empty() && matches!(leaf, b"addr" | b"address");
-        if !is_part || address(value).is_none() {
-            return None;
-        }
-        Some(Found {
-            name: Name(Field::SourceIp, LAST_RANK),
-            is_ignored: true,
-        })
+    /// Whether the last name says of an address that it is one only together with its container's.
+    pub(super) fn is_part_of_address(&self) -> bool {
+        matches!(&self.path[self.leaf..], b"addr" | b"address")
     }
 
     /// Where the names begin that may be one together: with the outermost, with the innermost, and with those between.
@@ -365,8 +353,11 @@ pub(super) struct Name(pub(super) Field, pub(super) u8);
 /// The rank of `integration.status`, after all others of its field.
 const BACKENDS_STATUS: u8 = 9;
 
-/// The rank of a name that is one of a field's only in part.
-const LAST_RANK: u8 = 99;
+/// A name that is an address's only in part.
+pub(super) const PART_OF_ADDRESS: Found = Found {
+    name: Name(Field::SourceIp, u8::MAX),
+    is_ignored: true,
+};
 
 impl Name {
     /// The place of what follows its value.

@@ -13,6 +13,12 @@ const CONTROLLED: u64 = 1;
 const FIRST_FIELD: u32 = 1;
 const FIELDS: u64 = ((1 << IDENTITY.len()) - 1) << FIRST_FIELD;
 
+/// That of a field.
+fn bit(field: Field) -> u64 {
+    let at = IDENTITY.iter().position(|identity| *identity == field);
+    at.map_or(0, |at| 1 << FIRST_FIELD << at)
+}
+
 /// The most names of a line that are compared. A line with more counts as one that a caller has added to.
 const MAX_NAMES: usize = 256;
 
@@ -58,9 +64,7 @@ impl Shape {
 
     /// The value of the last name is one of this field's.
     pub(super) fn mark_field(&mut self, field: Field) {
-        if let Some(at) = IDENTITY.iter().position(|identity| *identity == field) {
-            self.mark(1 << FIRST_FIELD << at);
-        }
+        self.mark(bit(field));
     }
 
     fn mark(&mut self, bits: u64) {
@@ -208,13 +212,18 @@ impl Shapes {
         })
     }
 
-    /// Whether a caller may have added a value of this field to those of another line, be it that the other has one too:
-    /// a container that a caller closes turns the names after it, which were one with its name, into others.
-    pub(super) fn may_be_added(&self, shape: &Shape, field: Field) -> bool {
-        let at = IDENTITY.iter().position(|identity| *identity == field);
-        let bits = at.map_or(0, |at| 1 << FIRST_FIELD << at);
+    /// One of these fields of which a caller may have added a value to those of another line, be it that the other has
+    /// one too: a container that a caller closes turns the names after it, which were one with its name, into others.
+    pub(super) fn added_value(
+        &self,
+        shape: &Shape,
+        fields: impl Iterator<Item = Field> + Clone,
+    ) -> Option<Field> {
+        let all = fields.clone().fold(0, |all, field| all | bit(field));
         let mut known = self.known.iter();
-        known.any(|known| shape.adds(&known.shape, bits))
+        let known = known.find(|known| shape.adds(&known.shape, all))?;
+        let mut fields = fields;
+        fields.find(|field| shape.adds(&known.shape, bit(*field)))
     }
 
     /// Whether several lines have this shape, so that it may be their template's.

@@ -637,6 +637,12 @@ fn a_container_that_a_caller_closes_hides_no_field() {
             skipped(forged, field);
         }
     }
+    // So it does where the caller opens no other container.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"6.6.6.6"},"z":"","addr":"203.0.113.7"}}"#;
+    skipped(line, Skip::ContradictorySourceIp);
+    // Without a container around them such names are none of ours.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remoteAddr":"203.0.113.7","addr":"192.0.2.1"}"#;
+    check(line, |record| assert!(record.is_ok()));
     // What only has the name of an address is none.
     let claims = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"203.0.113.7"},"claims":{"address":"1 Main St"}}"#;
     check(claims, |record| {
