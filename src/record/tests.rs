@@ -397,7 +397,7 @@ fn names_in_any_spelling() {
             r#"{{"domainName":"h","path":"/x","httpMethod":"GET","{name}":"evil.example","status":200}}"#
         );
         contradicts(&line, "host");
-        // A value before a name that the scan does not know runs on.
+        // In a line that is not JSON too.
         check(&line.replace("200", "-"), |record| assert!(record.is_err()));
     }
     // A longer name, and none at all, are not their container's.
