@@ -399,7 +399,8 @@ pub(crate) fn scalar_length(bytes: &[u8]) -> usize {
 }
 
 pub(crate) fn check_scalar(text: &[u8]) -> Result<(), JsonError> {
-    if matches!(text, b"true" | b"false" | b"null") || is_number(text) {
+    let is_short = text.len() <= MAX_SCALAR;
+    if matches!(text, b"true" | b"false" | b"null") || is_short && is_number(text) {
         Ok(())
     } else {
         Err(JsonError::InvalidScalar)

@@ -70,8 +70,10 @@ impl Feed<'_> {
         }
         if self.earlier.contains(ordinal) {
             self.output.counts.forwarded_earlier += 1;
-            // What it tells of the others it tells in each attempt.
-            if let Message::Escaped(line) = event.message {
+            // What it tells of the others it tells in each attempt, unless there is no time left for any.
+            if let Message::Escaped(line) = event.message
+                && !delivery.is_out_of_time()
+            {
                 _ = self.lines.read_early(line);
             }
             return;

@@ -166,6 +166,8 @@ mod tests {
             "identity.sourceIp",
             "clientIp",
             "remoteAddr",
+            // One only in `remote`.
+            "addr",
         ];
         let mut members: Vec<(String, &str)> = Vec::new();
         for (names, value) in [
@@ -211,7 +213,9 @@ mod tests {
                 line.push_str(if at == 0 { "{" } else { "," });
                 // A container around two members, of a name that means nothing by itself.
                 if nesting % 3 == 1 && at % 4 == 1 {
-                    line.push_str(["\"request\":{", "\"x\":{", "\"context\":{"][at / 4 % 3]);
+                    let container = ["request", "x", "remote", "context"];
+                    let first = usize::try_from(nesting / 3).unwrap_or(0);
+                    line.push_str(&format!("\"{}\":{{", container[(first + at / 4) % 4]));
                     is_open = true;
                 }
                 let injected = injected.iter().find(|(kind, _)| kind == value);
@@ -256,6 +260,8 @@ mod tests {
                     r#""identity":{"sourceIp":"6.6.6.6"}"#,
                     r#""remote":{"addr":"6.6.6.6"}"#,
                     r#""client.ip":"6.6.6.6""#,
+                    r#""addr":"6.6.6.6""#,
+                    r#""name":"evil.example""#,
                     r#""httpMethod":"PUT""#,
                     r#""method":"PUT""#,
                     r#""http":{"method":"PUT"}"#,
@@ -289,7 +295,7 @@ mod tests {
                 "waf",
             ],
         );
-        let (open, close) = match random.below(9) {
+        let (open, close) = match random.below(10) {
             0 => (r#","w":"z"#.into(), String::new()),
             1 => (
                 format!(r#","{container}":{{"a":"b"#),
@@ -307,6 +313,8 @@ mod tests {
             5 => (r#"},"w":"z"#.into(), r#"y"},"w":"z"#.into()),
             6 => (format!(r#","{container}":{{"a":"b"#), String::new()),
             7 => (r#","w":"\"#.into(), r#"y","v":"\"#.into()),
+            // Closes the template's container, and opens another.
+            8 => (format!(r#"}},"{container}":{{"a":"b"#), String::new()),
             _ => (
                 format!(r#","{container}":{{"a":{{}},"b":"\"#),
                 r#"y"},"w":"z"#.into(),

@@ -7,7 +7,7 @@ use super::names::{FIELDS, Field, Found, IDENTITY, Name, Place, is_identity};
 use super::shape::Has;
 use super::skip::Skip;
 use super::span::Span;
-use super::validate::{Host, is_absent, milliseconds, number, valid_method};
+use super::validate::{Host, address, is_absent, milliseconds, number, valid_method};
 use crate::json;
 
 /// The longest user agent that is sent; API Gateway takes 10,240 bytes for the whole head.
@@ -24,9 +24,11 @@ pub(super) struct Fields {
     others: Vec<Other>,
     /// The line can't be trusted as a whole.
     pub(super) is_malformed: bool,
+    /// A value holds what may be names of the line's template, so that these are not known for certain.
+    pub(super) holds_names: bool,
     /// Of each field of `IDENTITY` whether it has two values that may differ, and where the second stands.
     exceptions: [Option<Place>; IDENTITY.len()],
-    /// A value that has come where the field was absent at first, and a caller could write by then.
+    /// A field that is absent under one name and has a value under another, which a caller could write by then.
     filled_in: Option<Field>,
     host: String,
 }
@@ -54,6 +56,7 @@ impl Fields {
         self.slots = Default::default();
         self.others.clear();
         self.is_malformed = false;
+        self.holds_names = false;
         self.exceptions = Default::default();
         self.filled_in = None;
     }
@@ -162,9 +165,13 @@ impl Fields {
             .find(|other| other.found.name.has_precedence())
             .unwrap_or(&any);
         let mut exception = None;
-        if slot.rank > 0 && !is_present(&&first) && any.place > Place::First {
-            self.filled_in = Some(field);
-        }
+        // The gateway's own may be the absent one, before a caller's or after it.
+        let mut others = self.others.iter();
+        let is_absent_too = |other: &Other| {
+            other.found.name.0 == field && !other.found.is_ignored && !is_present(&other)
+        };
+        let has_absent = slot.rank > 0 && !is_present(&&first) || others.any(is_absent_too);
+        let filled_in = (has_absent && chosen.place > Place::First).then_some(field);
         let mut yielding = None;
         for other in all() {
             let value = other.value.of(line);
@@ -188,6 +195,7 @@ impl Fields {
             };
             exception = exception.max(Some(other.place.max(own_place)));
         }
+        self.filled_in = filled_in.or(self.filled_in);
         self.slots[field as usize] = Slot {
             rank: chosen.found.name.1,
             place: chosen.place,
@@ -217,6 +225,17 @@ impl Fields {
     pub(super) fn is_doubtful(&self) -> bool {
         let is_late = |field| self.slots[field as usize].place == Place::AfterCaller;
         IDENTITY.into_iter().any(is_late) || self.exceptions.contains(&Some(Place::AfterCaller))
+    }
+
+    /// The fields whose value stands after one that a caller controls, so that a caller may have brought it.
+    pub(super) fn late(&self) -> impl Iterator<Item = Field> + Clone {
+        let is_late = |field: &Field| match self.slots[*field as usize].place {
+            Place::First => false,
+            // Whoever wrote the path may choose it.
+            Place::AfterPath => *field != Field::Path,
+            Place::AfterCaller => true,
+        };
+        IDENTITY.into_iter().filter(is_late)
     }
 
     /// Whether the line has what every record has.
@@ -283,11 +302,6 @@ fn is_same(field: Field, one: &[u8], other: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-fn address(text: &[u8]) -> Option<IpAddr> {
-    let address: IpAddr = str::from_utf8(text).ok()?.parse().ok()?;
-    Some(address.to_canonical())
 }
 
 pub(super) fn contradictory(field: Field) -> Skip {

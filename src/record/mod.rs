@@ -145,7 +145,11 @@ impl LineReader {
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read.
     fn prepare_flat(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
-        self.fields.resolve(escaped)?;
+        if let Err(reason) = self.fields.resolve(escaped) {
+            self.layouts[0].walk(&mut self.walk);
+            self.observe(pass);
+            return Err(reason);
+        }
         let has_exception = self.fields.has_exceptions();
         let may_wait = pass == Pass::Early && self.fields.is_doubtful();
         let is_settled =
@@ -163,12 +167,20 @@ impl LineReader {
         Ok(Read::Flat)
     }
 
+    /// A line joins the others of its document. One that is refused tells of its template too, unless its names can't
+    /// be relied on.
+    fn observe(&mut self, pass: Pass) {
+        let is_certain = !self.fields.is_malformed && !self.fields.holds_names;
+        if pass != Pass::Again && is_certain {
+            let (has, has_exception) = (self.fields.has(), self.fields.has_exceptions());
+            self.shapes.observe(&self.walk.shape, has, has_exception);
+        }
+    }
+
     /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
     fn settle(&mut self, pass: Pass) -> Result<bool, Skip> {
+        self.observe(pass);
         let (shape, has) = (&self.walk.shape, self.fields.has());
-        if pass != Pass::Again {
-            self.shapes.observe(shape, has);
-        }
         if !self.fields.is_complete() {
             return Ok(true);
         }
@@ -189,6 +201,9 @@ impl LineReader {
             {
                 return Err(contradictory(field));
             }
+        }
+        if let Some(field) = self.shapes.added_value(shape, self.fields.late()) {
+            return Err(contradictory(field));
         }
         match self.fields.filled_in() {
             Some(field) if self.shapes.may_be_extended(shape) => Err(contradictory(field)),
@@ -276,7 +291,10 @@ impl LineReader {
             tolerant::read(&self.line, &mut self.walk, &mut self.fields);
         }
         self.fields.unescape(&mut self.line, &mut self.scratch);
-        self.fields.resolve(&self.line)?;
+        if let Err(reason) = self.fields.resolve(&self.line) {
+            self.observe(pass);
+            return Err(reason);
+        }
         match self.settle(pass) {
             Ok(true) => Ok(Read::Any),
             Ok(false) => Ok(Read::Waits),

@@ -8,7 +8,7 @@ pub(super) const MAX_NAME: usize = 64;
 /// The names around the value that is being read, outermost first, run together and without case
 /// and separators: `"error": {"message": …}`, `error_message` and `errorMessage` are all
 /// `errormessage`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Names {
     path: Vec<u8>,
     open: Vec<Container>,
@@ -23,9 +23,15 @@ pub(super) struct Names {
 struct Container {
     /// How long the path is without its name. A line has at most 64 KiB.
     from: u32,
+    /// The next container outwards that has a shorter path. A line of brackets has thousands without a name, and
+    /// going through all of them for each value would take quadratic time.
+    shorter: Option<u32>,
     is_array: bool,
     /// Its members have the names of ours and mean something else.
     is_ignored: bool,
+    /// How long the path is at the beginning of what lies in the outermost `integration` or `error`: names that begin
+    /// there, or later, are not the call's.
+    foreign: Option<u32>,
     writer: Writer,
 }
 
@@ -95,19 +101,33 @@ impl Names {
     /// what a call has one of.
     pub(super) fn open(&mut self, is_array: bool) {
         let name = &self.path[self.leaf..];
-        let (is_ignored, writer) = self.open.last().map_or((false, Writer::ByName), |outer| {
+        let outer = self.open.last();
+        let (is_ignored, writer) = outer.map_or((false, Writer::ByName), |outer| {
             (outer.is_ignored, outer.writer)
         });
+        let length = u32::try_from(self.path.len()).unwrap_or(u32::MAX);
+        let foreign = outer.and_then(|outer| outer.foreign);
+        let foreign = foreign.or_else(|| is_foreign(name).then_some(length));
         let writer = match writer {
             Writer::Caller => Writer::Caller,
             _ if is_callers(name) => Writer::Caller,
             Writer::ByName if is_gateways(name) => Writer::Gateway,
             writer => writer,
         };
+        let from = u32::try_from(self.leaf).unwrap_or(u32::MAX);
+        let shorter = self.open.last().and_then(|outer| {
+            if outer.from == from {
+                outer.shorter
+            } else {
+                u32::try_from(self.open.len() - 1).ok()
+            }
+        });
         self.open.push(Container {
-            from: u32::try_from(self.leaf).unwrap_or(u32::MAX),
+            from,
+            shorter,
             is_array,
             is_ignored: is_ignored || is_array || is_unrelated(name),
+            foreign,
             writer,
         });
         self.leaf = self.path.len();
@@ -147,15 +167,24 @@ impl Names {
                 continue;
             };
             let mut name = Name(name.0, name.1 + u8::from(from > 0));
+            // "http": {"path": …} is a path as "path" is one, and "request": {"uri": …} a template as "uri" is one.
+            if name.0 == Field::Path
+                && from < self.leaf
+                && let Some(Name(Field::Path, rank)) = find(&self.path[self.leaf..])
+            {
+                name.1 = rank + 1;
+            }
             if self.is_backends_status(name, from) {
                 name.1 = BACKENDS_STATUS;
             }
-            // "integration": {"requestId": …} is not the request's id.
-            let is_foreign = from == self.leaf
-                && innermost.is_some_and(|container| {
-                    let container = &self.path[container.from as usize..self.leaf];
-                    container == b"integration" || container == b"error"
-                });
+            // "integration": {"requestId": …} is not the request's id, and "integration": {"request": {"path": …}} not
+            // the request's path.
+            let is_foreign = innermost.is_some_and(|container| {
+                let name_of = &self.path[container.from as usize..self.leaf];
+                let foreign = container.foreign.map(|foreign| foreign as usize);
+                let is_within = foreign.is_some_and(|foreign| from >= foreign);
+                is_within && (is_identity(name.0) || from == self.leaf && is_foreign(name_of))
+            });
             if !is_ignored && !is_foreign {
                 return Some(Found::own(name));
             }
@@ -169,14 +198,18 @@ impl Names {
         ignored
     }
 
+    /// Whether the last name says of an address that it is one only together with its container's.
+    pub(super) fn is_part_of_address(&self) -> bool {
+        matches!(&self.path[self.leaf..], b"addr" | b"address")
+    }
+
     /// Where the names begin that may be one together: with the outermost, with the innermost, and with those between.
+    /// They are at most [`MAX_NAME`] and two, however many containers are open.
     fn beginnings(&self) -> impl Iterator<Item = usize> {
         let all = (self.path.len() <= MAX_NAME && self.leaf > 0).then_some(0);
-        let between = self
-            .open
-            .iter()
-            .rev()
-            .map(|container| container.from as usize);
+        let shorter = |container: &&Container| self.open.get(container.shorter? as usize);
+        let between = std::iter::successors(self.open.last(), shorter);
+        let between = between.map(|container| container.from as usize);
         let between = between.take_while(|from| self.path.len() - from <= MAX_NAME);
         let between = between.filter(|from| *from > 0 && *from < self.leaf);
         // Without containers there is one name.
@@ -208,6 +241,11 @@ impl Names {
             (_, None) => Place::AfterCaller,
         }
     }
+}
+
+/// Objects whose members are not the call's.
+fn is_foreign(container: &[u8]) -> bool {
+    matches!(container, b"integration" | b"error")
 }
 
 /// Objects whose members have the names of ours and mean something else.
@@ -314,6 +352,12 @@ pub(super) struct Name(pub(super) Field, pub(super) u8);
 
 /// The rank of `integration.status`, after all others of its field.
 const BACKENDS_STATUS: u8 = 9;
+
+/// A name that is an address's only in part.
+pub(super) const PART_OF_ADDRESS: Found = Found {
+    name: Name(Field::SourceIp, u8::MAX),
+    is_ignored: true,
+};
 
 impl Name {
     /// The place of what follows its value.
@@ -448,4 +492,39 @@ pub(super) fn find(name: &[u8]) -> Option<Name> {
         _ => return None,
     };
     Some(Name(field, 2 * rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a value costs does not grow with the containers around it.
+    #[test]
+    fn brackets_without_names_cost_nothing() {
+        let mut names = Names::default();
+        names.name(b"a");
+        for at in 0..30_000 {
+            names.open(at % 2 == 0);
+            assert!(names.beginnings().count() <= 2);
+        }
+        // With names only those count that can be part of a known one.
+        for _ in 0..30_000 {
+            names.name(b"b");
+            names.open(false);
+            assert!(names.beginnings().count() <= MAX_NAME + 2);
+        }
+        for _ in 0..30_000 {
+            names.close();
+        }
+        names.name(b"remote");
+        names.open(false);
+        names.open_unnamed(true);
+        names.name(b"addr");
+        let found = names.find().map(|found| found.name.0);
+        assert_eq!(found, Some(Field::SourceIp));
+        while names.depth() > 0 {
+            names.close();
+        }
+        assert_eq!(names.beginnings().count(), 1);
+    }
 }

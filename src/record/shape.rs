@@ -6,6 +6,19 @@
 
 use super::names::{Field, IDENTITY};
 
+/// In the hash of a name: a caller controls its value,
+const CONTROLLED: u64 = 1;
+
+/// and, a bit for each field of `IDENTITY`, its value is one of that field's.
+const FIRST_FIELD: u32 = 1;
+const FIELDS: u64 = ((1 << IDENTITY.len()) - 1) << FIRST_FIELD;
+
+/// That of a field.
+fn bit(field: Field) -> u64 {
+    let at = IDENTITY.iter().position(|identity| *identity == field);
+    at.map_or(0, |at| 1 << FIRST_FIELD << at)
+}
+
 /// The most names of a line that are compared. A line with more counts as one that a caller has added to.
 const MAX_NAMES: usize = 256;
 
@@ -14,13 +27,14 @@ const MAX_NAMES: usize = 256;
 const MAX_INNER: usize = 127;
 
 /// The most shapes that are kept of a document. Of two of which one is the other with more names, only the
-/// shorter one is needed, so that no caller can use them up.
+/// shorter one is needed, so that no caller can use them up by lines of a template that has had one of its own. Forged
+/// lines of a template which has had none can: so one that lacks nothing makes room for one that lacks a field.
 const MAX_SHAPES: usize = 16;
 
 /// The names of a line at every depth, in their order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// The hash of each, whose lowest bit tells whether a caller controls the value.
+    /// The hash of each, whose lowest bits tell of its value.
     names: Vec<u64>,
     /// There are more names.
     is_cut: bool,
@@ -40,51 +54,77 @@ impl Shape {
         let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        self.names.push(hash & !1);
+        self.names.push(hash & !(CONTROLLED | FIELDS));
     }
 
     /// A caller controls the value of the last name.
     pub(super) fn mark_controlled(&mut self) {
+        self.mark(CONTROLLED);
+    }
+
+    /// The value of the last name is one of this field's.
+    pub(super) fn mark_field(&mut self, field: Field) {
+        self.mark(bit(field));
+    }
+
+    fn mark(&mut self, bits: u64) {
         if let Some(name) = self.names.last_mut().filter(|_| !self.is_cut) {
-            *name |= 1;
+            *name |= bits;
         }
     }
 
     /// Whether `self` is `inner` with more names, and each of them was added right after a name whose value a caller
     /// controls, or after another that was added.
     fn extends(&self, inner: &Self) -> bool {
+        self.adds(inner, u64::MAX)
+    }
+
+    /// Whether it does so, and one of the added names has one of these bits; all names have those of `u64::MAX`.
+    fn adds(&self, inner: &Self, bits: u64) -> bool {
         if self.is_cut {
             return true;
         }
         // Bit n stands for: of `inner`, n names have been found so far.
         let controlled = inner.names.iter().enumerate();
         let controlled = controlled.fold(0_u128, |bits, (at, name)| {
-            bits | u128::from(name & 1) << (at + 1)
+            bits | u128::from(name & CONTROLLED) << (at + 1)
         });
         let end = 1_u128 << inner.names.len();
         let mut found = 1_u128;
+        // The same, where a name with one of the bits was added before.
+        let mut brings = 0_u128;
         for name in &self.names {
-            let mut next = found & controlled;
+            let added = found & controlled;
+            let is_meant = bits == u64::MAX || name & bits != 0;
+            let mut next = added;
+            let mut next_brings = if is_meant { added } else { brings & controlled };
             let mut rest = found & !end;
             while rest != 0 {
                 let at = rest.trailing_zeros() as usize;
                 rest &= rest - 1;
-                if inner.names[at] >> 1 == name >> 1 {
+                if (inner.names[at] ^ name) & !(CONTROLLED | FIELDS) == 0 {
                     next |= 1 << (at + 1);
+                    next_brings |= (brings >> at & 1) << (at + 1);
                 }
             }
-            found = next;
+            (found, brings) = (next, next_brings);
             if found == 0 {
                 return false;
             }
         }
-        found & end != 0 && self.names.len() > inner.names.len()
+        brings & end != 0
     }
 }
 
 /// Which of the fields that say what was called, or by whom, a line has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Has(pub(super) [bool; IDENTITY.len()]);
+
+impl Has {
+    fn lacks_any(self) -> bool {
+        self.0.contains(&false)
+    }
+}
 
 /// The shapes of one document's lines.
 #[derive(Debug)]
@@ -100,6 +140,8 @@ pub(super) struct Shapes {
 struct Known {
     shape: Shape,
     has: Has,
+    /// It has two values of a field that may differ.
+    has_exception: bool,
     /// More than one line has it.
     is_common: bool,
 }
@@ -130,7 +172,7 @@ impl Shapes {
     }
 
     /// Notes the shape of a line.
-    pub(super) fn observe(&mut self, shape: &Shape, has: Has) {
+    pub(super) fn observe(&mut self, shape: &Shape, has: Has, has_exception: bool) {
         if shape.is_cut || shape.names.len() > MAX_INNER {
             return;
         }
@@ -144,16 +186,20 @@ impl Shapes {
         let count = self.known.len();
         self.known.retain(|known| !known.shape.extends(shape));
         if self.known.len() == count && count == MAX_SHAPES {
-            return;
+            let is_spare = |known: &Known| !known.has.lacks_any() && !known.has_exception;
+            let spare = self.known.iter().position(is_spare);
+            let Some(spare) = spare.filter(|_| has.lacks_any()) else {
+                return;
+            };
+            self.known.swap_remove(spare);
         }
-        if self.known.len() < MAX_SHAPES {
-            self.known.push(Known {
-                shape: shape.clone(),
-                has,
-                is_common: false,
-            });
-        }
-        self.lacks_any = self.known.iter().any(|known| known.has.0.contains(&false));
+        self.known.push(Known {
+            shape: shape.clone(),
+            has,
+            has_exception,
+            is_common: false,
+        });
+        self.lacks_any = self.known.iter().any(|known| known.has.lacks_any());
         self.version += 1;
     }
 
@@ -164,6 +210,20 @@ impl Shapes {
             let (field, _) = fields.find(|(_, (has, known_has))| *has && !known_has)?;
             shape.extends(&known.shape).then_some(field)
         })
+    }
+
+    /// One of these fields of which a caller may have added a value to those of another line, be it that the other has
+    /// one too: a container that a caller closes turns the names after it, which were one with its name, into others.
+    pub(super) fn added_value(
+        &self,
+        shape: &Shape,
+        fields: impl Iterator<Item = Field> + Clone,
+    ) -> Option<Field> {
+        let all = fields.clone().fold(0, |all, field| all | bit(field));
+        let mut known = self.known.iter();
+        let known = known.find(|known| shape.adds(&known.shape, all))?;
+        let mut fields = fields;
+        fields.find(|field| shape.adds(&known.shape, bit(*field)))
     }
 
     /// Whether several lines have this shape, so that it may be their template's.

@@ -149,6 +149,23 @@ fn the_documented_format() {
     yields(&numbers, &documented());
 }
 
+/// A number is too long for the fast paths where it is too long for the general one.
+#[test]
+fn a_number_has_the_same_longest_form_on_all_paths() {
+    for length in [1024, 1025] {
+        let number = "1".repeat(length);
+        let line = format!(r#"{{"n":{number},"httpMethod":"GET","path":"/x","domainName":"h"}}"#);
+        let mut reader = LineReader::new();
+        assert_eq!(reader.read_flat(&escaped(&line)).is_some(), length == 1024);
+        let same = escaped(&line.replace(&number, "1"));
+        _ = reader.read(&same);
+        let mut fields = Fields::default();
+        let is_read = reader.layouts[0].read(&escaped(&line), &mut fields);
+        assert_eq!(is_read.is_some(), length == 1024);
+        yields(&line, &least("GET", "h", "/x"));
+    }
+}
+
 #[test]
 fn absent_values() {
     for absent in ["\"-\"", "\"\"", "null", "\"null\"", "\"(none)\"", "-"] {
@@ -380,7 +397,7 @@ fn names_in_any_spelling() {
             r#"{{"domainName":"h","path":"/x","httpMethod":"GET","{name}":"evil.example","status":200}}"#
         );
         contradicts(&line, "host");
-        // A value before a name that the scan does not know runs on.
+        // In a line that is not JSON too.
         check(&line.replace("200", "-"), |record| assert!(record.is_err()));
     }
     // A longer name, and none at all, are not their container's.
@@ -400,6 +417,12 @@ fn what_may_differ() {
     for line in [
         r#"{"httpMethod":"GET","path":"/x/7","uri":"/x/{id}","ip":"198.51.100.1","clientIp":"203.0.113.9","domainName":"h"}"#,
         r#"{"clientIp":"203.0.113.9","ip":"198.51.100.1","uri":"/x/{id}","path":"/x/7","httpMethod":"GET","domainName":"h"}"#,
+        r#"{"http":{"path":"/x/7","uri":"/x/{id}","method":"GET"},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"request":{"uri":"/x/{id}","path":"/x/7","method":"GET"},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"context":{"http":{"path":"/x/7","uri":"/x/{id}","method":"GET"}},"ip":"198.51.100.1","domainName":"h"}"#,
+        // What the integration was called with.
+        r#"{"httpMethod":"GET","path":"/x/7","integration":{"request":{"path":"/b","method":"POST"}},"ip":"198.51.100.1","domainName":"h"}"#,
+        r#"{"httpMethod":"GET","path":"/x/7","integration":{"http":{"request":{"path":"/b"}}},"ip":"198.51.100.1","domainName":"h"}"#,
         r#"{"httpMethod":"GET","path":"/x/7","claims":{"sub":"u","path":"/no","method":"x"},"waf":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
         r#"{"httpMethod":"GET","path":"/x/7","groups":["a"],"error":{"path":"/y"},"ip":"198.51.100.1","domainName":"h"}"#,
     ] {
@@ -445,6 +468,10 @@ fn what_may_differ() {
             r#"{"httpMethod":"GET","path":"/x","domainName":"h","ip":"::1","waf":{"clientIp":"::2"}}"#,
             "sourceIp",
         ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","integration":{"request":{"host":"i"}}}"#,
+            "host",
+        ),
     ] {
         contradicts(line, field);
     }
@@ -477,6 +504,11 @@ fn other_lines_tell_what_may_differ() {
         (
             r#"{"domainName":"h","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#,
             r#"{"domainName":"-","httpMethod":"GET","path":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
+        ),
+        // The gateway's own is absent, and comes after the caller's.
+        (
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"-"}"#,
+            r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"6.6.6.6","z":"","sourceIp":"-"}"#,
         ),
     ] {
         for of_document in [
@@ -560,6 +592,157 @@ fn a_field_that_the_template_lacks_is_not_taken_from_a_caller() {
     }
 }
 
+/// A name that means something only together with its container's: a caller closes that one, brings a value, and opens
+/// another around the gateway's.
+#[test]
+fn a_container_that_a_caller_closes_hides_no_field() {
+    for (clean, forged, field) in [
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"203.0.113.7"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"6.6.6.6"},"k":{"a":"b","addr":"203.0.113.7"}}"#,
+            Skip::ContradictorySourceIp,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","address":"203.0.113.7"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","address":"6.6.6.6"},"k":[{"a":"b","address":"203.0.113.7"}]}"#,
+            Skip::ContradictorySourceIp,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","domain":{"agent":"u","name":"h"}}"#,
+            r#"{"httpMethod":"GET","path":"/x","domain":{"agent":"u","name":"evil.example"},"k":{"a":"b","name":"h"}}"#,
+            Skip::ContradictoryHost,
+        ),
+        (
+            r#"{"httpMethod":"GET","path":"/x","host":{"agent":"u","name":"h"},"x":-}"#,
+            r#"{"httpMethod":"GET","path":"/x","host":{"agent":"u","name":"evil.example"},"k":{"a":"b","name":"h"},"x":-}"#,
+            Skip::ContradictoryHost,
+        ),
+    ] {
+        assert!(document(&lines([clean]))[0].is_ok(), "{clean}");
+        for of_document in [
+            lines([forged, clean]),
+            lines([clean, forged]),
+            lines([clean, forged, forged, clean]),
+        ] {
+            for (line, result) in of_document.iter().zip(document(&of_document)) {
+                if line == clean {
+                    assert!(result.is_ok(), "{line}: {result:?}");
+                } else {
+                    assert_eq!(result, Err(field), "{line}");
+                }
+            }
+        }
+        // The address tells by itself.
+        if field == Skip::ContradictorySourceIp {
+            skipped(forged, field);
+        }
+    }
+    // So it does where the caller opens no other container.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"6.6.6.6"},"z":"","addr":"203.0.113.7"}}"#;
+    skipped(line, Skip::ContradictorySourceIp);
+    // Without a container around them such names are none of ours.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remoteAddr":"203.0.113.7","addr":"192.0.2.1"}"#;
+    check(line, |record| assert!(record.is_ok()));
+    // What only has the name of an address is none.
+    let claims = r#"{"httpMethod":"GET","path":"/x","domainName":"h","remote":{"agent":"u","addr":"203.0.113.7"},"claims":{"address":"1 Main St"}}"#;
+    check(claims, |record| {
+        assert_eq!(record.unwrap().source_ip, Some("203.0.113.7"))
+    });
+    // A template with a name more than another's, which is none of ours.
+    let one =
+        r#"{"httpMethod":"GET","path":"/x","userAgent":"u","domainName":"h","ip":"203.0.113.7"}"#;
+    let other = one.replace(r#""u","#, r#""u","referer":"r","#);
+    let results = document(&lines([one, &other, one, &other]));
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}
+
+/// What is refused by itself tells of its template all the same.
+#[test]
+fn lines_that_are_refused_tell_of_their_template() {
+    for (clean, forged) in [
+        // None of our names.
+        (
+            r#"{"apiId":"a","routeKey":"k","agentName":"u","x":"y"}"#,
+            r#"{"apiId":"a","routeKey":"k","agentName":"u","httpMethod":"GET","path":"/f","host":"evil.example","z":"","x":"y"}"#,
+        ),
+        (
+            r#"{"apiId":"a","routeKey":-,"agentName":"u","x":"y"}"#,
+            r#"{"apiId":"a","routeKey":-,"agentName":"u","httpMethod":"GET","path":"/f","host":"evil.example","z":"","x":"y"}"#,
+        ),
+        // Two values of one field.
+        (
+            r#"{"httpMethod":"GET","path":"/x","requestPath":"/y","userAgent":"u","status":"200"}"#,
+            r#"{"httpMethod":"GET","path":"/x","requestPath":"/x","userAgent":"u","host":"evil.example","status":"200"}"#,
+        ),
+    ] {
+        assert!(document(&lines([forged]))[0].is_ok(), "{forged}");
+        for of_document in [lines([clean, forged]), lines([forged, clean, clean])] {
+            let results = document(&of_document);
+            assert!(results.iter().all(Result::is_err), "{results:?}");
+        }
+    }
+}
+
+/// Where the gateway's own value is absent, and comes after one that a caller may have written.
+#[test]
+fn an_absent_value_is_not_filled_in_by_a_caller() {
+    let mut reader = LineReader::new();
+    for line in [
+        r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"6.6.6.6","z":"","sourceIp":"-"}"#,
+        r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"-","z":"","ip":"6.6.6.6"}"#,
+    ] {
+        for read in [LineReader::read, LineReader::read_any] {
+            assert!(read(&mut reader, &escaped(line)).is_ok());
+            assert_eq!(reader.fields.filled_in(), Some(Field::SourceIp), "{line}");
+        }
+    }
+}
+
+/// A name that only JSON has, with a space or a slash, counts where a value swallows it.
+#[test]
+fn odd_names_are_names() {
+    for name in ["Response Time", "a/b", "é", r"a\\b", "(x)"] {
+        for (last, status) in [
+            ("status", r#""200""#),
+            ("of us", r#""200""#),
+            ("status", "-"),
+        ] {
+            let clean = format!(
+                r#"{{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","{name}":"5","{last}":{status}}}"#
+            );
+            let forged = clean.replace(r#""u""#, r#""u","host":"evil.example","z":"\""#);
+            for of_document in [[&forged, &clean], [&clean, &forged]] {
+                let results = document(&of_document.map(String::clone));
+                assert!(results.iter().all(Result::is_err), "{forged}: {results:?}");
+            }
+        }
+    }
+    // A value ends before such a name, as before any other.
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"say "hi"","Response Time":"5"}"#;
+    let expected = AccessRecord {
+        user_agent: Some(br#"say "hi""#),
+        ..least("GET", "h", "/x")
+    };
+    yields(line, &expected);
+}
+
+/// A user agent that swallows the name after it does not make the others' lines look forged.
+#[test]
+fn a_swallowed_name_speaks_against_no_other_line() {
+    let clean = r#"{"httpMethod":"GET","path":"/x","userAgent":"u","x":"5","domainName":"h","ip":"192.0.2.1"}"#.to_string();
+    let swallowing = clean.replace(r#""u""#, r#""u\""#);
+    for of_document in [
+        [&clean, &swallowing, &clean],
+        [&swallowing, &clean, &swallowing],
+        [&swallowing, &swallowing, &clean],
+    ] {
+        let of_document = of_document.map(String::clone);
+        for (line, result) in of_document.iter().zip(document(&of_document)) {
+            assert!(result.is_ok() || *line != clean, "{line}: {result:?}");
+        }
+    }
+}
+
 /// No caller can use up what is kept of a document.
 #[test]
 fn many_forged_lines_do_not_hide_the_template() {
@@ -579,6 +762,24 @@ fn many_forged_lines_do_not_hide_the_template() {
     let long = clean.replace(r#""u""#, &format!(r#""u",{long}"host":"evil.example""#));
     let results = document(&[long, clean.to_string()]);
     assert_eq!(results, [Err(Skip::ContradictoryHost), Err(Skip::NoHost)]);
+}
+
+/// Lines of another stage, which a caller makes differ, leave room for the template that lacks a field.
+#[test]
+fn lines_of_another_stage_do_not_hide_the_template() {
+    let whole = r#"{"userAgent":"u","httpMethod":"GET","path":"/x","domainName":"h","ip":"::1"}"#;
+    let other = |n: usize| whole.replace(r#""u""#, &format!(r#""u","n{n}":"""#));
+    let clean =
+        r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u","status":"200"}"#;
+    let forged = clean.replace(r#""u""#, r#""u","host":"evil.example","z":"""#);
+    let mut of_document: Vec<_> = (0..40).map(other).collect();
+    of_document.extend([clean.to_string(), forged.clone()]);
+    let results = document(&of_document);
+    assert!(results[..40].iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(results[40], Err(Skip::NoHost));
+    assert_eq!(results[41], Err(Skip::ContradictoryHost));
+    of_document.insert(0, forged);
+    assert_eq!(document(&of_document)[0], Err(Skip::ContradictoryHost));
 }
 
 /// Two stages with different templates can share a log group and a stream.

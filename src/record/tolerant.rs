@@ -4,7 +4,7 @@
 //! the end of the line, follows.
 
 use super::fields::Fields;
-use super::names::{MAX_NAME, Names};
+use super::names::MAX_NAME;
 use super::span::{Span, whitespace};
 use super::walk::Walk;
 
@@ -58,7 +58,8 @@ pub(super) fn read(line: &[u8], walk: &mut Walk, fields: &mut Fields) {
                         if let Some(value) = value {
                             walk.value(value, line, fields);
                         }
-                        fields.is_malformed |= holds_field(content, walk);
+                        let holds = holds_field(content, walk, fields);
+                        fields.is_malformed |= holds;
                         (None, next)
                     }
                     _ => bare_value(line, at),
@@ -185,27 +186,32 @@ fn element(line: &[u8], from: usize) -> (Option<Span>, usize) {
 /// Whether a value that runs on to a later quote than it may seem to holds what could be a field of
 /// ours: `\` before a quote that was meant to end it hides the end, and all up to the next one. The names in it
 /// count as names of the line.
-fn holds_field(value: &[u8], walk: &mut Walk) -> bool {
-    let mut names: Option<Names> = None;
+fn holds_field(value: &[u8], walk: &mut Walk, fields: &mut Fields) -> bool {
+    // The line's own names are used for it, since a copy for each value would take quadratic time.
+    let depth = walk.names.depth();
     let mut holds = false;
     let mut at = 0;
     while let Some(&byte) = value.get(at) {
         match byte {
             b'\\' => at += 1,
             b'"' => {
-                if let Some((name, after)) = name_at(&value[at..]) {
-                    walk.shape.push(name);
-                    let names = names.get_or_insert_with(|| walk.names.clone());
-                    names.name(name);
-                    holds |= names.is_known() || names.find().is_some();
+                if let Some((name, after)) = any_name_at(&value[at..]) {
+                    walk.name(name);
+                    fields.holds_names = true;
+                    holds |= walk.names.is_known() || walk.names.find().is_some();
                     if let Some(bracket @ (b'{' | b'[')) = value.get(at + after) {
-                        names.open(*bracket == b'[');
+                        walk.names.open(*bracket == b'[');
                     }
+                    at += after;
+                    continue;
                 }
             }
             _ => {}
         }
         at += 1;
+    }
+    while walk.names.depth() > depth {
+        walk.names.close();
     }
     holds
 }
@@ -224,7 +230,7 @@ fn ends_value(rest: &[u8]) -> bool {
             Some(b',') => {
                 rest = &rest[1 + whitespace(&rest[1..])..];
                 match rest.first() {
-                    Some(b'"') => return name_at(rest).is_some(),
+                    Some(b'"') => return any_name_at(rest).is_some(),
                     // A format may have a comma after its last field.
                     Some(b'}' | b']') => {}
                     _ => return false,

@@ -1,5 +1,7 @@
 //! Which values can stand in a message, and what they mean.
 
+use std::net::IpAddr;
+
 use crate::http1::is_token;
 
 /// API Gateway writes `-` for what is not there; the others are what templates make of it.
@@ -19,6 +21,12 @@ pub(super) fn number(text: &[u8]) -> Option<u64> {
         }
     }
     (!text.is_empty()).then_some(value)
+}
+
+/// An IP address, in whatever spelling.
+pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
+    let address: IpAddr = str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 /// HTTP APIs do not say whether the epoch is in seconds or in milliseconds. As seconds, 10¹¹ is the

@@ -1,9 +1,10 @@
 //! A line's names and values, as they come one after the other.
 
 use super::fields::Fields;
-use super::names::{Name, Names, Place, find_documented};
+use super::names::{Name, Names, PART_OF_ADDRESS, Place, find_documented};
 use super::shape::Shape;
 use super::span::Span;
+use super::validate::address;
 use crate::json;
 
 /// Follows the names of a line, gives its values to the fields, and notes its shape.
@@ -12,6 +13,9 @@ pub(super) struct Walk {
     pub(super) names: Names,
     pub(super) shape: Shape,
     place: Place,
+    /// The line has an address as `remote.addr`. A caller who closes the container makes `addr`, or `k.addr`, of the
+    /// gateway's own, which counts where it is an address: others use such names for other things.
+    has_remote_address: bool,
     scratch: Vec<u8>,
 }
 
@@ -20,6 +24,7 @@ impl Walk {
         self.names.clear();
         self.shape.clear();
         self.place = Place::First;
+        self.has_remote_address = false;
     }
 
     /// Names the next value.
@@ -45,6 +50,9 @@ impl Walk {
                 self.names.place_after(None)
             }
         };
+        if let Some(Name(field, _)) = field {
+            self.shape.mark_field(field);
+        }
         if place > Place::First {
             self.shape.mark_controlled();
         }
@@ -55,6 +63,13 @@ impl Walk {
         let found = self.names.find();
         if let Some(found) = found {
             fields.set(found, value, line, self.place);
+            self.shape.mark_field(found.name.0);
+            self.has_remote_address |= self.names.is_part_of_address();
+        } else if self.has_remote_address
+            && self.names.is_part_of_address()
+            && address(value.of(line)).is_some()
+        {
+            fields.set(PART_OF_ADDRESS, value, line, self.place);
         }
         let place = self.names.place_after(found.map(|found| found.name));
         if place > Place::First {

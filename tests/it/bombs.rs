@@ -96,6 +96,34 @@ fn long_and_deep_lines() {
         let deep = with(&bracket.repeat(10_000));
         deliver(bracket, &deep, json!({"malformed": 1}));
     }
+    // Values under many brackets: each looks for the names around it.
+    let brackets = |n: usize| "[".repeat(n);
+    for (text, skipped) in [
+        (
+            format!(r#"{{"a":{}{}"#, brackets(32_000), "1,".repeat(16_000)),
+            "malformed",
+        ),
+        (
+            format!("{}{}", "{".repeat(16_000), r#""a":1,"#.repeat(6_000)),
+            "malformed",
+        ),
+        (
+            format!("{}{}", "{".repeat(16_000), r#""a":"x"b":"#.repeat(3_000)),
+            "malformed",
+        ),
+        (
+            format!(
+                r#"{{"httpMethod":"GET","path":"/x","userAgent":"u","a":{}{}1{},"z":""}}"#,
+                brackets(15_000),
+                "1,".repeat(15_000),
+                "]".repeat(15_000)
+            ),
+            "noHost",
+        ),
+    ] {
+        let deep = with(&text.replace('"', "\\\""));
+        deliver("values under brackets", &deep, json!({skipped: 1}));
+    }
     // Not in the line, but beside it.
     let nested = ["[".repeat(10_000), "]".repeat(10_000)].concat();
     let nested = format!("\"x\":{nested},\"message\":").into_bytes();
@@ -122,7 +150,8 @@ fn a_million_keys() {
     });
     let inside = message("{ ", format!("{{ {few}").as_bytes());
     let inside = [&b"\"message\":"[..], &inside].concat();
-    deliver("as many as may be", &[inside], json!({}));
+    // No template has so many names: a caller has added some.
+    deliver("as many as may be", &[inside], json!({"contradiction": 1}));
 }
 
 #[test]
@@ -135,14 +164,16 @@ fn the_same_key_again_and_again() {
     ]
     .concat();
     deliver("beside the line", &[again], json!({}));
-    let line = |extra: &str| {
-        let extra = extra.repeat(2_000);
+    let line = |extra: &str, count| {
+        let extra = extra.repeat(count);
         let inside = message("{ ", format!("{{ {extra}").as_bytes());
         vec![[&b"\"message\":"[..], &inside].concat()]
     };
-    let same = line(r#"\"httpMethod\": \"GET\","#);
-    deliver("with one value", &same, json!({}));
-    let other = line(r#"\"httpMethod\": \"PUT\","#);
+    let same = |count| line(r#"\"httpMethod\": \"GET\","#, count);
+    deliver("with one value", &same(200), json!({}));
+    // No template has so many names.
+    deliver("too often", &same(2_000), json!({"contradiction": 1}));
+    let other = line(r#"\"httpMethod\": \"PUT\","#, 2_000);
     deliver("with two values", &other, json!({"contradiction": 1}));
 }
 
