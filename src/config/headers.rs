@@ -29,7 +29,7 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
     let Some(text) = vars.get(NAME) else {
         return Ok(Vec::new());
     };
-    let Members(mut headers) = serde_json::from_str(&text)
+    let Members(headers) = serde_json::from_str(&text)
         .map_err(|_| error("must be a JSON object with text values".to_string()))?;
     for (index, (name, value)) in headers.iter().enumerate() {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -59,8 +59,13 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
             }));
         }
     }
-    headers.sort();
-    Ok(headers)
+    // By name: there are few, and std's sort would be 7 KB of the program.
+    let mut sorted: Vec<(String, String)> = Vec::with_capacity(headers.len());
+    for header in headers {
+        let at = sorted.partition_point(|other| *other < header);
+        sorted.insert(at, header);
+    }
+    Ok(sorted)
 }
 
 /// The members of a JSON object, with each of those that have the same name: a map would keep the last.

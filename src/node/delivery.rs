@@ -53,7 +53,7 @@ pub(super) fn run<R>(
     });
     for slot in slots {
         if slot.conclude(settle) {
-            context.note_failure(Failure::Surplus);
+            context.note_failure(&Failure::Surplus);
         }
     }
     result

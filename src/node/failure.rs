@@ -64,30 +64,38 @@ impl fmt::Display for Failure {
 }
 
 /// What an error of rustls means here, and what to do. The names are rustls' own.
+const FIXES_OF_TLS: [(&str, &str); 6] = [
+    (
+        "CaUsedAsEndEntity",
+        "the Node's certificate is one of an authority (CA:TRUE), which no server may use: make it again with openssl's \
+         option -addext basicConstraints=critical,CA:FALSE",
+    ),
+    (
+        "InvalidContentType",
+        "expected TLS, got plain HTTP: is X_NODE_SCHEME=http?",
+    ),
+    (
+        "UnknownIssuer",
+        "the Node's certificate comes from an authority that is not trusted: set X_NODE_CA_CERT to the authority's \
+         certificate",
+    ),
+    (
+        "NotValidForName",
+        "the Node's certificate is for another name than the one in X_NODE_URL",
+    ),
+    ("NotValidYet", "the Node's certificate is not valid yet"),
+    ("Expired", "the Node's certificate has expired"),
+];
+
 fn fix_of_tls(error: &str) -> Option<&'static str> {
-    Some(match error {
-        _ if error.contains("CaUsedAsEndEntity") => {
-            "the Node's certificate is one of an authority (CA:TRUE), which no server may use: make it again with \
-             openssl's option -addext basicConstraints=critical,CA:FALSE"
-        }
-        _ if error.contains("InvalidContentType") => {
-            "expected TLS, got plain HTTP: is X_NODE_SCHEME=http?"
-        }
-        _ if error.contains("UnknownIssuer") => {
-            "the Node's certificate comes from an authority that is not trusted: set X_NODE_CA_CERT to the \
-             authority's certificate"
-        }
-        _ if error.contains("NotValidForName") => {
-            "the Node's certificate is for another name than the one in X_NODE_URL"
-        }
-        _ if error.contains("NotValidYet") => "the Node's certificate is not valid yet",
-        _ if error.contains("Expired") => "the Node's certificate has expired",
-        _ => return None,
-    })
+    let mut fixes = FIXES_OF_TLS.iter();
+    let fix = fixes.find(|(name, _)| error.contains(name));
+    fix.map(|&(_, fix)| fix)
 }
 
 impl Failure {
     /// Why no TCP connection was made.
+    #[cold]
     pub(super) fn of_connect(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::ConnectTimeout,
@@ -99,6 +107,7 @@ impl Failure {
     }
 
     /// Why there is no TLS.
+    #[cold]
     pub(super) fn of_handshake(error: ureq::Error) -> Self {
         match Self::from(error) {
             Self::Timeout => Self::HandshakeTimeout,
@@ -107,6 +116,7 @@ impl Failure {
     }
 
     /// What bytes mean that are no response, where these were the connection's first.
+    #[cold]
     pub(super) fn of_bytes(error: HttpError, first: [u8; 2]) -> Self {
         // A TLS server responds to plain HTTP with an alert (RFC 8446 §5.1): its type, and the version's first byte.
         match first {
@@ -117,6 +127,7 @@ impl Failure {
 }
 
 impl From<ureq::Error> for Failure {
+    #[cold]
     fn from(error: ureq::Error) -> Self {
         match &error {
             ureq::Error::Timeout(_) => Self::Timeout,

@@ -205,6 +205,7 @@ impl Record {
     }
 
     /// Begins it anew in the next pass, since a response to it can't be believed.
+    #[cold]
     fn void(&mut self) {
         if self.stage != Stage::Settled(Verdict::Undelivered) {
             self.stage = Stage::Unsent;
@@ -216,6 +217,7 @@ impl Record {
     /// Notes that a connection broke on it alone. A server may close after each response, and another one may take no
     /// further connection: only what breaks a connection in both places is to blame. The first tries come at once,
     /// and the others in passes of their own, since what is wrong may pass.
+    #[cold]
     fn blame_for_break(&mut self, of_response: bool, on: On, weight: u8) {
         if self.breaks.of_response != of_response {
             self.breaks = Breaks::default();
@@ -243,6 +245,7 @@ impl Record {
     }
 
     /// Notes a try that failed, and gives the record up if there were too many.
+    #[cold]
     fn blame(&mut self, weight: u8) {
         // That nobody else gets a response now does not speak for a record that failed while others did.
         let weight = weight.max(u8::from(self.is_known_bad()));
@@ -286,6 +289,7 @@ impl Job {
     }
 
     /// Ends a pass: what was left for later is open again.
+    #[cold]
     pub(super) fn end_pass(&mut self, responses: u64) {
         for record in &mut self.records {
             record.is_later = false;
@@ -321,6 +325,7 @@ impl Job {
     }
 
     /// Leaves everything for the next pass.
+    #[cold]
     pub(super) fn postpone(&mut self) {
         for record in &mut self.records {
             record.is_later = true;
@@ -448,6 +453,7 @@ impl Job {
     }
 
     /// `resend`: notes that the connection broke, and which messages of the round, of so many, have no response.
+    #[cold]
     pub(super) fn take_broken_round(
         &mut self,
         unanswered: &[Message],
@@ -476,6 +482,7 @@ impl Job {
     }
 
     /// `resend`: notes that nothing of a round can be believed. It waits for the next pass.
+    #[cold]
     pub(super) fn take_void_round(&mut self, round: &[Message]) {
         for message in round {
             self.records[message.record].void();
@@ -484,6 +491,7 @@ impl Job {
 
     /// `resend`: notes that no response of this connection can be believed: each pair whose request it had accepted
     /// waits for the next pass, and begins anew.
+    #[cold]
     pub(super) fn void_requests(&mut self, connection: usize) {
         for record in &mut self.records {
             if record.stage == Stage::Requested(connection) {
@@ -493,6 +501,7 @@ impl Job {
     }
 
     /// `resend`: sends each pair from its start whose request this connection had accepted.
+    #[cold]
     pub(super) fn forget_requests(&mut self, connection: usize) {
         for record in &mut self.records {
             if record.stage == Stage::Requested(connection) {
@@ -503,6 +512,7 @@ impl Job {
 
     /// Unsettles a record of this job, since the response that settled it can't be trusted. Says whether the record
     /// is of this job.
+    #[cold]
     pub(super) fn recall(&mut self, ordinal: u32) -> bool {
         let ordinal = ordinal as usize;
         let parts = &self.chunk.parts;
@@ -515,12 +525,12 @@ impl Job {
 
     /// `batch`: the records that are open, in groups of neighbours, those that broke a connection last.
     pub(super) fn open_groups(&self) -> Groups {
-        let mut groups = Groups::new();
+        let mut groups: Vec<Range<usize>> = Vec::new();
         for (at, record) in self.records.iter().enumerate() {
             if !record.is_open() {
                 continue;
             }
-            match groups.back_mut() {
+            match groups.last_mut() {
                 Some(group)
                     if group.end == at
                         && group.len() < record.group
@@ -529,17 +539,20 @@ impl Job {
                 {
                     group.end = at + 1;
                 }
-                _ => groups.push_back(at..at + 1),
+                _ => groups.push(at..at + 1),
             }
         }
-        let records = &self.records;
-        groups.make_contiguous().sort_by_key(|group| {
-            (
-                records[group.start].is_suspect,
-                usize::MAX - records[group.start].group,
-            )
-        });
-        groups
+        let key = |group: &Range<usize>| {
+            let first = &self.records[group.start];
+            (first.is_suspect, usize::MAX - first.group)
+        };
+        // There are few, and std's sort would be 7 KB of the program.
+        let mut sorted = Groups::new();
+        for group in groups {
+            let before = sorted.iter().rposition(|other| key(other) <= key(&group));
+            sorted.insert(before.map_or(0, |before| before + 1), group);
+        }
+        sorted
     }
 
     /// `batch`: takes the status of a group's response. A group that is to be halved goes to the front of
@@ -592,6 +605,7 @@ impl Job {
     }
 
     /// `batch`: puts the halves of a group to the front of `groups`.
+    #[cold]
     fn halve(&mut self, group: Range<usize>, groups: &mut Groups) {
         self.has_moved = true;
         for record in &mut self.records[group.clone()] {
@@ -605,6 +619,7 @@ impl Job {
     /// `batch`: notes that the connection broke on a group. The first time, the whole group goes to the end of
     /// `groups`; the second time, its halves do. A group that timed out for the second time, or on a connection
     /// that had accepted others, waits for the next pass.
+    #[cold]
     pub(super) fn take_broken_batch(
         &mut self,
         group: Range<usize>,
@@ -639,6 +654,7 @@ impl Job {
     }
 
     /// `batch`: notes that a group's response can't be believed. It waits for the next pass.
+    #[cold]
     pub(super) fn take_void_batch(&mut self, group: Range<usize>) {
         self.records[group].iter_mut().for_each(Record::void);
     }

@@ -29,13 +29,15 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// Notes what went wrong, with the Node's place, and that the Node fails.
-    pub(super) fn note_failure(&self, why: impl fmt::Display) {
+    #[cold]
+    pub(super) fn note_failure(&self, why: &dyn fmt::Display) {
         self.note_reason(why);
         self.progress.note_failing();
     }
 
     /// Notes what went wrong.
-    fn note_reason(&self, why: impl fmt::Display) {
+    #[cold]
+    fn note_reason(&self, why: &dyn fmt::Display) {
         let place = self.dialer.place();
         self.progress.note_reason(format!("{place}: {why}"));
     }
@@ -230,6 +232,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Brings a job back that needs another pass, after a pause.
+    #[cold]
     fn wait_for_next_pass(&mut self, mut job: Job) {
         let progress = &self.context.progress;
         job.end_pass(progress.responses());
@@ -289,7 +292,7 @@ impl<'a> Worker<'a> {
         match self.context.dialer.dial(left) {
             Ok(connection) => Some(connection),
             Err(failure) => {
-                self.context.note_failure(failure);
+                self.context.note_failure(&failure);
                 None
             }
         }
@@ -303,7 +306,7 @@ impl<'a> Worker<'a> {
             Quiet::Yes => Some(connection),
             Quiet::Closed => {
                 if connection.responses == 0 {
-                    self.context.note_failure(Failure::Closed);
+                    self.context.note_failure(&Failure::Closed);
                 }
                 self.slot.keep_claims();
                 None
@@ -316,8 +319,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Takes back what the connection has settled in this delivery.
+    #[cold]
     fn recall(&mut self, job: &mut Job, connection: usize) {
-        self.context.note_failure(Failure::Surplus);
+        self.context.note_failure(&Failure::Surplus);
         job.void_requests(connection);
         for (ordinal, _) in self.slot.claims.drain(..) {
             if !job.recall(ordinal) {
@@ -328,6 +332,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Closes the connection that is kept, if there is one.
+    #[cold]
     fn leave_connection(&mut self, job: &mut Job) {
         if let Some(connection) = self.slot.connection.take() {
             let number = connection.number;
@@ -339,6 +344,7 @@ impl<'a> Worker<'a> {
 
     /// Ends a connection that no failure has ended, after a last look. It waits for about as long as a response takes
     /// here: if one has come too many, the last one is still on its way.
+    #[cold]
     fn end_connection(&mut self, mut connection: Connection, job: &mut Job) {
         connection.await_end();
         if self.quiet(connection, job).is_some() {
@@ -375,6 +381,7 @@ impl<'a> Worker<'a> {
     /// Whether a pass may go on at once after a connection has failed: if the Node had responded on it, unless several
     /// in a row have settled nothing. It may go on once if the Node has responded on another one, since what is sent
     /// then is something else: so one record that breaks connections is told from connections that can't be had.
+    #[cold]
     fn may_reconnect(&mut self, failed: &Connection, is_fruitless: bool) -> bool {
         let is_new = failed.responses == 0;
         self.breaks += u32::from(is_new);
@@ -431,7 +438,7 @@ impl<'a> Worker<'a> {
                     }
                     Err(failure) => {
                         let is_timeout = failure == Failure::Timeout;
-                        self.context.note_failure(failure);
+                        self.context.note_failure(&failure);
                         self.was_silent = is_timeout;
                         let (of, came) = (self.round.len(), self.responses.len());
                         if of > 1 {
@@ -561,7 +568,7 @@ impl<'a> Worker<'a> {
                 }
                 Err(failure) => {
                     let is_timeout = failure == Failure::Timeout;
-                    self.context.note_failure(failure);
+                    self.context.note_failure(&failure);
                     self.was_silent = is_timeout;
                     job.take_broken_batch(group, is_timeout, self.on(&connection), &mut groups);
                     let is_fruitless = self.slot.claims.is_empty();
@@ -618,9 +625,9 @@ impl<'a> Worker<'a> {
                 self.was_busy |= matches!(response.status, 408 | 425 | 429 | 503);
                 self.retry_after = self.retry_after.max(response.retry_after);
                 if is_known_bad {
-                    self.context.note_reason(Transient(response.status));
+                    self.context.note_reason(&Transient(response.status));
                 } else {
-                    self.context.note_failure(Transient(response.status));
+                    self.context.note_failure(&Transient(response.status));
                 }
             }
         }
