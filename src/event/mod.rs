@@ -17,6 +17,7 @@ mod firehose;
 mod id;
 mod items;
 mod kinesis;
+mod object;
 mod sqs;
 mod subscription;
 

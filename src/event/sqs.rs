@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::items::Object;
+use super::object::Object;
 use super::{Document, EventError, Shape, Text};
 
 /// What a dead-letter queue has beside the event.
