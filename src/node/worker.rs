@@ -192,6 +192,7 @@ impl<'a> Worker<'a> {
         self.retry_after = None;
         self.was_transient = false;
         self.was_busy = false;
+        self.was_silent = false;
         let mut pass = Pass::Whole;
         if !progress.is_over() {
             pass = match self.context.writer {
