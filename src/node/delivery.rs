@@ -162,17 +162,15 @@ impl<'env> Delivery<'_, 'env> {
 
     /// Waits until all chunks are settled.
     fn finish(&mut self) {
-        let mut slot = self.without_thread.take();
-        if let Some(chunk) = self.waiting.take() {
-            slot = self.slots.next();
-            // Nobody has closed the queue, and it has room.
-            if let Err(job) = self.queue.push(Job::new(chunk)) {
-                self.settle(job);
-            }
+        // Nobody has closed the queue, and it has room.
+        if let Some(chunk) = self.waiting.take()
+            && let Err(job) = self.queue.push(Job::new(chunk))
+        {
+            self.settle(job);
         }
         self.queue.close();
         if self.workers == 0
-            && let Some(slot) = slot
+            && let Some(slot) = self.without_thread.take().or_else(|| self.slots.next())
         {
             Worker::new(self.context, self.queue, slot).work();
         }
@@ -187,5 +185,87 @@ impl fmt::Debug for Delivery<'_, '_> {
         f.debug_struct("Delivery")
             .field("workers", &self.workers)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::NodeConfig;
+    use crate::node::dial::Dialer;
+    use crate::node::pipelining::Pipelining;
+    use crate::node::progress::Progress;
+    use crate::wire::{Part, Writer, resend};
+
+    /// A chunk of one record. Nothing listens, so that its bytes are of no interest.
+    fn chunk(ordinal: usize) -> Chunk {
+        let mut chunk = Chunk::default();
+        chunk.parts.push(Part {
+            ordinal,
+            from: 0,
+            middle: 0,
+            to: 0,
+            is_head: false,
+        });
+        chunk
+    }
+
+    /// What is settled of so many chunks where the only worker there may be has got no thread.
+    fn settled_without_threads(chunks: usize) -> Vec<usize> {
+        let config = NodeConfig {
+            https: false,
+            host: "127.0.0.1".to_string(),
+            port: Some(1),
+            path: "/".to_string(),
+            connections: 1,
+            connect_timeout: Duration::from_millis(10),
+            response_timeout: Duration::from_millis(10),
+            down_after: Duration::from_millis(10),
+            ca_certificates: Vec::new(),
+        };
+        let context = Context {
+            dialer: &Dialer::new(&config).unwrap(),
+            pipelining: &Pipelining::new(),
+            writer: &Writer::Resend(resend::Writer::new(-1, &[])),
+            progress: Progress::new(Instant::now() + Duration::from_secs(5), config.down_after),
+        };
+        let mut slot = Slot::default();
+        let queue = Queue::new(1);
+        let mut others = [].iter_mut();
+        let mut settled = Vec::new();
+        let mut settle = |ordinal, _| settled.push(ordinal);
+        thread::scope(|scope| {
+            let mut delivery = Delivery {
+                scope,
+                context: &context,
+                queue: &queue,
+                slots: &mut others,
+                settle: &mut settle,
+                workers: 0,
+                without_thread: Some(&mut slot),
+                waiting: None,
+                spare: Vec::new(),
+            };
+            for ordinal in 0..chunks {
+                delivery.send(chunk(ordinal));
+            }
+            delivery.finish();
+        });
+        settled.sort_unstable();
+        settled
+    }
+
+    /// Every other number of them once left the last one to a worker that did not exist, and waited for it for ever.
+    #[test]
+    fn without_a_thread_every_chunk_is_settled() {
+        for chunks in 0..6 {
+            let (done, result) = mpsc::channel();
+            thread::spawn(move || done.send(settled_without_threads(chunks)));
+            let settled = result.recv_timeout(Duration::from_secs(60));
+            assert_eq!(settled, Ok((0..chunks).collect()), "{chunks}");
+        }
     }
 }
