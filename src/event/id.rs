@@ -9,12 +9,16 @@ const MAX_ID: usize = 128;
 
 /// The id as it is where it can stand in a header and in JSON, else a digest of it: the same in each attempt.
 pub(crate) fn usable_id(id: &str) -> Cow<'_, str> {
-    let is_usable = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte);
-    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(is_usable) {
+    if (1..=MAX_ID).contains(&id.len()) && id.bytes().all(is_id_byte) {
         Cow::Borrowed(id)
     } else {
         Cow::Owned(digest(id))
     }
+}
+
+/// Whether a byte can stand in an id that is put into a header and into JSON as it is.
+pub(crate) fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_=".contains(&byte)
 }
 
 /// Sixteen digits that differ between two texts. They are no defence against whoever looks for two with the same

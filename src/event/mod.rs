@@ -30,7 +30,7 @@ use serde_json::value::RawValue;
 use batch_failures::batch_item_failures;
 pub(crate) use data::{Data, Fingerprint};
 use firehose::{Transformed, transformation};
-pub(crate) use id::usable_id;
+pub(crate) use id::{is_id_byte, usable_id};
 use items::List;
 pub(crate) use subscription::summary;
 

@@ -3,6 +3,7 @@
 use super::history::Ordinals;
 use crate::account::Counts;
 use crate::envelope::{Header, LogEvent, Message, MessageType};
+use crate::event::is_id_byte;
 use crate::node::{Delivery, NodeHost};
 use crate::record::{AccessRecord, LineReader, Skip};
 use crate::wire::{self, Call, Chunk, Writer};
@@ -236,8 +237,6 @@ impl Output<'_> {
 
 /// An id that can stand in a header and in JSON as it is.
 fn valid_id(id: &[u8]) -> Option<&str> {
-    let is_valid = id
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(byte));
+    let is_valid = id.iter().copied().all(is_id_byte);
     str::from_utf8(id).ok().filter(|_| is_valid)
 }

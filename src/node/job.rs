@@ -13,7 +13,8 @@
 //!              │  │  │     broke before the response to the second      │  │
 //!              │  │  │     message, or that message was refused on      │  │
 //!              │  │  │     another connection than the first one        │  │
-//!              │  │  ├─ halve: a batch of several was refused           │  │
+//!              │  │  ├─ halve: a batch of several was refused, or the   │  │
+//!              │  │  │     collector failed on it                       │  │
 //!              │  │  └─ recall: a response came that nobody had asked   │  │
 //!              │  │     for, so that the earlier ones say nothing       │  │
 //!              │  │                                                     │  │
@@ -111,7 +112,7 @@ struct Record {
 }
 
 /// How often connections broke, or timed out, on one message of a record that was alone in its round.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Breaks {
     /// Of the second message, and not the first.
     of_response: bool,
@@ -167,6 +168,16 @@ pub(super) type Claim = (u32, Verdict);
 /// Groups of neighbours in the chunk that are sent as one batch each, in this order.
 pub(super) type Groups = VecDeque<Range<usize>>;
 
+impl Breaks {
+    const NONE: Self = Self {
+        of_response: false,
+        as_first: false,
+        as_later: false,
+        count: 0,
+        evidence: 0,
+    };
+}
+
 impl Record {
     const NEW: Self = Self {
         stage: Stage::Unsent,
@@ -176,13 +187,7 @@ impl Record {
         group: usize::MAX,
         repeats: 0,
         evidence: 0,
-        breaks: Breaks {
-            of_response: false,
-            as_first: false,
-            as_later: false,
-            count: 0,
-            evidence: 0,
-        },
+        breaks: Breaks::NONE,
     };
 
     fn is_settled(&self) -> bool {
@@ -220,8 +225,10 @@ impl Record {
     #[cold]
     fn blame_for_break(&mut self, of_response: bool, on: On, weight: u8) {
         if self.breaks.of_response != of_response {
-            self.breaks = Breaks::default();
-            self.breaks.of_response = of_response;
+            self.breaks = Breaks {
+                of_response,
+                ..Breaks::NONE
+            };
         }
         let breaks = &mut self.breaks;
         breaks.as_first |= on.is_first;
@@ -426,7 +433,7 @@ impl Job {
             }
             Note::Accepted if !message.is_response => {
                 record.is_suspect = false;
-                record.breaks = Breaks::default();
+                record.breaks = Breaks::NONE;
                 record.stage = Stage::Requested(on.connection);
                 return;
             }
@@ -493,21 +500,20 @@ impl Job {
     /// waits for the next pass, and begins anew.
     #[cold]
     pub(super) fn void_requests(&mut self, connection: usize) {
-        for record in &mut self.records {
-            if record.stage == Stage::Requested(connection) {
-                record.void();
-            }
-        }
+        self.requested_on(connection).for_each(Record::void);
     }
 
     /// `resend`: sends each pair from its start whose request this connection had accepted.
     #[cold]
     pub(super) fn forget_requests(&mut self, connection: usize) {
-        for record in &mut self.records {
-            if record.stage == Stage::Requested(connection) {
-                record.stage = Stage::Unsent;
-            }
-        }
+        let requested = self.requested_on(connection);
+        requested.for_each(|record| record.stage = Stage::Unsent);
+    }
+
+    /// The records whose request this connection has accepted, and whose response message it has not.
+    fn requested_on(&mut self, connection: usize) -> impl Iterator<Item = &mut Record> {
+        let records = self.records.iter_mut();
+        records.filter(move |record| record.stage == Stage::Requested(connection))
     }
 
     /// Unsettles a record of this job, since the response that settled it can't be trusted. Says whether the record

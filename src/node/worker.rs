@@ -337,18 +337,20 @@ impl<'a> Worker<'a> {
     fn leave_connection(&mut self, job: &mut Job) {
         if let Some(connection) = self.slot.connection.take() {
             let number = connection.number;
-            self.end_connection(connection, job);
+            self.end_connection(connection, false, job);
             job.forget_requests(number);
             self.set_connected(false);
         }
     }
 
     /// Ends a connection that no failure has ended, after a last look. It waits for about as long as a response takes
-    /// here: if one has come too many, the last one is still on its way.
+    /// here: if one has come too many, the last one is still on its way. `is_cut`: what follows is a body's rest.
     #[cold]
-    fn end_connection(&mut self, mut connection: Connection, job: &mut Job) {
-        connection.await_end();
-        if self.quiet(connection, job).is_some() {
+    fn end_connection(&mut self, mut connection: Connection, is_cut: bool, job: &mut Job) {
+        if !is_cut {
+            connection.await_end();
+        }
+        if is_cut || self.quiet(connection, job).is_some() {
             self.slot.keep_claims();
         }
     }
@@ -379,12 +381,15 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Whether a pass may go on at once after a connection has failed: if the Node had responded on it, unless several
-    /// in a row have settled nothing. It may go on once if the Node has responded on another one, since what is sent
-    /// then is something else: so one record that breaks connections is told from connections that can't be had.
+    /// Notes that a connection has failed, and says whether the pass may go on at once: if the Node had responded on it,
+    /// unless several in a row have settled nothing. It may go on once if the Node has responded on another one, since
+    /// what is sent then is something else: so one record that breaks connections is told from connections that can't
+    /// be had.
     #[cold]
-    fn may_reconnect(&mut self, failed: &Connection, is_fruitless: bool) -> bool {
+    fn lose_connection(&mut self, failed: &Connection) -> bool {
         let is_new = failed.responses == 0;
+        let is_fruitless = self.slot.claims.is_empty();
+        self.slot.keep_claims();
         self.breaks += u32::from(is_new);
         self.fruitless = if is_fruitless { self.fruitless + 1 } else { 0 };
         let may = if is_new {
@@ -394,6 +399,14 @@ impl<'a> Worker<'a> {
         };
         self.stats.retries += u64::from(may);
         may
+    }
+
+    /// Notes why a connection was lost. Says whether it was for lack of a response in time.
+    #[cold]
+    fn note_break(&mut self, failure: &Failure) -> bool {
+        self.context.note_failure(failure);
+        self.was_silent = *failure == Failure::Timeout;
+        self.was_silent
     }
 
     /// `resend`: a pass in rounds. A round writes as many messages as the connection's window
@@ -429,18 +442,11 @@ impl<'a> Worker<'a> {
                     // What the round did not get to goes over another connection.
                     Ok(false) => {
                         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
-                        if is_cut || connection.has_input() {
-                            // What follows is a body's rest, or was seen already.
-                            self.slot.keep_claims();
-                        } else {
-                            self.end_connection(connection, job);
-                        }
+                        self.end_connection(connection, is_cut, job);
                         break;
                     }
                     Err(failure) => {
-                        let is_timeout = failure == Failure::Timeout;
-                        self.context.note_failure(&failure);
-                        self.was_silent = is_timeout;
+                        let is_timeout = self.note_break(&failure);
                         let (of, came) = (self.round.len(), self.responses.len());
                         if of > 1 {
                             let is_dropped = is_timeout && came == 1;
@@ -448,9 +454,7 @@ impl<'a> Worker<'a> {
                         }
                         let unanswered = &self.round[came..];
                         job.take_broken_round(unanswered, of, is_timeout, self.on(&connection));
-                        let is_fruitless = self.slot.claims.is_empty();
-                        self.slot.keep_claims();
-                        if !self.may_reconnect(&connection, is_fruitless) {
+                        if !self.lose_connection(&connection) {
                             return Pass::NoConnection;
                         }
                         break;
@@ -471,15 +475,10 @@ impl<'a> Worker<'a> {
     ) -> Result<bool, Failure> {
         self.responses.clear();
         let result = self.read_round(job, connection);
-        let keep_alive = match &result {
-            Ok(keep_alive) => *keep_alive,
-            // What is no response shows that those before it may not be what they seem.
-            Err(Failure::Http(_)) => {
-                self.responses.clear();
-                false
-            }
-            Err(_) => false,
-        };
+        // What is no response shows that those before it may not be what they seem.
+        if matches!(result, Err(Failure::Http(_))) {
+            self.responses.clear();
+        }
         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
         if result.is_ok() && !is_cut && connection.has_input() {
             job.take_void_round(&self.round);
@@ -490,7 +489,7 @@ impl<'a> Worker<'a> {
         for (&message, response) in self.round.iter().zip(&self.responses) {
             job.take_response(message, response.status, on, &mut self.slot.claims);
         }
-        if keep_alive {
+        if result == Ok(true) {
             connection.mark_used();
             self.context.pipelining.note_clean(self.round.len());
         }
@@ -557,10 +556,8 @@ impl<'a> Worker<'a> {
                     // A server that finds a message too large may not have read the rest of it.
                     if response.keep_alive && status != 413 {
                         self.slot.connection = Some(connection);
-                    } else if response.is_cut {
-                        self.slot.keep_claims();
                     } else {
-                        self.end_connection(connection, job);
+                        self.end_connection(connection, response.is_cut, job);
                     }
                     if self.wants_to_be_left_alone() {
                         job.postpone();
@@ -568,13 +565,9 @@ impl<'a> Worker<'a> {
                     }
                 }
                 Err(failure) => {
-                    let is_timeout = failure == Failure::Timeout;
-                    self.context.note_failure(&failure);
-                    self.was_silent = is_timeout;
+                    let is_timeout = self.note_break(&failure);
                     job.take_broken_batch(group, is_timeout, self.on(&connection), &mut groups);
-                    let is_fruitless = self.slot.claims.is_empty();
-                    self.slot.keep_claims();
-                    if !self.may_reconnect(&connection, is_fruitless) {
+                    if !self.lose_connection(&connection) {
                         return Pass::NoConnection;
                     }
                 }

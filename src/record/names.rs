@@ -206,14 +206,13 @@ impl Names {
     /// Where the names begin that may be one together: with the outermost, with the innermost, and with those between.
     /// They are at most [`MAX_NAME`] and two, however many containers are open.
     fn beginnings(&self) -> impl Iterator<Item = usize> {
-        let all = (self.path.len() <= MAX_NAME && self.leaf > 0).then_some(0);
+        // Without containers there is one name, however long.
+        let all = (self.leaf == 0 || self.path.len() <= MAX_NAME).then_some(0);
         let shorter = |container: &&Container| self.open.get(container.shorter? as usize);
         let between = std::iter::successors(self.open.last(), shorter);
         let between = between.map(|container| container.from as usize);
         let between = between.take_while(|from| self.path.len() - from <= MAX_NAME);
         let between = between.filter(|from| *from > 0 && *from < self.leaf);
-        // Without containers there is one name.
-        let all = if self.leaf == 0 { Some(0) } else { all };
         let own = (self.leaf > 0).then_some(self.leaf);
         all.into_iter().chain(own).chain(between)
     }

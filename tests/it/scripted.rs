@@ -54,6 +54,13 @@ pub(crate) fn mean(status: u16) -> Vec<Do> {
     all
 }
 
+/// The same after a while.
+pub(crate) fn mean_after(delay: Duration, status: u16) -> Vec<Do> {
+    let mut all = vec![Do::Wait(delay)];
+    all.extend(mean(status));
+    all
+}
+
 type Script = dyn Fn(&Seen) -> Vec<Do> + Send + Sync;
 
 /// Which messages of a record came: the first, the second.
@@ -90,11 +97,11 @@ impl Scripted {
     /// A server that serves so many connections at a time, and takes so long for each read.
     pub(crate) fn with_limit(limit: usize, excess: Excess, delay: Duration) -> Self {
         Self::start_with(None, Some((limit, excess)), move |_| {
-            let mut all = mean(200);
-            if !delay.is_zero() {
-                all.insert(0, Do::Wait(delay));
+            if delay.is_zero() {
+                mean(200)
+            } else {
+                mean_after(delay, 200)
             }
-            all
         })
     }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use cw_resend_lambda::standin::cloudwatch::event_id;
 
 use crate::harness::{Function, event_of, event_of_calls, line};
-use crate::scripted::{Do, Excess, Scripted, Seen, assert_claims_are_true, mean, response};
+use crate::scripted::{
+    Do, Excess, Scripted, Seen, assert_claims_are_true, mean, mean_after, response,
+};
 use crate::tls::{authority, server_config};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -318,11 +320,7 @@ fn one_long_wait_does_not_end_the_event() {
 /// The function itself may not have enough file descriptors for its connections.
 #[test]
 fn sixteen_file_descriptors_are_enough_for_sixty_four_connections() {
-    let node = Scripted::start(|_| {
-        let mut all = vec![Do::Wait(Duration::from_millis(2))];
-        all.extend(mean(200));
-        all
-    });
+    let node = Scripted::start(|_| mean_after(Duration::from_millis(2), 200));
     let vars = [
         ("X_NODE_URL", node.url.as_str()),
         ("X_NODE_CONNECTIONS", "64"),
@@ -432,11 +430,7 @@ fn only_what_was_judged_is_refused() {
 /// What there is no time to judge is undelivered.
 #[test]
 fn what_there_was_no_time_to_judge_is_undelivered() {
-    let node = Scripted::start(|_| {
-        let mut all = vec![Do::Wait(Duration::from_millis(60))];
-        all.extend(mean(400));
-        all
-    });
+    let node = Scripted::start(|_| mean_after(Duration::from_millis(60), 400));
     let vars = [
         ("X_NODE_URL", node.url.as_str()),
         ("X_NODE_FORMAT", "batch"),

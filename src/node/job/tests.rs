@@ -216,7 +216,7 @@ fn only_the_first_record_without_a_response_is_suspect_and_it_goes_alone_and_las
     job.take_broken_round(&round, 1, false, on(2, false, 1));
     assert!(!job.needs_new_connection(&round));
     respond(&mut job, message(1, REQUEST), 200, 1);
-    assert!(!job.records[1].is_suspect && job.records[1].breaks == Breaks::default());
+    assert!(!job.records[1].is_suspect && job.records[1].breaks == Breaks::NONE);
     // A connection that broke before anything was asked moves nothing.
     let before = job.records.clone();
     job.take_broken_round(&[], 0, true, good(1));
@@ -327,7 +327,7 @@ fn broken_connections_count_for_one_message() {
     assert_eq!(job.records[0].breaks.evidence, 2 * BROKEN);
     job.end_pass(1);
     respond(&mut job, request[0], 200, 4);
-    assert_eq!(job.records[0].breaks, Breaks::default());
+    assert_eq!(job.records[0].breaks, Breaks::NONE);
     // The pair begins anew, and what breaks then is another message.
     job.take_broken_round(&[message(0, RESPONSE)], 1, false, good(4));
     assert_eq!(job.records[0].stage, Unsent);
