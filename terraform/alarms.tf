@@ -1,11 +1,17 @@
 # The alarms use metrics that AWS itself counts: the function's own metrics come from log lines, which may be
-# lost.
+# lost. Only what AWS can't know comes from the function: whether lines were skipped, and which of a Firehose stream's
+# were not forwarded.
 
 locals {
+  alarm_actions = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
+
   lambda_dimensions = { FunctionName = aws_lambda_function.resend.function_name }
   queue_dimensions  = { QueueName = aws_sqs_queue.failed.name }
   alb_dimensions    = { LoadBalancer = aws_lb.node.arn_suffix }
+  resend_dimensions = { functionName = local.function_name }
   target_dimensions = { LoadBalancer = aws_lb.node.arn_suffix, TargetGroup = aws_lb_target_group.node.arn_suffix }
+
+  access_log_stream_dimensions = { DeliveryStreamName = local.access_log_stream }
 
   alarms = merge(
     {
@@ -58,6 +64,14 @@ locals {
         period      = 300, periods = 2, missing = "notBreaching"
       }
     },
+    # The function sends this metric only where there are such groups. Three times within an hour are no odd event,
+    # and a group with few lines reaches them too.
+    { for name in ["log-groups-skipped"] : name => {
+      description = "More than half of the lines of a log group are skipped: its stage logs another format, or another program writes into it. The function's log names it, as mostlySkipped."
+      namespace   = "CwResend", metric = "logGroupsMostlySkipped", dimensions = local.resend_dimensions
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 12, datapoints = 3, missing = "notBreaching"
+    } },
     # A message that fails repeatedly is hidden nearly all of the time: `failed-events` misses it.
     { for name in var.enable_redrive ? ["failed-events-in-flight"] : [] : name => {
       description = "The function has been retrying failed events for half an hour: there are many, or some fail each time."
@@ -83,6 +97,25 @@ locals {
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 3600000
       period      = 300, periods = 1, missing = "notBreaching"
     } },
+    # Firehose does not repeat a line that failed, so that each one counts.
+    { for name in var.enable_access_log_stream ? ["access-log-stream-undelivered"] : [] : name => {
+      description = "The Node did not accept lines. Those of the access-log stream are in its bucket, below failed/, and don't come again."
+      namespace   = "CwResend", metric = "recordsUndelivered", dimensions = local.resend_dimensions
+      statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
+    { for name in var.enable_access_log_stream ? ["access-log-stream-behind"] : [] : name => {
+      description = "The access-log stream has not stored lines for an hour: its role may not write to the bucket, or invoke the function."
+      namespace   = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness", dimensions = local.access_log_stream_dimensions
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 3600
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
+    { for name in var.enable_access_log_stream ? ["access-log-stream-throttled"] : [] : name => {
+      description = "The access-log stream rejects lines: there are more of them than its quota allows."
+      namespace   = "AWS/Firehose", metric = "ThrottledRecords", dimensions = local.access_log_stream_dimensions
+      statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
+      period      = 300, periods = 1, missing = "notBreaching"
+    } },
   )
 }
 
@@ -99,7 +132,8 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.threshold
   period              = each.value.period
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = lookup(each.value, "datapoints", null)
   treat_missing_data  = each.value.missing
-  alarm_actions       = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
-  ok_actions          = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }

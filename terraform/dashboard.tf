@@ -11,7 +11,12 @@ locals {
   service = ["ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.node.name]
   queues  = concat([aws_sqs_queue.failed.name], aws_sqs_queue.dead[*].name)
 
-  metric_widgets = [
+  # It prints the names as the report line has them.
+  mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":(?<groups>[\\[{][^\\]}]*[\\]}])/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
+
+  metric_widgets = concat(local.common_widgets, local.access_log_stream_widgets)
+
+  common_widgets = [
     {
       title = "Lines"
       stat  = "Sum"
@@ -82,13 +87,40 @@ locals {
         concat(["AWS/ECS", "MemoryUtilization"], local.service),
       ]
     },
+    {
+      title   = "Log groups of which most lines are skipped"
+      stat    = "Maximum"
+      metrics = [concat(["CwResend", "logGroupsMostlySkipped"], local.resend)]
+    },
   ]
+
+  access_log_stream_widgets = [for widget in [
+    {
+      title = "Access-log stream: lines"
+      stat  = "Sum"
+      metrics = [for metric in ["IncomingRecords", "SucceedProcessing.Records", "ThrottledRecords"] :
+        ["AWS/Firehose", metric, "DeliveryStreamName", local.access_log_stream]
+      ]
+    },
+    {
+      title = "Access-log stream: age of the oldest line, s"
+      stat  = "Maximum"
+      metrics = [
+        ["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", local.access_log_stream],
+      ]
+    },
+  ] : widget if var.enable_access_log_stream]
 
   log_widgets = [
     {
       title = "Skipped lines by reason"
       view  = "timeSeries"
       query = "filter recordsSkipped > 0 | stats ${join(", ", [for reason in local.skip_reasons : "sum(skipped.${reason}) as ${reason}"])} by bin(1h)"
+    },
+    {
+      title = "Log groups of which most lines are skipped"
+      view  = "table"
+      query = local.mostly_skipped_query
     },
     {
       title = "Latest errors"
@@ -120,9 +152,9 @@ resource "aws_cloudwatch_dashboard" "this" {
       }],
       [for index, widget in local.log_widgets : {
         type   = "log"
-        x      = 12 * index
-        y      = 18
-        width  = 12
+        x      = 8 * index
+        y      = 6 * ceil(length(local.metric_widgets) / 3)
+        width  = 8
         height = 6
         properties = {
           title  = widget.title

@@ -114,6 +114,9 @@ locals {
     X_MAX_INFLATED_BYTES      = var.x_max_inflated_bytes
     X_STRIP_STAGE             = var.x_strip_stage
     X_LOG_LEVEL               = var.x_log_level
+    X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
+    X_PATH                    = var.path_source != "path" ? var.path_source : null
+    X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
   }
 }
 

@@ -52,6 +52,17 @@ locals {
   ]
   access_log_format = "{ ${join(", ", [for field in local.access_log_fields : "\"${field[0]}\": \"$context.${field[1]}\""])} }"
 
+  # What the function needs and nothing more, for a smaller bill. The template of the route has another name in each
+  # kind of API.
+  lean_fields = {
+    for kind, route in { rest = "resourcePath", http = "routeKey" } :
+    kind => ["requestId", "httpMethod", "path", route, "status", "domainName"]
+  }
+  lean_formats = {
+    for kind, fields in local.lean_fields :
+    kind => "{${join(",", [for field in fields : "\"${field}\":\"$context.${field}\""])}}"
+  }
+
   console_url = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}"
 }
 
@@ -90,5 +101,15 @@ module "input_checks" {
   timeouts = {
     response   = coalesce(var.x_node_timeout_ms, 10000)
     down_after = coalesce(var.x_node_down_after_ms, 10000)
+  }
+  # The load balancer's name is known before it is created, except for a number at the end of its first label.
+  default_hosts = {
+    hosts         = [for host in values(var.default_hosts) : lower(split(":", host)[0])]
+    node          = local.is_https ? local.fqdn : ""
+    load_balancer = "internal-${local.short_name}-"
+  }
+  access_log_stream = {
+    enabled = var.enable_access_log_stream
+    timeout = var.lambda_timeout
   }
 }

@@ -13,6 +13,31 @@ output "access_log_format" {
   value       = local.access_log_format
 }
 
+output "access_log_format_lean_rest" {
+  description = "Small access-log format for the stage of a REST API: less than half of the bytes, and only what the function needs."
+  value       = local.lean_formats["rest"]
+}
+
+output "access_log_format_lean_http" {
+  description = "Small access-log format for the stage of an HTTP API."
+  value       = local.lean_formats["http"]
+}
+
+output "access_log_stream_arn" {
+  description = "With `enable_access_log_stream`: ARN for the access log destination of a REST API's stage."
+  value       = one(aws_kinesis_firehose_delivery_stream.access_log[*].arn)
+}
+
+output "access_log_stream_command" {
+  description = "With `enable_access_log_stream`: command that switches a REST API's stage to the stream. Replace `API` and `STAGE`."
+  value       = one([for stream in aws_kinesis_firehose_delivery_stream.access_log : "aws apigateway update-stage --region ${var.region} --rest-api-id API --stage-name STAGE --patch-operations op=replace,path=/accessLogSettings/destinationArn,value=${stream.arn}"])
+}
+
+output "access_log_stream_bucket" {
+  description = "With `enable_access_log_stream`: bucket with the lines that could not be forwarded."
+  value       = one(aws_s3_bucket.access_log[*].bucket)
+}
+
 output "node_log_group" {
   description = "Console page of the Node's log group."
   value       = "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.node_group), "%", "$25")}"

@@ -531,6 +531,58 @@ variable "x_strip_stage" {
   default     = null
 }
 
+variable "default_hosts" {
+  description = "`X_DEFAULT_HOST`: log group, or Firehose stream, to the host of its lines that log none; `*` stands for all others. Only for lines with a status, and a request id or a route template."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for source in keys(var.default_hosts) : source == "*" || can(regex("^[a-zA-Z0-9_./#-]{1,512}$", source))])
+    error_message = "Each key of default_hosts must be the name of a log group or of a Firehose stream, not its ARN, or * for all others."
+  }
+
+  validation {
+    condition = alltrue([
+      for host in values(var.default_hosts) :
+      can(regex("^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.)*[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(:[0-9]{1,5})?$", host)) && length(host) <= 253
+    ])
+    error_message = "Each value of default_hosts must be a host, such as api.example.com: labels of letters, digits and hyphens, with a port if it has one, and without a scheme or a path."
+  }
+
+  validation {
+    condition     = alltrue([for host in values(var.default_hosts) : try(tonumber(split(":", host)[1]) >= 1 && tonumber(split(":", host)[1]) <= 65535, true)])
+    error_message = "A port in default_hosts must be a number from 1 to 65535."
+  }
+
+  # All variables of a function have 4 KB together. Certificates may need most of them.
+  validation {
+    condition     = length(jsonencode(var.default_hosts)) <= 2048
+    error_message = "The value of default_hosts must have at most 2048 characters as JSON, since Lambda gives all settings of a function 4 KB: let * stand for the host of most log groups."
+  }
+}
+
+variable "path_source" {
+  description = "`X_PATH`: `path` sends the path of each call; `template` sends the route's template in place of it, such as `/pets/{id}`."
+  type        = string
+  default     = "path"
+
+  validation {
+    condition     = contains(["path", "template"], var.path_source)
+    error_message = "The value of path_source must be path or template."
+  }
+}
+
+variable "firehose_result" {
+  description = "`X_FIREHOSE_RESULT`: `ok` has a Firehose stream store each record; `dropped` has it store no record of which every line was forwarded. It does something only if a Firehose stream uses the function."
+  type        = string
+  default     = "ok"
+
+  validation {
+    condition     = contains(["ok", "dropped"], var.firehose_result)
+    error_message = "The value of firehose_result must be ok or dropped."
+  }
+}
+
 variable "x_log_level" {
   description = "`X_LOG_LEVEL`: the minimum level that the function prints. With a level above `INFO`, events without a problem have no metrics."
   type        = string
@@ -585,7 +637,7 @@ variable "subscription_filter_pattern" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which the log groups that are created keep their lines. The API's lines are in its log group even if the Node was down."
+  description = "Days for which the log groups that are created keep their lines, and the bucket of `enable_access_log_stream`. The API's lines are in its log group even if the Node was down."
   type        = number
   default     = 30
 
@@ -597,6 +649,45 @@ variable "log_retention_days" {
 
 variable "manage_api_gateway_account" {
   description = "Whether to set the role that API Gateway logs with. It is one setting for all REST and WebSocket APIs of the account in the region. An existing role is replaced, and a destroy removes the role."
+  type        = bool
+  default     = false
+}
+
+################################################################################
+# Access-log stream
+################################################################################
+
+variable "enable_access_log_stream" {
+  description = "Whether to create a Firehose stream that REST APIs write access logs to in place of CloudWatch Logs."
+  type        = bool
+  default     = false
+}
+
+variable "access_log_stream_buffer_mb" {
+  description = "Megabytes of lines that Firehose collects for an invocation of the function, from 0.2 to 2."
+  type        = number
+  default     = 1
+
+  # An invocation accepts 6 MB. Each line is in it as base64, beside an id and a time of up to 200 bytes.
+  validation {
+    condition     = var.access_log_stream_buffer_mb >= 0.2 && var.access_log_stream_buffer_mb <= 2
+    error_message = "The value of access_log_stream_buffer_mb must be from 0.2 to 2: with more, an event with many short lines is larger than the 6 MB that Lambda accepts."
+  }
+}
+
+variable "access_log_stream_buffer_seconds" {
+  description = "Seconds after which Firehose invokes the function even if it has fewer lines, from 1 to 900."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.access_log_stream_buffer_seconds >= 1 && var.access_log_stream_buffer_seconds <= 900 && floor(var.access_log_stream_buffer_seconds) == var.access_log_stream_buffer_seconds
+    error_message = "The value of access_log_stream_buffer_seconds must be a whole number from 1 to 900."
+  }
+}
+
+variable "access_log_stream_force_destroy" {
+  description = "Whether `terraform destroy` also deletes the lines in the stream's bucket. Otherwise it stops at a bucket with lines, among them those that were not forwarded."
   type        = bool
   default     = false
 }

@@ -15,50 +15,55 @@ run "wrong_values_1" {
   command = plan
 
   variables {
-    wallarm_api_host               = "api.example.com"                                              # Neither of the two Clouds.
-    wallarm_api_token              = "your-token-here"                                              # The placeholder.
-    wallarm_api_token_secret_arn   = "wallarm/token"                                                # A name.
-    wallarm_api_token_kms_key_arn  = "alias/wallarm"                                                # An alias.
-    x_wallarm_application_id       = 1.5                                                            # A fraction.
-    region                         = "us-east-1a"                                                   # A zone.
-    name_prefix                    = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                      # 39 characters.
-    vpc_cidr                       = "10.0.0.0/24"                                                  # Too small.
-    availability_zones             = ["us-east-1a"]                                                 # One zone.
-    vpc_id                         = "main"                                                         # A name.
-    private_subnet_ids             = ["private-a", "private-b"]                                     # Names.
-    node_image                     = "wallarm/node-native-aio:0.25.5"                               # With its tag.
-    node_tag                       = ""                                                             # Empty.
-    node_group                     = "my group"                                                     # A space.
-    node_replicas                  = 0                                                              # None.
-    node_max_replicas              = 0                                                              # None.
-    node_cpu                       = 128                                                            # Too little.
-    node_memory                    = 512                                                            # Too little.
-    node_log_level                 = "trace"                                                        # Unknown to the Node.
-    ecs_ami_ssm_parameter          = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended" # More than an id.
-    r53_domain_name                = "example.com."                                                 # A dot at the end.
-    node_dns_name                  = "my_node"                                                      # An underscore.
-    lambda_architecture            = "arm"                                                          # Unknown.
-    lambda_memory_size             = 64                                                             # Too little.
-    lambda_timeout                 = 3600                                                           # An hour.
-    lambda_reserved_concurrency    = 0                                                              # Never runs.
-    lambda_maximum_event_age       = 86400                                                          # A day.
-    lambda_maximum_retry_attempts  = 3                                                              # One too many.
-    failure_queue_max_message_size = 2000000                                                        # More than SQS takes.
-    failure_bucket_name            = "s3://failed-events"                                           # An address.
-    kinesis_stream_arn             = "logs"                                                         # A name.
-    x_node_format                  = "json"                                                         # Unknown.
-    x_node_connections             = 65                                                             # Too many.
-    x_node_connect_timeout_ms      = 0                                                              # None.
-    x_node_timeout_ms              = 0.5                                                            # A fraction.
-    x_node_down_after_ms           = 900001                                                         # Too long.
-    x_node_headers                 = { X_Team = "payments" }                                        # An underscore.
-    x_node_ca_cert                 = "ca.pem"                                                       # A path.
-    x_max_inflated_bytes           = 1000                                                           # Too few.
-    x_log_level                    = "info"                                                         # In lower case.
-    api_gateway_log_group_name     = "arn:aws:logs:us-east-1:123456789012:log-group:a"              # An ARN.
-    additional_log_group_names     = ["arn:aws:logs:us-east-1:123456789012:log-group:a"]            # An ARN.
-    log_retention_days             = 31                                                             # Unknown to CloudWatch.
-    alarm_sns_topic_arn            = "operations"                                                   # A name.
+    wallarm_api_host                 = "api.example.com"                                              # Neither of the two Clouds.
+    wallarm_api_token                = "your-token-here"                                              # The placeholder.
+    wallarm_api_token_secret_arn     = "wallarm/token"                                                # A name.
+    wallarm_api_token_kms_key_arn    = "alias/wallarm"                                                # An alias.
+    x_wallarm_application_id         = 1.5                                                            # A fraction.
+    region                           = "us-east-1a"                                                   # A zone.
+    name_prefix                      = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                      # 39 characters.
+    vpc_cidr                         = "10.0.0.0/24"                                                  # Too small.
+    availability_zones               = ["us-east-1a"]                                                 # One zone.
+    vpc_id                           = "main"                                                         # A name.
+    private_subnet_ids               = ["private-a", "private-b"]                                     # Names.
+    node_image                       = "wallarm/node-native-aio:0.25.5"                               # With its tag.
+    node_tag                         = ""                                                             # Empty.
+    node_group                       = "my group"                                                     # A space.
+    node_replicas                    = 0                                                              # None.
+    node_max_replicas                = 0                                                              # None.
+    node_cpu                         = 128                                                            # Too little.
+    node_memory                      = 512                                                            # Too little.
+    node_log_level                   = "trace"                                                        # Unknown to the Node.
+    ecs_ami_ssm_parameter            = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended" # More than an id.
+    r53_domain_name                  = "example.com."                                                 # A dot at the end.
+    node_dns_name                    = "my_node"                                                      # An underscore.
+    lambda_architecture              = "arm"                                                          # Unknown.
+    lambda_memory_size               = 64                                                             # Too little.
+    lambda_timeout                   = 3600                                                           # An hour.
+    lambda_reserved_concurrency      = 0                                                              # Never runs.
+    lambda_maximum_event_age         = 86400                                                          # A day.
+    lambda_maximum_retry_attempts    = 3                                                              # One too many.
+    failure_queue_max_message_size   = 2000000                                                        # More than SQS takes.
+    failure_bucket_name              = "s3://failed-events"                                           # An address.
+    kinesis_stream_arn               = "logs"                                                         # A name.
+    x_node_format                    = "json"                                                         # Unknown.
+    x_node_connections               = 65                                                             # Too many.
+    x_node_connect_timeout_ms        = 0                                                              # None.
+    x_node_timeout_ms                = 0.5                                                            # A fraction.
+    x_node_down_after_ms             = 900001                                                         # Too long.
+    x_node_headers                   = { X_Team = "payments" }                                        # An underscore.
+    x_node_ca_cert                   = "ca.pem"                                                       # A path.
+    x_max_inflated_bytes             = 1000                                                           # Too few.
+    x_log_level                      = "info"                                                         # In lower case.
+    default_hosts                    = { "*" = "https://api.example.com" }                            # With a scheme.
+    path_source                      = "real"                                                         # Unknown.
+    firehose_result                  = "Dropped"                                                      # With a capital letter.
+    access_log_stream_buffer_mb      = 3                                                              # Too much with base64.
+    access_log_stream_buffer_seconds = 0                                                              # Without end.
+    api_gateway_log_group_name       = "arn:aws:logs:us-east-1:123456789012:log-group:a"              # An ARN.
+    additional_log_group_names       = ["arn:aws:logs:us-east-1:123456789012:log-group:a"]            # An ARN.
+    log_retention_days               = 31                                                             # Unknown to CloudWatch.
+    alarm_sns_topic_arn              = "operations"                                                   # A name.
   }
 
   expect_failures = [
@@ -102,6 +107,11 @@ run "wrong_values_1" {
     var.x_node_ca_cert,
     var.x_max_inflated_bytes,
     var.x_log_level,
+    var.default_hosts,
+    var.path_source,
+    var.firehose_result,
+    var.access_log_stream_buffer_mb,
+    var.access_log_stream_buffer_seconds,
     var.api_gateway_log_group_name,
     var.additional_log_group_names,
     var.log_retention_days,
@@ -113,15 +123,17 @@ run "wrong_values_2" {
   command = plan
 
   variables {
-    wallarm_api_host           = "https://api.wallarm.com"                           # With a scheme.
-    x_wallarm_application_id   = "default"                                           # Not a number.
-    name_prefix                = "discovery-"                                        # A hyphen at the end.
-    vpc_cidr                   = "10.0.0/16"                                         # Not a range.
-    availability_zones         = ["us-east-1a", "us-east-1a"]                        # One zone twice.
-    node_replicas              = 1.5                                                 # A fraction.
-    api_gateway_log_group_name = "/aws/lambda/wallarm-cw-resend-other-123456"        # A function's own.
-    additional_log_group_names = ["a", "/aws/lambda/wallarm-cw-resend-other-123456"] # One is a function's own.
-    x_node_headers             = { X-Team = "a", x-team = "b" }                      # One name in two cases.
+    wallarm_api_host            = "https://api.wallarm.com"                           # With a scheme.
+    x_wallarm_application_id    = "default"                                           # Not a number.
+    name_prefix                 = "discovery-"                                        # A hyphen at the end.
+    vpc_cidr                    = "10.0.0/16"                                         # Not a range.
+    availability_zones          = ["us-east-1a", "us-east-1a"]                        # One zone twice.
+    node_replicas               = 1.5                                                 # A fraction.
+    api_gateway_log_group_name  = "/aws/lambda/wallarm-cw-resend-other-123456"        # A function's own.
+    additional_log_group_names  = ["a", "/aws/lambda/wallarm-cw-resend-other-123456"] # One is a function's own.
+    x_node_headers              = { X-Team = "a", x-team = "b" }                      # One name in two cases.
+    default_hosts               = { "" = "api.example.com" }                          # An empty key.
+    access_log_stream_buffer_mb = 0.1                                                 # Too little.
   }
 
   expect_failures = [
@@ -134,6 +146,8 @@ run "wrong_values_2" {
     var.api_gateway_log_group_name,
     var.additional_log_group_names,
     var.x_node_headers,
+    var.default_hosts,
+    var.access_log_stream_buffer_mb,
   ]
 }
 
@@ -141,13 +155,15 @@ run "wrong_values_3" {
   command = plan
 
   variables {
-    name_prefix                = "Discovery"                         # A capital letter.
-    api_gateway_log_group_name = "/aws/ecs/native-node/other-123456" # A Node's own.
+    name_prefix                = "Discovery"                            # A capital letter.
+    api_gateway_log_group_name = "/aws/ecs/native-node/other-123456"    # A Node's own.
+    default_hosts              = { "orders" = "api.example.com:65536" } # No port.
   }
 
   expect_failures = [
     var.name_prefix,
     var.api_gateway_log_group_name,
+    var.default_hosts,
   ]
 }
 
@@ -155,11 +171,13 @@ run "wrong_values_4" {
   command = plan
 
   variables {
-    name_prefix = "1discovery" # A digit at the start.
+    name_prefix   = "1discovery"                      # A digit at the start.
+    default_hosts = { "orders" = "-api.example.com" } # A hyphen at the start.
   }
 
   expect_failures = [
     var.name_prefix,
+    var.default_hosts,
   ]
 }
 
@@ -167,11 +185,13 @@ run "wrong_values_5" {
   command = plan
 
   variables {
-    name_prefix = "api_discovery" # An underscore.
+    name_prefix   = "api_discovery"                                                           # An underscore.
+    default_hosts = { "arn:aws:logs:us-east-1:123456789012:log-group:a" = "api.example.com" } # An ARN.
   }
 
   expect_failures = [
     var.name_prefix,
+    var.default_hosts,
   ]
 }
 
@@ -299,13 +319,15 @@ run "valid_combination" {
   }
 
   variables {
-    token     = { given = false, valid = true, secret = true }
-    dns       = { domain = "example.com", name = "node" }
-    network   = { vpc_id = "vpc-0", subnets = 2 }
-    package   = { path = "a.zip", exists = true }
-    log_group = { name = "/mine", own = "/own" }
-    redrive   = { enabled = true, concurrency = 2 }
-    timeouts  = { response = 400, down_after = 400 }
+    token             = { given = false, valid = true, secret = true }
+    dns               = { domain = "example.com", name = "node" }
+    network           = { vpc_id = "vpc-0", subnets = 2 }
+    package           = { path = "a.zip", exists = true }
+    log_group         = { name = "/mine", own = "/own" }
+    redrive           = { enabled = true, concurrency = 2 }
+    timeouts          = { response = 400, down_after = 400 }
+    default_hosts     = { hosts = ["api.example.com", "node.example.com.example.com", "internal-other-1.us-east-1.elb.amazonaws.com"], node = "node.example.com", load_balancer = "internal-own-" }
+    access_log_stream = { enabled = true, timeout = 300 }
   }
 }
 
@@ -317,13 +339,15 @@ run "wrong_combinations_1" {
   }
 
   variables {
-    token     = { given = false, valid = true, secret = false } # None.
-    dns       = { domain = "example.com", name = "" }           # Half a pair.
-    network   = { vpc_id = "vpc-0", subnets = 0 }               # A VPC without subnets.
-    package   = { path = "a.zip", exists = false }              # Missing.
-    log_group = { name = "/own", own = "/own" }                 # The one that is created.
-    redrive   = { enabled = true, concurrency = 1 }             # One instance for two at a time.
-    timeouts  = { response = 10000, down_after = 9999 }         # Down before a response is late.
+    token             = { given = false, valid = true, secret = false }                                                                 # None.
+    dns               = { domain = "example.com", name = "" }                                                                           # Half a pair.
+    network           = { vpc_id = "vpc-0", subnets = 0 }                                                                               # A VPC without subnets.
+    package           = { path = "a.zip", exists = false }                                                                              # Missing.
+    log_group         = { name = "/own", own = "/own" }                                                                                 # The one that is created.
+    redrive           = { enabled = true, concurrency = 1 }                                                                             # One instance for two at a time.
+    timeouts          = { response = 10000, down_after = 9999 }                                                                         # Down before a response is late.
+    default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" } # The Node's.
+    access_log_stream = { enabled = true, timeout = 301 }                                                                               # Longer than Firehose waits.
   }
 
   expect_failures = [
@@ -334,6 +358,8 @@ run "wrong_combinations_1" {
     var.log_group,
     var.redrive,
     var.timeouts,
+    var.default_hosts,
+    var.access_log_stream,
   ]
 }
 
@@ -345,19 +371,22 @@ run "wrong_combinations_2" {
   }
 
   variables {
-    token     = { given = true, valid = true, secret = true } # Two.
-    dns       = { domain = "", name = "node" }                # The other half.
-    network   = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
-    package   = { path = "a.zip", exists = true }
-    log_group = { name = "", own = "/own" }
-    redrive   = { enabled = true, concurrency = -1 }
-    timeouts  = { response = 10000, down_after = 10000 }
+    token             = { given = true, valid = true, secret = true } # Two.
+    dns               = { domain = "", name = "node" }                # The other half.
+    network           = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
+    package           = { path = "a.zip", exists = true }
+    log_group         = { name = "", own = "/own" }
+    redrive           = { enabled = true, concurrency = -1 }
+    timeouts          = { response = 10000, down_after = 10000 }
+    default_hosts     = { hosts = ["internal-own-1234.us-east-1.elb.amazonaws.com"], node = "", load_balancer = "internal-own-" } # The load balancer's.
+    access_log_stream = { enabled = false, timeout = 900 }
   }
 
   expect_failures = [
     var.token,
     var.dns,
     var.network,
+    var.default_hosts,
   ]
 }
 
@@ -369,13 +398,15 @@ run "wrong_combinations_3" {
   }
 
   variables {
-    token     = { given = true, valid = false, secret = false } # A line break.
-    dns       = { domain = "", name = "" }
-    network   = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
-    package   = { path = "a.zip", exists = true }
-    log_group = { name = "", own = "/own" }
-    redrive   = { enabled = false, concurrency = 1 }
-    timeouts  = { response = 400, down_after = 600 }
+    token             = { given = true, valid = false, secret = false } # A line break.
+    dns               = { domain = "", name = "" }
+    network           = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
+    package           = { path = "a.zip", exists = true }
+    log_group         = { name = "", own = "/own" }
+    redrive           = { enabled = false, concurrency = 1 }
+    timeouts          = { response = 400, down_after = 600 }
+    default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
+    access_log_stream = { enabled = false, timeout = 60 }
   }
 
   expect_failures = [

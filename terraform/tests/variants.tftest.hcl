@@ -159,6 +159,99 @@ run "default" {
     condition     = jsondecode(output.access_log_format).domainName == "$context.domainName" && !strcontains(output.access_log_format, "\n")
     error_message = "The access-log format is one line of JSON."
   }
+  assert {
+    condition = alltrue([
+      length(aws_kinesis_firehose_delivery_stream.access_log) == 0,
+      length(aws_s3_bucket.access_log) == 0,
+      length(aws_iam_role.access_log_stream) == 0,
+      length(aws_cloudwatch_log_group.access_log_stream) == 0,
+      length(aws_cloudwatch_metric_alarm.access_log_stream_failed) == 0,
+      length([for name in keys(aws_cloudwatch_metric_alarm.this) : name if startswith(name, "access-log-stream")]) == 0,
+      output.access_log_stream_arn == null,
+      output.access_log_stream_command == null,
+      output.access_log_stream_bucket == null,
+    ])
+    error_message = "The access log goes to CloudWatch Logs, and no stream is created."
+  }
+  assert {
+    condition = alltrue([
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].namespace == "CwResend",
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].metric_name == "logGroupsMostlySkipped",
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].dimensions == tomap({ functionName = output.function_name }),
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].statistic == "Maximum",
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].threshold == 1,
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].datapoints_to_alarm == 3,
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].evaluation_periods == 12,
+      aws_cloudwatch_metric_alarm.this["log-groups-skipped"].treat_missing_data == "notBreaching",
+    ])
+    error_message = "An alarm tells of log groups of which most lines are skipped, and not because of one event."
+  }
+}
+
+# The names are what the function knows, and the values are all of API Gateway's variables that it needs.
+run "lean_formats" {
+  command = plan
+
+  assert {
+    condition = jsondecode(output.access_log_format_lean_rest) == {
+      requestId    = "$context.requestId"
+      httpMethod   = "$context.httpMethod"
+      path         = "$context.path"
+      resourcePath = "$context.resourcePath"
+      status       = "$context.status"
+      domainName   = "$context.domainName"
+    }
+    error_message = "The lean format of a REST API has these six names."
+  }
+  assert {
+    condition = jsondecode(output.access_log_format_lean_http) == {
+      requestId  = "$context.requestId"
+      httpMethod = "$context.httpMethod"
+      path       = "$context.path"
+      routeKey   = "$context.routeKey"
+      status     = "$context.status"
+      domainName = "$context.domainName"
+    }
+    error_message = "The lean format of an HTTP API has the route's key in place of the resource's path."
+  }
+  assert {
+    condition     = length([for format in [output.access_log_format_lean_rest, output.access_log_format_lean_http] : format if can(regex("\\s", format))]) == 0
+    error_message = "A lean format has no whitespace, which each line would have too."
+  }
+  # The README has these numbers. A line is the format, with a value in place of each variable.
+  assert {
+    condition = alltrue([
+      for line in [
+        { format = output.access_log_format_lean_rest, id = "7f3c1a4e-5b6d-4e8f-9a0b-1c2d3e4f5a6b", bytes = 199 },
+        { format = output.access_log_format_lean_http, id = "GQIVriFLIAMEMsA=", bytes = 179 },
+        { format = output.access_log_format, id = "7f3c1a4e-5b6d-4e8f-9a0b-1c2d3e4f5a6b", bytes = 485 },
+      ] :
+      line.bytes == length(line.format) + sum([
+        for name in regexall("\\$context\\.[A-Za-z.]+", line.format) :
+        length({
+          "$context.requestId"          = line.id
+          "$context.httpMethod"         = "GET"
+          "$context.path"               = "/prod/pets/42"
+          "$context.resourcePath"       = "/pets/{id}"
+          "$context.routeKey"           = "GET /pets/{id}"
+          "$context.protocol"           = "HTTP/1.1"
+          "$context.status"             = "200"
+          "$context.responseLength"     = "345"
+          "$context.requestTime"        = "25/Nov/2026:10:00:00 +0000"
+          "$context.requestTimeEpoch"   = "1795341600000"
+          "$context.responseLatency"    = "12"
+          "$context.integrationLatency" = "9"
+          "$context.integrationStatus"  = "200"
+          "$context.error.message"      = "-"
+          "$context.stage"              = "prod"
+          "$context.domainName"         = "q7w8e9r0t1.execute-api.eu-west-1.amazonaws.com"
+          "$context.identity.sourceIp"  = "203.0.113.7"
+          "$context.identity.userAgent" = "curl/8.5.0"
+        }[name]) - length(name)
+      ])
+    ])
+    error_message = "A typical line has as many bytes as the README says."
+  }
 }
 
 run "https" {
@@ -397,6 +490,9 @@ run "function_settings" {
     x_max_inflated_bytes          = 268435456
     x_strip_stage                 = true
     x_log_level                   = "WARN"
+    default_hosts                 = { "/aws/apigateway/orders" = "orders.example.com:8443", "*" = "api.example.com" }
+    path_source                   = "template"
+    firehose_result               = "dropped"
     lambda_reserved_concurrency   = 7
     lambda_architecture           = "x86_64"
     lambda_maximum_event_age      = 3600
@@ -418,6 +514,9 @@ run "function_settings" {
       X_MAX_INFLATED_BYTES      = "268435456"
       X_STRIP_STAGE             = "true"
       X_LOG_LEVEL               = "WARN"
+      X_DEFAULT_HOST            = "{\"*\":\"api.example.com\",\"/aws/apigateway/orders\":\"orders.example.com:8443\"}"
+      X_PATH                    = "template"
+      X_FIREHOSE_RESULT         = "dropped"
     })
     error_message = "Each setting reaches the function under its own name."
   }
@@ -509,6 +608,81 @@ run "stream" {
   }
 }
 
+run "access_log_stream" {
+  variables {
+    enable_access_log_stream = true
+    log_retention_days       = 14
+    alarm_sns_topic_arn      = "arn:aws:sns:us-east-1:123456789012:operations"
+  }
+
+  assert {
+    condition = alltrue([
+      aws_kinesis_firehose_delivery_stream.access_log[0].name == "amazon-apigateway-${local.name}",
+      aws_kinesis_firehose_delivery_stream.access_log[0].destination == "extended_s3",
+      aws_kinesis_firehose_delivery_stream.access_log[0].server_side_encryption[0].enabled,
+      strcontains(aws_kinesis_firehose_delivery_stream.access_log[0].extended_s3_configuration[0].error_output_prefix, "!{firehose:error-output-type}"),
+      aws_kinesis_firehose_delivery_stream.access_log[0].extended_s3_configuration[0].cloudwatch_logging_options[0].log_group_name == "/aws/kinesisfirehose/amazon-apigateway-${local.name}",
+      aws_cloudwatch_log_group.access_log_stream[0].retention_in_days == 14,
+    ])
+    error_message = "API Gateway accepts the stream's name, and its errors are logged."
+  }
+  assert {
+    condition = (
+      { for parameter in one(aws_kinesis_firehose_delivery_stream.access_log[0].extended_s3_configuration[0].processing_configuration[0].processors).parameters : parameter.parameter_name => parameter.parameter_value } ==
+      { LambdaArn = "${aws_lambda_function.resend.arn}:$LATEST", NumberOfRetries = "20" }
+    )
+    error_message = "The function is the transformation, and no parameter is set to its default."
+  }
+  assert {
+    condition = alltrue([
+      aws_s3_bucket.access_log[0].bucket == "${local.name}-access-log",
+      !aws_s3_bucket.access_log[0].force_destroy,
+      aws_s3_bucket_public_access_block.access_log[0].block_public_acls,
+      aws_s3_bucket_public_access_block.access_log[0].block_public_policy,
+      aws_s3_bucket_public_access_block.access_log[0].ignore_public_acls,
+      aws_s3_bucket_public_access_block.access_log[0].restrict_public_buckets,
+      aws_s3_bucket_lifecycle_configuration.access_log[0].rule[0].expiration[0].days == 14,
+    ])
+    error_message = "The bucket is private, its lines expire, and a destroy does not delete them."
+  }
+  assert {
+    condition = alltrue([
+      endswith(output.access_log_stream_command, "value=${output.access_log_stream_arn}"),
+      output.access_log_stream_bucket == "${local.name}-access-log",
+    ])
+    error_message = "The outputs name the stream and the bucket."
+  }
+  assert {
+    condition = alltrue(concat(
+      [for name in ["access-log-stream-undelivered", "access-log-stream-behind", "access-log-stream-throttled"] : contains(keys(aws_cloudwatch_metric_alarm.this), name)],
+      [aws_cloudwatch_metric_alarm.access_log_stream_failed[0].alarm_actions == toset(["arn:aws:sns:us-east-1:123456789012:operations"])],
+      [strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "SucceedProcessing.Records")],
+    ))
+    error_message = "Alarms and the dashboard watch the stream."
+  }
+}
+
+run "access_log_stream_with_another_buffer" {
+  variables {
+    enable_access_log_stream         = true
+    access_log_stream_buffer_mb      = 0.5
+    access_log_stream_force_destroy  = true
+    access_log_stream_buffer_seconds = 60
+  }
+
+  assert {
+    condition = (
+      { for parameter in one(aws_kinesis_firehose_delivery_stream.access_log[0].extended_s3_configuration[0].processing_configuration[0].processors).parameters : parameter.parameter_name => parameter.parameter_value } ==
+      { LambdaArn = "${aws_lambda_function.resend.arn}:$LATEST", NumberOfRetries = "20", BufferSizeInMBs = "0.5", BufferIntervalInSeconds = "60" }
+    )
+    error_message = "If one of the two is not the default, both are set."
+  }
+  assert {
+    condition     = aws_s3_bucket.access_log[0].force_destroy
+    error_message = "The bucket is destroyed with its lines if this is configured."
+  }
+}
+
 run "account_wide_role" {
   command = plan
 
@@ -564,6 +738,8 @@ run "longest_prefix" {
       length(aws_lb.node.name) <= 32,
       aws_lb.node.name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
       length(aws_sqs_queue.failed.name) <= 80,
+      length(local.access_log_stream) <= 64,
+      length(local.access_log_stream_bucket) <= 63,
     ])
     error_message = "No name is longer than AWS allows."
   }

@@ -25,6 +25,14 @@ CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
 # The longest prefix that the README promises.
 LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
 FAILURE_BUCKET = "failed-events"
+# The examples of each variant: the kind of API, and the outputs that its stage uses as destination and format.
+EXAMPLES = {
+    "http": {
+        "rest-api": ("rest", "api_gateway_log_group_arn", "access_log_format"),
+        "http-api": ("http", "api_gateway_log_group_arn", "access_log_format"),
+    },
+    "https": {"rest-api-firehose": ("rest", "access_log_stream_arn", "access_log_format_lean_rest")},
+}
 
 
 def pack(binary, path):
@@ -74,9 +82,10 @@ class Cycle:
         self.step(f"{len(deployed.CHECKS)} checks of the deployed stack", self.hold, stack)
         if self.variant == "http":
             self.step("each check fails when its subject is mutated", mutations.run, stack)
+        else:
+            self.step("and so do those of the access-log stream", mutations.run, stack, ["access_log_stream_is_as_configured"])
         self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend")
-        if self.variant == "http":
-            self.step("examples", self.examples, stack)
+        self.step("examples", self.examples, stack, EXAMPLES[self.variant])
 
         self.step("a changed tag and token", self.change, stack)
         self.step("plan without drift", self.no_drift)
@@ -179,6 +188,8 @@ class Cycle:
             "subscription_filter_pattern": '{ $.status != "404" }',
             "failure_bucket_name": FAILURE_BUCKET,
             "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
+            "access_log_stream_buffer_mb": 0.5,
+            "access_log_stream_force_destroy": True,
         }
         self.set_variables(settings)
         _, changes = self.terraform.plan()
@@ -194,19 +205,21 @@ class Cycle:
         assert refreshes, "the running instances keep their old type"
         tags = stack.aws("lambda").list_tags(Resource=function)["Tags"]
         equal(tags.get("Team"), "payments", "the function's tag")
+        # A destroy deletes it with its bucket.
+        self.emulator.client("s3").put_object(Bucket=stack.outputs["access_log_stream_bucket"], Key="failed/processing-failed/x", Body=b"{}")
 
-    def examples(self, stack):
-        """Both examples deploy beside the connector, and their stages log to its log group."""
+    def examples(self, stack, examples):
+        """Examples deploy beside the connector, and their stages log to its log group or its stream."""
         before = len(self.emulator.calls)
-        for name in ("rest-api", "http-api"):
+        for name, (kind, destination, form) in examples.items():
             directory = self.terraform.directory / "examples" / name
             example = Terraform(directory, self.emulator.environment)
             example.init()
             example.run("apply", "-auto-approve")
             result = example.run("plan", "-detailed-exitcode", expected=(0, 2))
             assert result.returncode == 0, f"the example {name} drifts:\n{result.stdout}"
-            logging = getattr(self, f"stage_of_{name.replace('-', '_')}")()
-            equal(logging, (stack.outputs["api_gateway_log_group_arn"], stack.outputs["access_log_format"]), f"the log destination and format of {name}")
+            logging = getattr(self, f"stage_of_{kind}_api")()
+            equal(logging, (stack.outputs[destination], stack.outputs[form]), f"the log destination and format of {name}")
             example.run("destroy", "-auto-approve")
         # The deployer's policy is for the connector, and does not cover the examples.
         self.of_examples = range(before, len(self.emulator.calls))
@@ -292,6 +305,10 @@ class Cycle:
             "lambda_reserved_concurrency": 5,
             "manage_api_gateway_account": True,
             "enable_redrive": True,
+            "enable_access_log_stream": True,
+            "default_hosts": {"*": "api.example.com"},
+            "path_source": "template",
+            "firehose_result": "dropped",
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
         }
@@ -306,7 +323,13 @@ class Cycle:
             **variables,
             "fqdn": "node.example.com",
             "first_replicas": variables["node_replicas"],
-            "function_variables": {"X_NODE_CONNECTIONS": "4", "X_NODE_HEADERS": '{"X-Team":"payments"}'},
+            "function_variables": {
+                "X_NODE_CONNECTIONS": "4",
+                "X_NODE_HEADERS": '{"X-Team":"payments"}',
+                "X_DEFAULT_HOST": '{"*":"api.example.com"}',
+                "X_PATH": "template",
+                "X_FIREHOSE_RESULT": "dropped",
+            },
         }
         return settings, groups
 

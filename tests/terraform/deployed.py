@@ -567,6 +567,64 @@ def stream_retries_a_record_within_limits(stack):
 
 
 @check
+def access_log_stream_is_as_configured(stack):
+    """API Gateway writes lines to it, the function forwards them, and a private bucket keeps what is left."""
+    firehose, s3 = stack.aws("firehose"), stack.aws("s3")
+    names = firehose.list_delivery_streams()["DeliveryStreamNames"]
+    if not stack.settings.get("enable_access_log_stream"):
+        return equal(names, [], "the Firehose streams")
+    # API Gateway accepts no other beginning.
+    equal(names, [f"amazon-apigateway-{stack.name}"], "the Firehose streams")
+    stream = firehose.describe_delivery_stream(DeliveryStreamName=names[0])["DeliveryStreamDescription"]
+    equal(stream["DeliveryStreamType"], "DirectPut", "the source of the stream")
+    arn = f"arn:aws:firehose:{stack.emulator.region}:{ACCOUNT}:deliverystream/{names[0]}"
+    equal(stack.outputs["access_log_stream_arn"], arn, "the output access_log_stream_arn")
+    assert stack.outputs["access_log_stream_command"].endswith(f",value={arn}"), stack.outputs["access_log_stream_command"]
+    (destination,) = stream["Destinations"]
+    destination = destination["ExtendedS3DestinationDescription"]
+    processing = destination["ProcessingConfiguration"]
+    equal(processing["Enabled"], True, "whether the stream invokes the function")
+    (processor,) = processing["Processors"]
+    equal(processor["Type"], "Lambda", "the type of the transformation")
+    parameters = {each["ParameterName"]: each["ParameterValue"] for each in processor["Parameters"]}
+    function = f"{stack.function['FunctionArn']}:$LATEST"
+    equal(parameters["LambdaArn"], function, "the function that the stream invokes")
+    # Lambda accepts 6 MB, of which base64 takes a quarter, and the records' ids up to a third.
+    size = float(parameters.get("BufferSizeInMBs", "1"))
+    equal(size, stack.settings.get("access_log_stream_buffer_mb", 1), "the buffer for an invocation")
+    assert size <= 2, f"a buffer of {size} MB may be more than Lambda accepts"
+    prefix = destination["ErrorOutputPrefix"]
+    assert prefix.startswith("failed/!{firehose:error-output-type}/"), f"failed lines are written below {prefix}"
+
+    bucket = stack.outputs["access_log_stream_bucket"]
+    equal(destination["BucketARN"], f"arn:aws:s3:::{bucket}", "the stream's bucket")
+    access = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    equal(set(access.values()), {True}, "the values of the public access block")
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    equal(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256", "the encryption of the bucket")
+    (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    equal((rule["Status"], rule["Expiration"]["Days"]), ("Enabled", stack.settings.get("log_retention_days", 30)), "the bucket's expiration")
+    (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    equal((statement["Effect"], statement["Condition"]), ("Deny", {"Bool": {"aws:SecureTransport": "false"}}), "the bucket's policy")
+
+    log = destination["CloudWatchLoggingOptions"]
+    equal(log["Enabled"], True, "whether the stream logs its errors")
+    streams = stack.aws("logs").describe_log_streams(logGroupName=log["LogGroupName"])["logStreams"]
+    equal([each["logStreamName"] for each in streams], [log["LogStreamName"]], "the log streams of the stream's errors")
+    role = Role(stack.aws("iam"), destination["RoleARN"])
+    for action, resource in (
+        ("lambda:InvokeFunction", function),
+        ("lambda:GetFunctionConfiguration", function),
+        ("s3:PutObject", f"arn:aws:s3:::{bucket}/failed/x"),
+        ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
+        ("logs:PutLogEvents", f"{stack.group_arn(log['LogGroupName'])}:log-stream:{log['LogStreamName']}"),
+    ):
+        assert role.allows(action, resource), f"the stream may not do {action} with {resource}"
+        other = resource.replace(stack.name, "other")
+        assert not role.allows(action, other), f"the stream may do {action} with {other}"
+
+
+@check
 def permission_allows_only_the_logs_of_this_account(stack):
     response = stack.aws("lambda").get_policy(FunctionName=stack.function_name)
     statements = json.loads(response["Policy"])["Statement"]
@@ -628,7 +686,11 @@ def outputs_name_what_is_deployed(stack):
         equal(url, prefix + group.replace("/", "$252F"), f"the output {output}")
     line = json.loads(re.sub(r"\$context\.[A-Za-z.]+", "-", stack.outputs["access_log_format"]))
     assert "\n" not in stack.outputs["access_log_format"], "the log format is not a single line"
-    assert {"requestId", "httpMethod", "path", "status", "domainName"} <= set(line), line
+    needed = {"requestId", "httpMethod", "path", "status", "domainName"}
+    assert needed <= set(line), line
+    for output, route in (("access_log_format_lean_rest", "resourcePath"), ("access_log_format_lean_http", "routeKey")):
+        names = needed | {route}
+        equal(json.loads(stack.outputs[output]), {name: f"$context.{name}" for name in names}, f"the output {output}")
 
 
 ################################################################################
@@ -647,6 +709,8 @@ def roles_trust_only_their_services(stack):
     expected[role["Arn"]] = "ec2.amazonaws.com"
     if stack.settings.get("manage_api_gateway_account"):
         expected[stack.aws("apigateway").get_account()["cloudwatchRoleArn"]] = "apigateway.amazonaws.com"
+    if stack.settings.get("enable_access_log_stream"):
+        expected[access_log_stream_role(stack)] = "firehose.amazonaws.com"
     for arn, service in expected.items():
         trust = Role(stack.aws("iam"), arn).trust
         (statement,) = trust["Statement"]
@@ -654,6 +718,11 @@ def roles_trust_only_their_services(stack):
     roles = {each["Arn"] for each in stack.aws("iam").list_roles()["Roles"]}
     own = {arn for arn in roles if "/aws-service-role/" not in arn}
     equal(own, set(expected), "the roles")
+
+
+def access_log_stream_role(stack):
+    response = stack.aws("firehose").describe_delivery_stream(DeliveryStreamName=f"amazon-apigateway-{stack.name}")
+    return response["DeliveryStreamDescription"]["Destinations"][0]["ExtendedS3DestinationDescription"]["RoleARN"]
 
 
 # IAM has no resources for these actions of the function's role. Lambda needs them to attach the function to
@@ -671,7 +740,8 @@ WITHOUT_RESOURCES = {
 @check
 def roles_allow_only_what_is_needed(stack):
     iam = stack.aws("iam")
-    for arn in (stack.function["Role"], stack.task["executionRoleArn"]):
+    streams = [access_log_stream_role(stack)] if stack.settings.get("enable_access_log_stream") else []
+    for arn in (stack.function["Role"], stack.task["executionRoleArn"], *streams):
         for document in Role(iam, arn).documents:
             for statement in document["Statement"]:
                 if statement["Effect"] == "Deny":
@@ -680,7 +750,7 @@ def roles_allow_only_what_is_needed(stack):
                     assert "*" not in action, f"{arn} may do {action}"
                     for resource in as_list(statement["Resource"]):
                         # The streams of one log group are the narrowest resource that such a policy can name.
-                        narrow = "*" not in resource.removesuffix(":*").removesuffix("/aws/lambda/*")
+                        narrow = "*" not in resource.removesuffix(":*").removesuffix("/aws/lambda/*").removesuffix("-access-log/*")
                         assert narrow or action in WITHOUT_RESOURCES, f"{arn} may do {action} with {resource}"
     function = Role(iam, stack.function["Role"])
     assert function.allows("sqs:SendMessage", stack.queue_arn), "the function may not keep failed events"
@@ -728,7 +798,12 @@ def known_dimensions(stack):
         "TargetGroup": {target["TargetGroupArn"].rsplit(":", 1)[1]},
         "ClusterName": {stack.name},
         "ServiceName": {stack.service["serviceName"]},
+        "DeliveryStreamName": set(stack.aws("firehose").list_delivery_streams()["DeliveryStreamNames"]),
     }
+
+
+# The metrics of the function itself that an alarm may watch: AWS counts nothing like them.
+OF_THE_FUNCTION = {("CwResend", "logGroupsMostlySkipped"), ("CwResend", "recordsUndelivered")}
 
 
 @check
@@ -741,20 +816,32 @@ def alarms_watch_existing_resources(stack):
     for alarm in alarms:
         name = alarm["AlarmName"]
         assert alarm["AlarmDescription"], f"{name} has no description"
-        # The function's own metrics come from log lines, which may be lost.
-        assert alarm["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB"), alarm["Namespace"]
-        assert alarm["Dimensions"], f"{name} has no dimensions"
-        for dimension in alarm["Dimensions"]:
-            assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
+        # An alarm on an expression has its metrics inside.
+        queries = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        for metric in queries or [alarm]:
+            # The function's own metrics come from log lines, which may be lost.
+            counted = metric["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB", "AWS/Firehose")
+            assert counted or (metric["Namespace"], metric["MetricName"]) in OF_THE_FUNCTION, f"{name} watches {metric['Namespace']}"
+            assert metric["Dimensions"], f"{name} has no dimensions"
+            for dimension in metric["Dimensions"]:
+                assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
+            watched.add((metric["Namespace"], metric["MetricName"]))
         topic = stack.settings.get("alarm_sns_topic_arn")
         equal(alarm["AlarmActions"], [topic] if topic else [], f"the actions of {name}")
-        watched.add((alarm["Namespace"], alarm["MetricName"]))
     needed = {
         ("AWS/Lambda", "Errors"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
         ("AWS/ApplicationELB", "HealthyHostCount"),
+        ("CwResend", "logGroupsMostlySkipped"),
     }
+    if stack.settings.get("enable_access_log_stream"):
+        needed |= {
+            ("AWS/Firehose", "SucceedProcessing.Records"),
+            ("AWS/Firehose", "DeliveryToS3.DataFreshness"),
+            ("AWS/Firehose", "ThrottledRecords"),
+            ("CwResend", "recordsUndelivered"),
+        }
     if stack.settings.get("enable_redrive"):
         needed.add(("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"))
     assert needed <= watched, f"no alarm watches {needed - watched}"
@@ -783,6 +870,7 @@ def dashboard_shows_existing_resources(stack):
         ("CwResend", "recordsSkipped"),
         ("CwResend", "retries"),
         ("CwResend", "nodeLatencyMs"),
+        ("CwResend", "logGroupsMostlySkipped"),
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Duration"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
@@ -791,6 +879,8 @@ def dashboard_shows_existing_resources(stack):
         ("AWS/ApplicationELB", "HealthyHostCount"),
         ("AWS/ECS", "CPUUtilization"),
     }
+    if stack.settings.get("enable_access_log_stream"):
+        needed |= {("AWS/Firehose", "IncomingRecords"), ("AWS/Firehose", "SucceedProcessing.Records")}
     assert needed <= shown, f"the dashboard lacks {needed - shown}"
 
 
@@ -855,6 +945,8 @@ def inventory(emulator):
         for each in aws("logs").describe_subscription_filters(logGroupName=group["logGroupName"])["subscriptionFilters"]
     ]
     add("subscription filters", filters, "logGroupName", "filterName")
+    found["Firehose streams"] = sorted(aws("firehose").list_delivery_streams()["DeliveryStreamNames"])
+    add("buckets", aws("s3").list_buckets()["Buckets"], "Name")
     found["queues"] = sorted(aws("sqs").list_queues().get("QueueUrls", []))
     add("topics", aws("sns").list_topics()["Topics"], "TopicArn")
     # The emulator has thousands of AWS's own parameters; none of them is secret.

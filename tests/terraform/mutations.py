@@ -202,6 +202,23 @@ def record_is_retried_without_limit(stack):
     map_an_unrelated_stream(stack, **kept, BisectBatchOnFunctionError=True, MaximumRetryAttempts=-1)
 
 
+@mutation("access_log_stream_is_as_configured")
+def stream_does_not_invoke_the_function(stack):
+    """Where there is no stream, one that nobody has configured; where there is one, it no longer invokes the function."""
+    firehose = stack.aws("firehose")
+    names = firehose.list_delivery_streams()["DeliveryStreamNames"]
+    bucket = {"RoleARN": stack.function["Role"], "BucketARN": "arn:aws:s3:::mutation"}
+    if not names:
+        return firehose.create_delivery_stream(DeliveryStreamName="amazon-apigateway-mutation", ExtendedS3DestinationConfiguration=bucket)
+    stream = firehose.describe_delivery_stream(DeliveryStreamName=names[0])["DeliveryStreamDescription"]
+    firehose.update_destination(
+        DeliveryStreamName=names[0],
+        CurrentDeliveryStreamVersionId=stream["VersionId"],
+        DestinationId=stream["Destinations"][0]["DestinationId"],
+        ExtendedS3DestinationUpdate={"ProcessingConfiguration": {"Enabled": False, "Processors": []}},
+    )
+
+
 @mutation("failed_events_are_kept")
 def events_are_kept_for_an_hour(stack):
     stack.aws("sqs").set_queue_attributes(QueueUrl=stack.outputs["failure_queue_url"], Attributes={"MessageRetentionPeriod": "3600"})
@@ -275,11 +292,12 @@ def is_found(stack, name):
     return any(each.startswith(f"{name}:") for each in deployed.violations(stack, [name]))
 
 
-def run(stack):
+def run(stack, some=None):
+    """Runs the mutations of all checks, or of some."""
     names = [check.__name__ for check in deployed.CHECKS]
     assert sorted(names) == sorted(MUTATIONS), f"without a mutation, or without a check: {sorted(set(names) ^ set(MUTATIONS))}"
     blind = []
-    for name in names:
+    for name in some or names:
         # Nothing is in progress in this process now, so a copy of it is complete except for its threads.
         child = os.fork()
         if child == 0:

@@ -85,3 +85,23 @@ variable "timeouts" {
     error_message = "The value of x_node_down_after_ms is less than x_node_timeout_ms: a single slow response would have the Node count as down. Set at least the same; null stands for 10000, for both."
   }
 }
+
+variable "default_hosts" {
+  description = "The hosts of default_hosts, the Node's own name, and the beginning of the load balancer's name."
+  type        = object({ hosts = list(string), node = string, load_balancer = string })
+
+  validation {
+    condition     = alltrue([for host in var.default_hosts.hosts : host != var.default_hosts.node && substr(host, 0, length(var.default_hosts.load_balancer)) != var.default_hosts.load_balancer])
+    error_message = "A value of default_hosts is the host of the Node itself: the function skips each line with that host. Set it to the host of the API."
+  }
+}
+
+variable "access_log_stream" {
+  description = "Whether the Firehose stream is created, and the seconds that an invocation may take."
+  type        = object({ enabled = bool, timeout = number })
+
+  validation {
+    condition     = !(var.access_log_stream.enabled && var.access_log_stream.timeout > 300)
+    error_message = "With enable_access_log_stream, a lambda_timeout of more than 300 is too much: Firehose waits for an invocation for five minutes, and then repeats it."
+  }
+}

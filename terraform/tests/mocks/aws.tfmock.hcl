@@ -107,3 +107,11 @@ mock_resource "aws_ecs_task_definition" {
 mock_resource "aws_service_discovery_service" {
   defaults = { arn = "arn:aws:servicediscovery:us-east-1:123456789012:service/srv-0123456789abcdef" }
 }
+
+mock_resource "aws_s3_bucket" {
+  defaults = { arn = "arn:aws:s3:::mock" }
+}
+
+mock_resource "aws_kinesis_firehose_delivery_stream" {
+  defaults = { arn = "arn:aws:firehose:us-east-1:123456789012:deliverystream/amazon-apigateway-mock" }
+}
