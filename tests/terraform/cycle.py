@@ -307,7 +307,6 @@ class Cycle:
             "enable_redrive": True,
             "enable_access_log_stream": True,
             "default_hosts": {"*": "api.example.com"},
-            "path_source": "template",
             "firehose_result": "dropped",
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
@@ -327,7 +326,6 @@ class Cycle:
                 "X_NODE_CONNECTIONS": "4",
                 "X_NODE_HEADERS": '{"X-Team":"payments"}',
                 "X_DEFAULT_HOST": '{"*":"api.example.com"}',
-                "X_PATH": "template",
                 "X_FIREHOSE_RESULT": "dropped",
             },
         }

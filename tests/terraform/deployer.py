@@ -75,6 +75,22 @@ ACTIONS = {
     "apigateway:GetAccount": "apigateway:GET",
     "apigateway:UpdateAccount": "apigateway:PATCH",
     "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 }
 
 # Operations that need no permission at all.
@@ -157,6 +173,10 @@ def elasticloadbalancing_resources(request):
     raise KeyError(f"no resource found for {request.operation}: {request.params}")
 
 
+def firehose_resources(request):
+    return [request.arn(f"deliverystream/{request['DeliveryStreamName']}")]
+
+
 def iam_resources(request):
     if "InstanceProfileName" in request.params:
         return [request.arn(f"instance-profile/{request['InstanceProfileName']}", region="")]
@@ -176,7 +196,13 @@ def lambda_resources(request):
 def logs_resources(request):
     if "resourceArn" in request.params:
         return [request["resourceArn"]]
-    return [request.arn(f"log-group:{request['logGroupName']}")]
+    stream = f":log-stream:{request['logStreamName']}" if "logStreamName" in request.params else ""
+    return [request.arn(f"log-group:{request['logGroupName']}{stream}")]
+
+
+def s3_resources(request):
+    bucket = request.arn(request["Bucket"], region="", account="")
+    return [f"{bucket}/x" if request.operation == "DeleteObjects" else bucket]
 
 
 def sqs_resources(request):
@@ -207,6 +233,7 @@ TAGGING = {
     "ec2": "ec2:CreateTags",
     "ecs": "ecs:TagResource",
     "elasticloadbalancing": "elasticloadbalancing:AddTags",
+    "firehose": "firehose:TagDeliveryStream",
     "lambda": "lambda:TagResource",
     "logs": "logs:TagResource",
     "servicediscovery": "servicediscovery:TagResource",
@@ -254,6 +281,9 @@ def passed_roles(request):
                 found.append((request[key], "ecs-tasks.amazonaws.com"))
     if name == "iam:AddRoleToInstanceProfile":
         found.append((request.role(request["RoleName"]), "ec2.amazonaws.com"))
+    if name in ("firehose:CreateDeliveryStream", "firehose:UpdateDestination"):
+        settings = request.params.get("ExtendedS3DestinationConfiguration") or request["ExtendedS3DestinationUpdate"]
+        found.append((settings["RoleARN"], "firehose.amazonaws.com"))
     if name == "apigateway:UpdateAccount":
         for operation in request["patchOperations"]:
             if operation["path"] == "/cloudwatchRoleArn" and operation.get("value"):
@@ -319,6 +349,10 @@ def fixed(account, region, name, function):
         arn("logs", f"log-group:/aws/lambda/{function}"): ["PutRetentionPolicy", "UntagResource", "TagResource"],
         arn("sqs", f"{name}-failed-events"): ["SetQueueAttributes", "UntagQueue", "TagQueue"],
         arn("ssm", f"parameter/wallarm/{name}/api-token"): ["PutParameter", "RemoveTagsFromResource", "AddTagsToResource"],
+        arn("firehose", f"deliverystream/amazon-apigateway-{name}"): ["UpdateDestination", "StopDeliveryStreamEncryption", "UntagDeliveryStream", "TagDeliveryStream"],
+        # Version 6 of the provider reads and writes a bucket's tags with these.
+        arn("s3", f"{name}-access-log", "", ""): ["ListTagsForResource", "TagResource", "UntagResource", "DeleteBucketPolicy"],
+        arn("s3", f"{name}-access-log/x", "", ""): ["DeleteObject", "DeleteObjectVersion"],
         arn("cloudwatch", f"alarm:{name}-function-errors"): ["UntagResource", "TagResource"],
         "*": [
             "acm:RemoveTagsFromCertificate",
@@ -371,6 +405,11 @@ def forbidden(account, region):
         Need("autoscaling:DeleteAutoScalingGroup", arn("autoscaling", "autoScalingGroup:0:autoScalingGroupName/other")),
         Need("cloudwatch:DeleteAlarms", arn("cloudwatch", "alarm:other")),
         Need("s3:GetObject", "arn:aws:s3:::other/x"),
+        Need("s3:DeleteObject", "arn:aws:s3:::other/x"),
+        Need("s3:DeleteBucket", "arn:aws:s3:::other"),
+        Need("s3:GetObject", f"arn:aws:s3:::{DEFAULT_PREFIX}-x-access-log/x"),
+        Need("firehose:DeleteDeliveryStream", arn("firehose", "deliverystream/amazon-apigateway-other")),
+        Need("firehose:PutRecord", arn("firehose", f"deliverystream/amazon-apigateway-{DEFAULT_PREFIX}-x")),
         Need("ec2:RunScheduledInstances", "*"),
         Need("route53:DeleteTrafficPolicy", "*"),
     ]
