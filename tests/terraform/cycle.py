@@ -31,7 +31,7 @@ EXAMPLES = {
         "rest-api": ("rest", "api_gateway_log_group_arn", "access_log_format"),
         "http-api": ("http", "api_gateway_log_group_arn", "access_log_format"),
     },
-    "https": {"rest-api-firehose": ("rest", "access_log_stream_arn", "access_log_format_lean_rest")},
+    "https": {"rest-api-firehose": ("rest", "access_log_stream_arn", "access_log_format")},
 }
 
 

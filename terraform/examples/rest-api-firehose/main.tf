@@ -1,6 +1,6 @@
 # A REST API in front of a small page of Amazon's, with a stage that writes its access log to the connector's
-# Firehose stream, in the lean format. It reads what it needs from the connector's outputs. The connector must
-# have been deployed with `enable_access_log_stream = true`.
+# Firehose stream. It reads what it needs from the connector's outputs. The connector must have been deployed with
+# `enable_access_log_stream = true`.
 
 terraform {
   required_version = ">= 1.0"
@@ -92,7 +92,7 @@ resource "aws_api_gateway_stage" "this" {
   # An API needs only these two lines.
   access_log_settings {
     destination_arn = local.connector.access_log_stream_arn
-    format          = local.connector.access_log_format_lean_rest
+    format          = local.connector.access_log_format
   }
 }
 
