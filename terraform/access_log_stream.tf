@@ -7,21 +7,19 @@ locals {
   access_log_stream_group  = "/aws/kinesisfirehose/${local.access_log_stream}"
   access_log_stream_bucket = "${local.name}-access-log"
 
-  # Firehose reports a parameter with its default like one that is not set, which the provider takes for a change.
-  access_log_stream_parameters = merge(
-    {
-      # Without a version, Firehose adds this one, which would be a change too.
-      LambdaArn = "${aws_lambda_function.resend.arn}:$LATEST"
-      # Only for an invocation that was throttled, or took too long. After the last one, the lines are stored as
-      # failed. The default is 3.
-      NumberOfRetries = "20"
-    },
-    # The provider sends both or none.
-    var.access_log_stream_buffer_mb != 1 || var.access_log_stream_buffer_seconds != 60 ? {
-      BufferSizeInMBs         = tostring(var.access_log_stream_buffer_mb)
-      BufferIntervalInSeconds = tostring(var.access_log_stream_buffer_seconds)
-    } : {},
-  )
+  access_log_stream_parameters = {
+    # Without a version, Firehose adds this one, which would be a change in each plan.
+    LambdaArn = "${aws_lambda_function.resend.arn}:$LATEST"
+    # Only for an invocation that was throttled, or took too long. After the last one, the lines are stored as
+    # failed.
+    NumberOfRetries         = "20"
+    BufferSizeInMBs         = tostring(var.access_log_stream_buffer_mb)
+    BufferIntervalInSeconds = tostring(var.access_log_stream_buffer_seconds)
+  }
+
+  # The provider sends these by itself, and leaves them out when it reads the stream: if one were set here, it would be
+  # a change in each plan.
+  access_log_stream_defaults = { BufferSizeInMBs = "1", BufferIntervalInSeconds = "60" }
 }
 
 resource "aws_kinesis_firehose_delivery_stream" "access_log" {
@@ -57,7 +55,7 @@ resource "aws_kinesis_firehose_delivery_stream" "access_log" {
         type = "Lambda"
 
         dynamic "parameters" {
-          for_each = local.access_log_stream_parameters
+          for_each = { for name, value in local.access_log_stream_parameters : name => value if value != lookup(local.access_log_stream_defaults, name, null) }
 
           content {
             parameter_name  = parameters.key

@@ -206,7 +206,7 @@ class Cycle:
         tags = stack.aws("lambda").list_tags(Resource=function)["Tags"]
         equal(tags.get("Team"), "payments", "the function's tag")
         # A destroy deletes it with its bucket.
-        self.emulator.client("s3").put_object(Bucket=stack.outputs["access_log_stream_bucket"], Key="failed/processing-failed/x", Body=b"{}")
+        self.emulator.put_object(stack.outputs["access_log_stream_bucket"], "failed/processing-failed/x", b"{}")
 
     def examples(self, stack, examples):
         """Examples deploy beside the connector, and their stages log to its log group or its stream."""

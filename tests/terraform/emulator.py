@@ -36,6 +36,7 @@ from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogsBackend, LogStream
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.route53.models import route53_backends
+from moto.s3.models import s3_backends
 from moto.servicediscovery.models import ServiceDiscoveryBackend
 from moto.sqs.models import Queue
 from moto.utilities.utils import get_partition
@@ -211,6 +212,10 @@ class Emulator:
             aws_secret_access_key="testing",
             config=Config(retries={"max_attempts": 1}, proxies={}),
         )
+
+    def put_object(self, bucket, key, body):
+        """Puts an object past the bucket's policy: that may demand TLS, which this server has not."""
+        s3_backends[ACCOUNT][get_partition(self.region)].put_object(bucket, key, body)
 
     @property
     def calls(self):
