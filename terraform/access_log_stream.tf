@@ -149,7 +149,7 @@ resource "aws_iam_role_policy" "access_log_stream" {
 }
 
 ################################################################################
-# The bucket: lines that could not be forwarded, and with firehose_result = "ok" all others
+# The bucket: lines that were not forwarded, and all others unless firehose_result is "dropped"
 ################################################################################
 
 resource "aws_s3_bucket" "access_log" {

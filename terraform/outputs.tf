@@ -34,7 +34,7 @@ output "access_log_stream_command" {
 }
 
 output "access_log_stream_bucket" {
-  description = "With `enable_access_log_stream`: bucket with the lines that could not be forwarded."
+  description = "With `enable_access_log_stream`: bucket with the lines that were not forwarded."
   value       = one(aws_s3_bucket.access_log[*].bucket)
 }
 
