@@ -11,8 +11,8 @@ locals {
   service = ["ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.node.name]
   queues  = concat([aws_sqs_queue.failed.name], aws_sqs_queue.dead[*].name)
 
-  # It prints the names as the report line has them.
-  mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":(?<groups>[\\[{][^\\]}]*[\\]}])/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
+  # Insights has no expression for a whole list.
+  mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":\\[(?<groups>[^\\]]*)\\]/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
 
   metric_widgets = concat(local.common_widgets, local.access_log_stream_widgets)
 

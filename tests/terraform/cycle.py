@@ -406,10 +406,17 @@ REJECTED = [
             "wallarm_api_token": f"{TOKEN}\n",
             "vpc_id": "vpc-0a1b2c3d4e5f67890",
             "private_subnet_ids": ["subnet-0a1b2c3d4e5f67890"],
+            "r53_domain_name": "example.com",
+            "node_dns_name": "node",
+            "default_hosts": {"orders": "api.example.com", "*": "Node.Example.com:443"},
+            "enable_access_log_stream": True,
+            "lambda_timeout": 301,
         },
         [
             "The value of wallarm_api_token has a space, a line break ",
             "The list private_subnet_ids has only one subnet: ",
+            "A value of default_hosts is the host of the Node itself: ",
+            "With enable_access_log_stream, a lambda_timeout of more than 300 is too much: ",
         ],
     ),
 ]
