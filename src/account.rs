@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Category, Error};
-use crate::record::Skip;
+use crate::record::{HostSource, Lacks, Skip};
 
 /// What became of a record that was handed to the Node's client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,12 @@ pub(crate) struct Counts {
     pub(crate) skipped: [u64; Skip::ALL.len()],
     /// Not accepted before the delivery ended.
     pub(crate) undelivered: u64,
+    /// Of those that were to be forwarded, how many have a host that their lines do not: one that the API's id tells,
+    pub(crate) hosts_by_api_id: u64,
+    /// or the one that the operator has set;
+    pub(crate) hosts_by_default: u64,
+    /// and how many have a template in place of their path.
+    pub(crate) template_paths: u64,
 }
 
 impl Counts {
@@ -65,6 +71,19 @@ impl Counts {
             *count += other;
         }
         self.undelivered += other.undelivered;
+        self.hosts_by_api_id += other.hosts_by_api_id;
+        self.hosts_by_default += other.hosts_by_default;
+        self.template_paths += other.template_paths;
+    }
+
+    /// Counts what a record has that its line has not.
+    pub(crate) fn count_made_up(&mut self, host: HostSource, has_template: bool) {
+        match host {
+            HostSource::Line => {}
+            HostSource::ApiId => self.hosts_by_api_id += 1,
+            HostSource::Default => self.hosts_by_default += 1,
+        }
+        self.template_paths += u64::from(has_template);
     }
 
     /// Whether records were refused, and all of them with the status that a Node in blocking mode gives to an
@@ -81,10 +100,11 @@ impl Counts {
         self.skipped.iter().sum()
     }
 
-    /// Whether another log format would have saved records from being skipped.
-    pub(crate) fn asks_for_format(&self) -> bool {
-        self.skipped_by()
-            .any(|(reason, _)| reason.is_fixed_by_format())
+    /// How many lines were skipped that do not belong to normal operation, and how many others there are.
+    pub(crate) fn unexpected(&self) -> (u64, u64) {
+        let reasons = self.skipped_by().filter(|(reason, _)| reason.is_expected());
+        let expected: u64 = reasons.map(|(_, count)| count).sum();
+        (self.skipped() - expected, self.received - expected)
     }
 
     /// Whether records were refused, or skipped for a reason that does not belong to normal operation.
@@ -147,6 +167,23 @@ impl Stats {
     }
 }
 
+/// What came of the lines of one log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    /// The log group's name, or the stream's by which lines without one came.
+    pub(crate) name: String,
+    /// The log stream.
+    pub(crate) stream: String,
+    /// But for those that are skipped in normal operation.
+    pub(crate) lines: u64,
+    pub(crate) skipped: u64,
+    /// What the format of those lacks.
+    pub(crate) lacks: Lacks,
+}
+
+/// How many log groups of one event are told apart.
+const MAX_GROUPS: usize = 64;
+
 /// What came of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
@@ -155,6 +192,7 @@ pub(crate) struct Account {
     pub(crate) bytes_inflated: u64,
     /// Why items of a batch have failed.
     pub(crate) failures: Vec<Error>,
+    pub(crate) groups: Vec<Group>,
 }
 
 impl Account {
@@ -169,6 +207,24 @@ impl Account {
             .or_else(|| self.outcome.last_failure.take());
         self.bytes_inflated += other.bytes_inflated;
         self.failures.extend(other.failures);
+        for group in other.groups {
+            self.add_group(group);
+        }
+    }
+
+    /// Adds the lines of a log group.
+    pub(crate) fn add_group(&mut self, group: Group) {
+        let mut known = self.groups.iter().map(|known| &known.name);
+        match known.position(|known| *known == group.name) {
+            Some(at) => {
+                let known = &mut self.groups[at];
+                known.lines += group.lines;
+                known.skipped += group.skipped;
+                known.lacks.add(group.lacks);
+            }
+            None if self.groups.len() < MAX_GROUPS => self.groups.push(group),
+            None => {}
+        }
     }
 
     /// Whether a document whose every record is settled has succeeded.

@@ -9,6 +9,7 @@ use crate::account::Account;
 use crate::config::{self, Config, Level, LogConfig};
 use crate::error::{Category, Error};
 use crate::forwarder::Forwarder;
+use crate::groups::Groups;
 use crate::report::{Log, Report};
 use crate::runtime::{Invocation, Post, RuntimeApi};
 
@@ -54,7 +55,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
     let mut function = Function {
         log,
         is_cold_start: true,
-        has_given_hint: false,
+        groups: Groups::default(),
     };
     // A success whose post failed half-way: the platform may ask for the same event again. A failure
     // is not kept, since Lambda's next attempt has the same id.
@@ -101,7 +102,7 @@ fn serve(vars: &[(String, String)], log: &Log) -> Result<Never, Error> {
 struct Function<'a> {
     log: &'a Log,
     is_cold_start: bool,
-    has_given_hint: bool,
+    groups: Groups,
 }
 
 impl Function<'_> {
@@ -122,18 +123,16 @@ impl Function<'_> {
                 &mut account,
             )
         });
-        let with_hint = !self.has_given_hint && account.counts.asks_for_format();
         self.log.report(&Report {
             request_id: &invocation.request_id,
             account: &account,
             duration: started.elapsed(),
             is_cold_start: self.is_cold_start,
-            with_hint,
+            findings: self.groups.observe(&account.groups),
             error: result.as_ref().err(),
             deadline,
         });
         self.is_cold_start = false;
-        self.has_given_hint |= with_hint;
         result
     }
 }

@@ -18,13 +18,16 @@
 //! | --- | --- |
 //! | a field of a line is not found, or the wrong one is | `record`: `names` has what is known, `fields` which of two values counts |
 //! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be, `forwarder::feed` the rest |
+//! | a host is made up, or is not | `record::fields` puts it together, `record::domain` knows API Gateway's own, `config::hosts` the default |
+//! | a template is sent, or stands in the wrong place of the path | `record::template` |
 //! | a line is a contradiction | `record::fields` tells by itself, `record::shape` by the document's other lines |
 //! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
 //! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
 //! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
-//! | a line of the function's own log, or a metric, has the wrong form | `report` |
+//! | the operator is told of a format too often, or never; a log group counts as mostly skipped | `groups` |
+//! | the advice has the wrong words; a line of the function's own log, or a metric, has the wrong form | `report` |
 //! | a connection is not made, or breaks, or its error has the wrong words | `node::dial`, `node::connection`, `node::tcp`, `node::failure` |
 //! | the response to an event | its form: `event`, where SQS and Kinesis share `batch_failures`; which items failed: `forwarder` |
 //! | a variable, and its error | `config`: `address`, `headers` and `certificates` for the long ones, `names` for mistyped names |
@@ -70,6 +73,7 @@ mod error;
 mod event;
 mod forwarder;
 mod function;
+mod groups;
 mod gzip;
 mod http1;
 mod json;

@@ -7,7 +7,7 @@ use crate::envelope::{Envelope, Finish, Header, LogEvent, Message};
 use crate::event::{self, Document, Event};
 use crate::forwarder::read_document;
 use crate::gzip::Gunzip;
-use crate::record::LineReader;
+use crate::record::{LineReader, Origin, Reading};
 
 /// What came out of an event. Another decoder that has read the same has the same sums.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Default for Decoder {
         Self {
             gunzip: Gunzip::new(),
             envelope: Envelope::new(),
-            lines: LineReader::new(),
+            lines: LineReader::new(Reading::default()),
         }
     }
 }
@@ -78,7 +78,7 @@ fn failed(cause: impl fmt::Display) -> String {
 
 fn add(sums: &mut Sums, lines: &mut LineReader, event: &LogEvent<'_>) {
     let record = match event.message {
-        Message::Escaped(line) => lines.read(line).ok(),
+        Message::Escaped(line) => lines.read(line, Origin::default()).ok(),
         Message::TooLong | Message::Absent => None,
     };
     let Some(record) = record else {

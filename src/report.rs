@@ -3,7 +3,7 @@
 //!
 //! The invocation's line is a document of CloudWatch's Embedded Metric Format (DESIGN.md, "Embedded Metric Format")
 //! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
-//! that a stranger wrote, is ever printed.
+//! that a stranger wrote, is ever printed. The names of log groups and streams are the operator's own.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeWriter, Write};
@@ -15,21 +15,72 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::account::Account;
+use crate::account::{Account, Group};
 use crate::config::{Level, LogConfig};
 use crate::error::{Category, Error};
+use crate::groups::Findings;
+use crate::record::Lacks;
 use crate::time::rfc3339;
+
+/// Of how many log groups one line tells what their formats lack.
+const MAX_HINTS: usize = 8;
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "CwResend";
 
-/// What to set as the stage's log format where its lines lack what is needed.
-const HINT: &str = "lines were skipped because the stage's access-log format lacks the host, the \
-path or the method, or is CLF, XML or CSV: set the stage's log format to JSON with at least \
+/// What to set as the stage's log format where its lines are no JSON.
+const FORMAT: &str = "set the stage's access-log format to JSON with at least \
 { \"requestId\": \"$context.requestId\", \"httpMethod\": \"$context.httpMethod\", \"path\": \
 \"$context.path\", \"status\": \"$context.status\", \"domainName\": \"$context.domainName\", \
 \"stage\": \"$context.stage\", \"sourceIp\": \"$context.identity.sourceIp\", \"userAgent\": \
 \"$context.identity.userAgent\", \"responseLatency\": \"$context.responseLatency\" }";
+
+/// What to do about a format that lacks this: just that, since other tools may read the same lines.
+fn advice(lacks: Lacks) -> String {
+    if lacks.has(Lacks::JSON) {
+        return format!("lines are no JSON (CLF, CSV, XML or text): {FORMAT}");
+    }
+    let quotes = [
+        (Lacks::DOUBLE_QUOTES, "have single quotes"),
+        (Lacks::QUOTES, "have no quotes"),
+    ];
+    if let Some((_, quotes)) = quotes.iter().find(|(what, _)| lacks.has(*what)) {
+        return format!(
+            "the names in the stage's access-log format {quotes}: put names and values in double quotes"
+        );
+    }
+    let mut text = "append ".to_string();
+    let mut others = String::new();
+    let mut is_first = true;
+    for (what, name, setting) in [
+        (Lacks::HOST, "domainName", "X_DEFAULT_HOST"),
+        (Lacks::PATH, "path", ""),
+        (Lacks::METHOD, "httpMethod", ""),
+    ] {
+        if lacks.has(what) {
+            let separator = if is_first { "" } else { ", " };
+            text += &format!("{separator}\"{name}\": \"$context.{name}\"");
+            is_first = false;
+            others += setting;
+        }
+    }
+    text += " to the stage's access-log format";
+    if !others.is_empty() {
+        text += &format!(", or set {others} for lines without a host");
+    }
+    if lacks.has(Lacks::PATH_BUT_TEMPLATE) {
+        text += ", or set X_PATH=template to send the route's template in place of a path";
+    }
+    text
+}
+
+/// A name that the operator, or whoever may write to a queue, has given to a log group or a stream.
+fn printable(name: &str) -> String {
+    /// That of CloudWatch.
+    const MAX_NAME: usize = 512;
+    let printable = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    name.chars().take(MAX_NAME).map(printable).collect()
+}
 
 /// One invocation.
 #[derive(Debug)]
@@ -38,8 +89,8 @@ pub(crate) struct Report<'a> {
     pub(crate) account: &'a Account,
     pub(crate) duration: Duration,
     pub(crate) is_cold_start: bool,
-    /// Whether to say what the log format should be.
-    pub(crate) with_hint: bool,
+    /// What the event says of its log groups.
+    pub(crate) findings: Findings<'a>,
     /// Why the event has failed as a whole.
     pub(crate) error: Option<&'a Error>,
     /// When Lambda ends the invocation: its result must not wait for the line.
@@ -73,6 +124,20 @@ struct ReportLine<'a> {
     skipped: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     contradictions: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "is_none")]
+    hosts_by_api_id: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    hosts_by_default: u64,
+    #[serde(skip_serializing_if = "is_none")]
+    template_paths: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_stream: Option<String>,
+    #[serde(skip_serializing_if = "is_zero")]
+    log_groups_mostly_skipped: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mostly_skipped: Vec<String>,
     retries: u64,
     exchanges: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +155,15 @@ struct ReportLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'static str>,
+    hint: Option<String>,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 #[allow(
@@ -113,7 +186,7 @@ struct Aws {
 struct Directive {
     namespace: &'static str,
     dimensions: [[&'static str; 1]; 1],
-    metrics: &'static [Metric],
+    metrics: Vec<&'static Metric>,
 }
 
 #[derive(Serialize)]
@@ -123,9 +196,9 @@ struct Metric {
     unit: &'static str,
 }
 
-/// Each metric is billed by the month, so that there are few: reasons and statuses are for a query
-/// over the log lines. The latency comes last: an event without an exchange has none.
-static METRICS: [Metric; 7] = [
+/// Each metric is billed by the month, so that there are few: reasons, statuses and log groups are for a query
+/// over the log lines. The last two are not in each line: an event without an exchange has no latency.
+static METRICS: [Metric; 8] = [
     count("recordsReceived"),
     count("recordsForwarded"),
     count("recordsRefused"),
@@ -136,6 +209,7 @@ static METRICS: [Metric; 7] = [
         name: "nodeLatencyMs",
         unit: "Milliseconds",
     },
+    count("logGroupsMostlySkipped"),
 ];
 
 const fn count(name: &'static str) -> Metric {
@@ -216,6 +290,30 @@ impl Log {
         let mean = stats.latency_sum.as_secs_f64() / stats.exchanges.max(1) as f64;
         let max = stats.latency_max.as_secs_f64();
         let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let Findings {
+            to_tell,
+            mostly_skipped,
+        } = &report.findings;
+        let has_mostly_skipped = !mostly_skipped.is_empty();
+        let metrics = METRICS.iter().filter(|metric| match metric.name {
+            "nodeLatencyMs" => has_latency,
+            "logGroupsMostlySkipped" => has_mostly_skipped,
+            _ => true,
+        });
+        // Of several, the one whose lines were skipped says most.
+        let groups = &report.account.groups;
+        let group = groups.iter().max_by_key(|group| group.skipped);
+        let group = group.filter(|_| level > Level::Info);
+        let printable_of = |name: fn(&Group) -> &String| {
+            let name = group.map(name).filter(|name| !name.is_empty());
+            name.map(|name| printable(name))
+        };
+        let hints = to_tell.iter().take(MAX_HINTS);
+        let hints = hints.map(|group| match printable(&group.name) {
+            name if name.is_empty() => advice(group.lacks),
+            name => format!("{name}: {}", advice(group.lacks)),
+        });
+        let hints: Vec<String> = hints.collect();
         let mut skipped = BTreeMap::new();
         for (reason, count) in counts.skipped_by() {
             *skipped.entry(reason.name()).or_default() += count;
@@ -226,11 +324,7 @@ impl Log {
                 cloud_watch_metrics: [Directive {
                     namespace: NAMESPACE,
                     dimensions: [["functionName"]],
-                    metrics: if has_latency {
-                        &METRICS
-                    } else {
-                        &METRICS[..METRICS.len() - 1]
-                    },
+                    metrics: metrics.collect(),
                 }],
             },
             timestamp: rfc3339(unix),
@@ -251,6 +345,13 @@ impl Log {
             refused: &counts.refused,
             skipped,
             contradictions: counts.contradictions(),
+            hosts_by_api_id: counts.hosts_by_api_id,
+            hosts_by_default: counts.hosts_by_default,
+            template_paths: counts.template_paths,
+            log_group: printable_of(|group| &group.name),
+            log_stream: printable_of(|group| &group.stream),
+            log_groups_mostly_skipped: mostly_skipped.len(),
+            mostly_skipped: mostly_skipped.iter().map(|name| printable(name)).collect(),
             retries: stats.retries,
             exchanges: stats.exchanges,
             node_latency_ms: has_latency.then(|| milliseconds(mean)),
@@ -262,7 +363,7 @@ impl Log {
             items_failed,
             error_type: error.map(Error::error_type),
             error_message: error.map(ToString::to_string),
-            hint: report.with_hint.then_some(HINT),
+            hint: (!hints.is_empty()).then(|| hints.join("; ")),
         };
         serde_json::to_string(&line).expect("the line has nothing that JSON can't hold")
     }
@@ -483,6 +584,13 @@ mod tests {
             },
             bytes_inflated: 1000,
             failures: Vec::new(),
+            groups: vec![Group {
+                name: "/aws/apigateway/x\n".into(),
+                stream: "a5d7".into(),
+                lines: 12,
+                skipped: 11,
+                lacks: Lacks::HOST,
+            }],
         }
     }
 
@@ -492,7 +600,10 @@ mod tests {
             account,
             duration: Duration::from_micros(12_345),
             is_cold_start: true,
-            with_hint: account.counts.asks_for_format(),
+            findings: Findings {
+                to_tell: account.groups.iter().collect(),
+                mostly_skipped: account.groups.iter().map(|group| &*group.name).collect(),
+            },
             error,
             deadline: Instant::now(),
         }
@@ -544,12 +655,15 @@ mod tests {
         assert_eq!(line["nodeLatencyMs"], 1.5);
         assert_eq!(line["durationMs"], 12.345);
         assert_eq!(line["coldStart"], true);
-        assert!(
-            line["hint"]
-                .as_str()
-                .unwrap()
-                .contains("$context.domainName")
+        assert_eq!(
+            line["hint"],
+            "/aws/apigateway/x?: append \"domainName\": \"$context.domainName\" to the stage's access-log format, \
+             or set X_DEFAULT_HOST for lines without a host"
         );
+        assert_eq!(line["logGroup"], "/aws/apigateway/x?");
+        assert_eq!(line["logStream"], "a5d7");
+        assert_eq!(line["logGroupsMostlySkipped"], 1);
+        assert_eq!(line["mostlySkipped"][0], "/aws/apigateway/x?");
         assert!(line.get("errorType").is_none());
     }
 

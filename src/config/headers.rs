@@ -1,9 +1,6 @@
 //! `X_NODE_HEADERS`: headers that are added to each message.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-
+use super::members::Members;
 use super::vars::{VariableError, Vars};
 use crate::http1::is_token;
 use crate::wire::resend::OWN_HEADERS;
@@ -66,31 +63,4 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
         sorted.insert(at, header);
     }
     Ok(sorted)
-}
-
-/// The members of a JSON object, with each of those that have the same name: a map would keep the last.
-struct Members(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object with text values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
 }

@@ -1,11 +1,13 @@
 //! The configuration: environment variables, read once into typed values.
 //!
-//! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers` and `certificates`
+//! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers`, `hosts` and `certificates`
 //! have the long ones. An empty value counts as unset, since templates write it for a setting that is left alone.
 
 mod address;
 mod certificates;
 mod headers;
+mod hosts;
+mod members;
 mod names;
 mod vars;
 
@@ -18,6 +20,8 @@ use crate::wire::Format;
 use address::address;
 use certificates::ca_certificates;
 use headers::headers;
+pub(crate) use hosts::DefaultHosts;
+use hosts::default_hosts;
 pub use names::VARIABLES;
 use names::{Mistyped, mistyped_names, overlooked_names};
 use vars::{Problems, VariableError, Vars};
@@ -31,6 +35,10 @@ pub(crate) struct Config {
     pub(crate) node: NodeConfig,
     /// What is sent to the Node.
     pub(crate) wire: WireConfig,
+    /// The hosts of lines that log none.
+    pub(crate) default_hosts: DefaultHosts,
+    /// The region that this function runs in.
+    pub(crate) region: Option<String>,
     /// The most bytes that one event may inflate to.
     pub(crate) max_inflated_bytes: u64,
     /// What is printed.
@@ -71,6 +79,8 @@ pub(crate) struct WireConfig {
     pub(crate) headers: Vec<(String, String)>,
     /// Whether to take the stage off the path.
     pub(crate) strip_stage: bool,
+    /// Whether to send a path's template in its place.
+    pub(crate) sends_template_paths: bool,
 }
 
 /// What is printed.
@@ -241,6 +251,9 @@ impl Config {
             &[("true", true), ("1", true), ("false", false), ("0", false)],
             false,
         ));
+        let sends_template_paths =
+            problems.value(vars.one_of("X_PATH", &[("template", true), ("path", false)], false));
+        let default_hosts = problems.value(default_hosts(&vars, address.as_ref()));
         if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
             problems.push(VariableError::new(
                 "X_LOG_LEVEL",
@@ -271,7 +284,10 @@ impl Config {
                     application_id: application_id?,
                     headers: headers?,
                     strip_stage: strip_stage?,
+                    sends_template_paths: sends_template_paths?,
                 },
+                default_hosts: default_hosts?,
+                region: lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")),
                 max_inflated_bytes: max_inflated_bytes?,
                 log: LogConfig::from_vars(lookup),
             })

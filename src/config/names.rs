@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
-pub const VARIABLES: [(&str, &str); 13] = [
+pub const VARIABLES: [(&str, &str); 15] = [
     ("X_NODE_URL", "the Node's address"),
     ("X_NODE_SCHEME", "http or https"),
     (
@@ -29,6 +29,8 @@ pub const VARIABLES: [(&str, &str); 13] = [
         "the most that an event may inflate to",
     ),
     ("X_STRIP_STAGE", "whether to take the stage off the path"),
+    ("X_PATH", "whether to send paths or their templates"),
+    ("X_DEFAULT_HOST", "the host of lines that log none"),
     ("X_LOG_LEVEL", "the minimum level of what is printed"),
 ];
 
@@ -78,7 +80,7 @@ pub(super) fn mistyped_names(vars: &[(String, String)]) -> Vec<Mistyped<'_>> {
 /// A warning of names that are not ours, and may be meant for us: ours without `X_`, or without what follows it.
 ///
 /// The value may have been meant for somebody else, so that it is neither read nor an error. Where the right name is
-/// set, nothing is wrong; `LOG_LEVEL` is the name of many a tool.
+/// set, nothing is wrong; `LOG_LEVEL` is the name of many a tool, and `PATH` is everybody's.
 pub(super) fn overlooked_names(vars: &[(String, String)]) -> Option<String> {
     let is_set = |name: &str| super::lookup(vars, name).is_some();
     let meant = |plain: &str| {
@@ -90,7 +92,7 @@ pub(super) fn overlooked_names(vars: &[(String, String)]) -> Option<String> {
                 let families = ["NODE_", "WALLARM_"];
                 families.iter().find_map(|family| bare.strip_prefix(family))
             };
-            (plain == bare && bare != "LOG_LEVEL")
+            (plain == bare && !["LOG_LEVEL", "PATH"].contains(&bare))
                 || after_wallarm.is_some_and(|rest| rest == bare || rest == *known)
                 || after_x.is_some_and(|rest| family() == Some(rest))
         })

@@ -269,6 +269,7 @@ fn wrong_values_name_the_variable_and_an_example() {
             "must be a whole number from 1024",
         ),
         ("X_STRIP_STAGE", "yes", "must be one of true, 1, false, 0"),
+        ("X_PATH", "templates", "must be one of template, path"),
         ("X_LOG_LEVEL", "loud", "must be one of TRACE"),
         ("X_NODE_HEADERS", "X-Team: a", "must be a JSON object"),
         ("X_NODE_HEADERS", r#"{"X-Team":1}"#, "must be a JSON object"),
@@ -404,7 +405,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     let wrong: Vec<_> = VARIABLES.iter().map(|(name, _)| (*name, "\u{1}")).collect();
     let error = config(&wrong).unwrap_err();
     assert_eq!(error.matches("; also ").count(), 7, "{error}");
-    assert!(error.ends_with("; and 5 more"), "{error}");
+    assert!(error.ends_with("; and 7 more"), "{error}");
 }
 
 /// What follows from a mistake is not a second one.
@@ -586,4 +587,67 @@ fn names_that_may_be_meant_for_us_are_one_warning() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn default_hosts() {
+    let hosts = |value: &str| config(&[("X_DEFAULT_HOST", value)]);
+    let one = hosts("API.example.com.").unwrap().default_hosts;
+    assert_eq!(one.find(Some("/a"), None), Some("api.example.com"));
+    assert_eq!(one.find(None, Some("s")), Some("api.example.com"));
+    let several = r#"{"/a":"a.example:8443","s":"s.example","*":"rest.example"}"#;
+    let several = hosts(several).unwrap().default_hosts;
+    for (log_group, stream, expected) in [
+        (Some("/a"), None, "a.example:8443"),
+        (Some("/a"), Some("s"), "a.example:8443"),
+        (Some("/b"), Some("s"), "s.example"),
+        (Some("/b"), Some("t"), "rest.example"),
+        (None, None, "rest.example"),
+    ] {
+        assert_eq!(several.find(log_group, stream), Some(expected));
+    }
+    let some = hosts(r#"{"/a":"a.example"}"#).unwrap().default_hosts;
+    assert_eq!(some.find(Some("/b"), None), None);
+    assert_eq!(
+        config(&[]).unwrap().default_hosts.find(Some("/a"), None),
+        None
+    );
+    for (value, text) in [
+        ("a b", "has no host name: letters, digits"),
+        (
+            "https://api.example.com",
+            "has no host name: letters, digits",
+        ),
+        ("-", "has no host name"),
+        ("{\"/a\":1}", "must be a host, or a JSON object"),
+        ("{\"/a\"", "must be a host, or a JSON object"),
+        (r#"{"/a":"a b"}"#, "has no host name for /a: letters"),
+        (
+            r#"{"/a":"a.example","/a":"b.example"}"#,
+            "has an empty name, or one twice for /a",
+        ),
+        (r#"{"":"a.example"}"#, "has an empty name, or one twice"),
+        (
+            r#"{"*":"a.example","*":"b.example"}"#,
+            "has an empty name, or one twice for *",
+        ),
+        (
+            "node.example.com",
+            "has the Node's own host: it has to be the API's",
+        ),
+        (
+            r#"{"/a":"Node.Example.com.:8443"}"#,
+            "has the Node's own host for /a",
+        ),
+    ] {
+        let error = hosts(value).unwrap_err();
+        assert!(
+            error.contains(&format!("X_DEFAULT_HOST {text}")),
+            "{value}: {error}"
+        );
+        assert!(
+            error.contains("; for example X_DEFAULT_HOST="),
+            "{value}: {error}"
+        );
+    }
 }

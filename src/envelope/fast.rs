@@ -41,6 +41,7 @@ pub(super) fn plain_log_event(text: &[u8]) -> Option<(LogEvent<'_>, usize)> {
     let event = LogEvent {
         id: Some(id),
         timestamp: Some(timestamp),
+        region: None,
         message: Message::Escaped(message),
     };
     Some((event, text.len() - rest.len()))

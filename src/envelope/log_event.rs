@@ -9,6 +9,9 @@ pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 /// CloudWatch's ids have 56 digits. A longer one is not used.
 pub(super) const MAX_ID: usize = 128;
 
+/// Regions have names of up to 17 bytes. A longer one is not used.
+const MAX_REGION: usize = 32;
+
 /// One log event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LogEvent<'a> {
@@ -16,6 +19,8 @@ pub(crate) struct LogEvent<'a> {
     pub(crate) id: Option<&'a [u8]>,
     /// Unix time in milliseconds.
     pub(crate) timestamp: Option<i64>,
+    /// The region that it was logged in, where the subscription filter emits `@aws.region`.
+    pub(crate) region: Option<&'a [u8]>,
     pub(crate) message: Message<'a>,
 }
 
@@ -36,6 +41,9 @@ pub(super) struct Unfinished {
     key: Key,
     id: Vec<u8>,
     timestamp: Option<i64>,
+    region: Vec<u8>,
+    /// The member of `extractedFields` that is being read is the region.
+    is_region: bool,
     message: Held,
     /// The message, where it could not be borrowed until its event ended.
     buffer: Vec<u8>,
@@ -46,6 +54,7 @@ enum Key {
     Id,
     Timestamp,
     Message,
+    ExtractedFields,
     Other,
 }
 
@@ -67,6 +76,8 @@ impl Unfinished {
             key: Key::Other,
             id: Vec::new(),
             timestamp: None,
+            region: Vec::new(),
+            is_region: false,
             message: Held::Nowhere,
             buffer: Vec::new(),
         }
@@ -76,6 +87,7 @@ impl Unfinished {
     pub(super) fn begin(&mut self) {
         self.id.clear();
         self.timestamp = None;
+        self.region.clear();
         self.message = Held::Nowhere;
     }
 
@@ -85,6 +97,7 @@ impl Unfinished {
             b"id" => Key::Id,
             b"timestamp" => Key::Timestamp,
             b"message" => Key::Message,
+            b"extractedFields" => Key::ExtractedFields,
             _ => Key::Other,
         };
     }
@@ -115,7 +128,21 @@ impl Unfinished {
                     _ => Held::Unusable,
                 };
             }
-            Key::Message | Key::Other => {}
+            Key::Message | Key::ExtractedFields | Key::Other => {}
+        }
+    }
+
+    /// Takes the key of a member of a member.
+    pub(super) fn take_inner_key(&mut self, key: &Token<'_, '_>) {
+        self.is_region = self.key == Key::ExtractedFields && string(key) == b"@aws.region";
+    }
+
+    /// Takes the value of a member of a member.
+    pub(super) fn take_inner_value(&mut self, value: &Token<'_, '_>) {
+        let text = string(value);
+        if std::mem::take(&mut self.is_region) && self.region.is_empty() && text.len() <= MAX_REGION
+        {
+            self.region.extend_from_slice(text);
         }
     }
 
@@ -142,6 +169,7 @@ impl Unfinished {
         LogEvent {
             id: Some(&self.id[..]).filter(|id| !id.is_empty()),
             timestamp: self.timestamp,
+            region: Some(&self.region[..]).filter(|region| !region.is_empty()),
             message: match self.message {
                 Held::Nowhere | Held::Unusable => Message::Absent,
                 Held::TooLong => Message::TooLong,

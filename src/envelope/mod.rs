@@ -105,6 +105,7 @@ mod depth {
     pub(super) const DOCUMENT: usize = 1;
     pub(super) const LOG_EVENTS: usize = 2;
     pub(super) const LOG_EVENT: usize = 3;
+    pub(super) const LOG_EVENT_MEMBER: usize = 4;
 }
 
 impl Envelope {
@@ -158,12 +159,15 @@ impl Envelope {
             let end = piece.len() - rest.len();
             let in_log_events = self.key == Key::LogEvents;
             let in_event = in_log_events && self.grammar.depth() == depth::LOG_EVENT;
+            let in_member = in_log_events && self.grammar.depth() == depth::LOG_EVENT_MEMBER;
             let role = self.grammar.accept(&token)?;
-            // A member of an event opens and closes deeper, where nothing is looked at.
+            // A member of an event opens and closes deeper, where only the region is looked at.
             let depth = self.grammar.depth();
             match role {
                 Role::Key if depth == depth::DOCUMENT => self.key = document_key(&token),
                 Role::Key if in_event => self.event.take_key(&token),
+                Role::Key if in_member => self.event.take_inner_key(&token),
+                Role::Value if in_member => self.event.take_inner_value(&token),
                 Role::Value if depth == 0 => return Err(EnvelopeError::NotAnObject),
                 Role::Value if depth == depth::DOCUMENT => {
                     set_header(&mut self.header, self.key, &token)?;

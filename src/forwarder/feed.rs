@@ -1,11 +1,12 @@
 //! Makes chunks of a document's log events: each is counted, and forwarded or skipped for a reason.
 
 use super::history::Ordinals;
-use crate::account::Counts;
+use crate::account::{Counts, Group};
+use crate::config::DefaultHosts;
 use crate::envelope::{Header, LogEvent, Message, MessageType};
 use crate::event::is_id_byte;
 use crate::node::{Delivery, NodeHost};
-use crate::record::{AccessRecord, LineReader, Skip};
+use crate::record::{AccessRecord, Lacks, LineReader, Origin, Skip};
 use crate::wire::{self, Call, Chunk, Writer};
 
 /// How many log events of a document, and how many bytes of lines, come before those that wait are read again. By
@@ -21,6 +22,20 @@ pub(super) struct Feed<'a> {
     pub(super) ordinal: usize,
     pub(super) waiting: Waiting,
     pub(super) output: Output<'a>,
+    pub(super) hosts: &'a DefaultHosts,
+    /// The region of lines that do not tell theirs.
+    pub(super) region: Option<&'a str>,
+    /// Where the document's lines are from.
+    pub(super) source: Option<Source>,
+}
+
+/// A log group and its stream.
+#[derive(Debug)]
+pub(super) struct Source {
+    log_group: String,
+    log_stream: String,
+    /// What its format lacks.
+    lacks: Lacks,
 }
 
 /// Where the records go.
@@ -48,6 +63,7 @@ pub(super) struct Waiting {
 struct Event {
     id: Option<Vec<u8>>,
     timestamp: Option<i64>,
+    region: Option<Vec<u8>>,
     ordinal: usize,
     /// Where its line ends.
     end: usize,
@@ -66,6 +82,7 @@ impl Feed<'_> {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         self.output.counts.received += 1;
+        self.source.get_or_insert_with(|| Source::new(header));
         if ordinal == EARLY_EVENTS {
             self.settle(delivery);
         }
@@ -75,7 +92,8 @@ impl Feed<'_> {
             if let Message::Escaped(line) = event.message
                 && !delivery.is_out_of_time()
             {
-                _ = self.lines.read_early(line);
+                let origin = origin(self.hosts, self.region, header, event);
+                _ = self.lines.read_early(line, origin);
             }
             return;
         }
@@ -85,8 +103,30 @@ impl Feed<'_> {
             return;
         }
         if let Err(reason) = self.read(delivery, header, event, ordinal) {
-            self.output.counts.skip(reason);
+            self.skip(reason);
         }
+    }
+
+    fn skip(&mut self, reason: Skip) {
+        self.output.counts.skip(reason);
+        if let Some(source) = &mut self.source
+            && reason.has_to_do_with_format()
+        {
+            source.lacks.add(self.lines.lacks());
+        }
+    }
+
+    /// What came of the document's lines, by where they are from.
+    pub(super) fn group(&mut self) -> Option<Group> {
+        let source = self.source.take()?;
+        let (skipped, lines) = self.output.counts.unexpected();
+        Some(Group {
+            name: source.log_group,
+            stream: source.log_stream,
+            lines,
+            skipped,
+            lacks: source.lacks,
+        })
     }
 
     /// Reads a line, and forwards it unless it has to wait.
@@ -105,16 +145,17 @@ impl Feed<'_> {
             Message::TooLong => return Err(Skip::Oversized),
             Message::Absent => return Err(Skip::Malformed),
         };
+        let origin = origin(self.hosts, self.region, header, event);
         let record = if self.waiting.is_over {
-            self.lines.read(line)?
-        } else if let Some(record) = self.lines.read_early(line)? {
+            self.lines.read(line, origin)?
+        } else if let Some(record) = self.lines.read_early(line, origin)? {
             record
         } else if self.waiting.text.len() + line.len() <= EARLY_BYTES {
             self.waiting.push(header, event, line, ordinal);
             return Ok(());
         } else {
             self.settle(delivery);
-            self.lines.read_again(line)?
+            self.lines.read_again(line, origin)?
         };
         self.output.push(delivery, header, event, ordinal, &record)
     }
@@ -137,9 +178,11 @@ impl Feed<'_> {
             let log_event = LogEvent {
                 id: event.id.as_deref(),
                 timestamp: event.timestamp,
+                region: event.region.as_deref(),
                 message: Message::Escaped(line),
             };
-            let read = self.lines.read_again(line);
+            let origin = origin(self.hosts, self.region, &waiting.header, &log_event);
+            let read = self.lines.read_again(line, origin);
             let result = read.and_then(|record| {
                 self.output.push(
                     delivery,
@@ -150,7 +193,7 @@ impl Feed<'_> {
                 )
             });
             if let Err(reason) = result {
-                self.output.counts.skip(reason);
+                self.skip(reason);
             }
         }
     }
@@ -180,6 +223,7 @@ impl Waiting {
         self.events.push(Event {
             id: event.id.map(<[u8]>::to_vec),
             timestamp: event.timestamp,
+            region: event.region.map(<[u8]>::to_vec),
             ordinal,
             end: self.text.len(),
         });
@@ -225,6 +269,8 @@ impl Output<'_> {
             self.counts.undelivered += 1;
             return Ok(());
         }
+        self.counts
+            .count_made_up(record.host_source, record.has_template);
         let chunk = self.chunk.get_or_insert_with(|| delivery.chunk());
         self.writer.push(chunk, header, ordinal, &call);
         if self.writer.is_full(chunk) {
@@ -232,6 +278,30 @@ impl Output<'_> {
             self.chunk = None;
         }
         Ok(())
+    }
+}
+
+impl Source {
+    fn new(header: &Header) -> Self {
+        Self {
+            log_group: header.log_group.clone().unwrap_or_default(),
+            log_stream: header.log_stream.clone().unwrap_or_default(),
+            lacks: Lacks::NOTHING,
+        }
+    }
+}
+
+/// What is known of a line beside its text.
+fn origin<'a>(
+    hosts: &'a DefaultHosts,
+    region: Option<&'a str>,
+    header: &'a Header,
+    event: &'a LogEvent<'_>,
+) -> Origin<'a> {
+    let own = event.region.and_then(|region| str::from_utf8(region).ok());
+    Origin {
+        region: own.or(region),
+        default_host: hosts.find(header.log_group.as_deref(), None),
     }
 }
 

@@ -9,13 +9,13 @@ mod history;
 use std::time::{Duration, Instant};
 
 use crate::account::{Account, Counts, Verdict};
-use crate::config::Config;
+use crate::config::{Config, DefaultHosts};
 use crate::envelope::{Envelope, Finish, Header};
 use crate::error::{Category, Error};
 use crate::event::{self, Batch, Data, Document, Event, EventError, Source, summary, usable_id};
 use crate::gzip::Gunzip;
 use crate::node::{Node, NodeHost};
-use crate::record::LineReader;
+use crate::record::{LineReader, Reading};
 use crate::wire::{Format, Writer, batch, resend};
 use document::DocumentError;
 pub(crate) use document::read_document;
@@ -45,6 +45,8 @@ pub(crate) struct Forwarder {
     lines: LineReader,
     writer: Writer,
     strip_stage: bool,
+    default_hosts: DefaultHosts,
+    region: Option<String>,
     max_inflated_bytes: u64,
     own_log_group: Option<String>,
     /// When the Node has last accepted a record of this process.
@@ -59,14 +61,21 @@ impl Forwarder {
     ///
     /// Where the Node's address is no address.
     pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let sends_template_paths = config.wire.sends_template_paths;
+        let reading = Reading {
+            sends_template_paths,
+            sends_templates: sends_template_paths || config.wire.format == Format::Batch,
+        };
         Ok(Self {
             node: Node::new(&config.node)?,
             node_host: NodeHost::new(&config.node.host),
             gunzip: Gunzip::new(),
             envelope: Envelope::new(),
-            lines: LineReader::new(),
+            lines: LineReader::new(reading),
             writer: writer(config),
             strip_stage: config.wire.strip_stage,
+            default_hosts: config.default_hosts.clone(),
+            region: config.region.clone(),
             max_inflated_bytes: config.max_inflated_bytes,
             own_log_group: config.log.log_group.clone(),
             accepted_at: None,
@@ -229,6 +238,9 @@ impl Forwarder {
                 counts: Counts::default(),
                 chunk: None,
             },
+            hosts: &self.default_hosts,
+            region: self.region.as_deref(),
+            source: None,
         };
         let mut settled = Counts::default();
         let mut settle = |ordinal, verdict| {
@@ -248,6 +260,7 @@ impl Forwarder {
             finish
         });
         account.bytes_inflated = gunzip.inflated();
+        account.groups = feed.group().into_iter().collect();
         account.counts = feed.output.counts;
         account.counts.add(&settled);
         account.outcome = outcome;

@@ -1,5 +1,5 @@
 use crate::json;
-use crate::record::{AccessRecord, LineReader};
+use crate::record::{AccessRecord, HostSource, LineReader, Origin, Reading};
 
 /// The fast paths, which use the layout of earlier lines, read a line like the general path, and every value
 /// comes from the line itself. The bytes are tested as lines of a document, still escaped, and as lines that
@@ -9,14 +9,24 @@ use crate::record::{AccessRecord, LineReader};
 ///
 /// If that does not hold.
 pub fn line(bytes: &[u8]) {
-    // All lines are of one document, so that each is held against those before it.
-    let mut reader = LineReader::new();
-    let mut oracle = LineReader::new();
-    for escaped in lines(bytes) {
-        let read = reader.read(&escaped);
-        assert_eq!(read, oracle.read_any(&escaped));
-        if let Ok(record) = read {
-            check(&escaped, &record);
+    let templates = Reading {
+        sends_template_paths: true,
+        sends_templates: true,
+    };
+    let known = Origin {
+        region: Some("eu-west-1"),
+        default_host: Some("default.example"),
+    };
+    for (reading, origin) in [(Reading::default(), Origin::default()), (templates, known)] {
+        // All lines are of one document, so that each is held against those before it.
+        let mut reader = LineReader::new(reading);
+        let mut oracle = LineReader::new(reading);
+        for escaped in lines(bytes) {
+            let read = reader.read(&escaped, origin);
+            assert_eq!(read, oracle.read_any(&escaped, origin));
+            if let Ok(record) = read {
+                check(&escaped, &record);
+            }
         }
     }
 }
@@ -53,16 +63,27 @@ fn check(escaped: &[u8], record: &AccessRecord<'_>) {
     json::unescape(escaped, &mut text);
     let mut twice = Vec::new();
     json::unescape(&text, &mut twice);
+    // A whole object may be a string.
+    let mut thrice = Vec::new();
+    json::unescape(&twice, &mut thrice);
     let is_in = |value: &[u8]| {
         // A backslash that ends a value begins an escape if the line continues after it.
         let value = value.strip_suffix(b"\\").unwrap_or(value);
-        [&text, &twice]
+        [&text, &twice, &thrice]
             .iter()
             .any(|text| value.is_empty() || text.windows(value.len()).any(|window| window == value))
     };
+    // A path that was logged without its slash has got one.
+    let path = if is_in(record.path) {
+        record.path
+    } else {
+        &record.path[1..]
+    };
     let values = [
         Some(record.method.as_bytes()),
-        Some(record.path),
+        // One that a template stands in is put together.
+        Some(path).filter(|_| !record.has_template),
+        record.template,
         record.request_id,
         record.protocol,
         record.stage,
@@ -81,7 +102,16 @@ fn check(escaped: &[u8], record: &AccessRecord<'_>) {
         let mut windows = text.windows(host.len());
         windows.any(|window| window.eq_ignore_ascii_case(host.as_bytes()))
     };
-    assert!([&text, &twice].into_iter().any(is_in_lower_case), "{host}");
+    let mut texts = [&text, &twice, &thrice].into_iter();
+    match record.host_source {
+        HostSource::Line => assert!(texts.any(is_in_lower_case), "{host}"),
+        HostSource::ApiId => {
+            let (id, rest) = host.split_once('.').unwrap_or_default();
+            assert!(is_in(id.as_bytes()), "{host}");
+            assert_eq!(rest, "execute-api.eu-west-1.amazonaws.com");
+        }
+        HostSource::Default => assert_eq!(host, "default.example"),
+    }
     assert!(
         !host.ends_with('.') && !record.host.ends_with(":443"),
         "{}",
@@ -137,8 +167,10 @@ mod tests {
                 }
             }
             line(&[seed.as_bytes(), b"\n", &text].concat());
-            let mut reader = LineReader::new();
-            records += u32::from(is_string_content(&text) && reader.read(&text).is_ok());
+            let mut reader = LineReader::new(Reading::default());
+            records += u32::from(
+                is_string_content(&text) && reader.read(&text, Origin::default()).is_ok(),
+            );
         }
         assert!(
             records > 4_000,
@@ -170,13 +202,22 @@ mod tests {
             "addr",
         ];
         let mut members: Vec<(String, &str)> = Vec::new();
+        const TEMPLATES: &[&str] = &["resourcePath", "resource_path", "resource"];
+        const ROUTES: &[&str] = &["routeKey", "route"];
         for (names, value) in [
             (METHODS, "method"),
             (PATHS, "path"),
             (HOSTS, "host"),
             (ADDRESSES, "address"),
+            (TEMPLATES, "template"),
+            (ROUTES, "route"),
         ] {
-            if random.below(8) > 0 {
+            let most = if ["template", "route"].contains(&value) {
+                3
+            } else {
+                8
+            };
+            if random.below(most) > 0 {
                 members.push((pick(random, names).into(), value));
             }
         }
@@ -222,7 +263,9 @@ mod tests {
                 let value = match (*value, injected) {
                     (_, Some((_, text))) => text,
                     ("method", _) => "GET",
-                    ("path", _) => "/true",
+                    ("path" | "template", _) => "/true",
+                    ("route", _) => "GET /true",
+                    ("api", _) => "true12",
                     ("host", _) => "true.example",
                     ("address", _) => "192.0.2.1",
                     (other, _) => other,
@@ -270,6 +313,16 @@ mod tests {
                     r#""request":{"path":"/forged"}"#,
                     r#""headers":{"path":"/forged","method":"PUT"}"#,
                     r#""domainName":"-""#,
+                    r#""resourcePath":"/forged""#,
+                    r#""resource":"/forged""#,
+                    r#""routeKey":"PUT /forged""#,
+                    r#""route":"PUT /forged""#,
+                    r#""apiId":"evil12""#,
+                    r#""url":"https://evil.example/forged""#,
+                    r#""ctxpath":"/forged""#,
+                    r#""context.domainName":"evil.example""#,
+                    r#""x-forwarded-for":"6.6.6.6""#,
+                    r#""headers":{"x-forwarded-for":"6.6.6.6"}"#,
                     r#""n":{"a":["b"]}"#,
                 ],
             );
@@ -324,7 +377,11 @@ mod tests {
     }
 
     /// Reads a document as the function does: what is in doubt waits.
-    fn document(reader: &mut LineReader, lines: &[String]) -> Vec<Option<[String; 4]>> {
+    fn document(
+        reader: &mut LineReader,
+        origin: Origin<'static>,
+        lines: &[String],
+    ) -> Vec<Option<[String; 4]>> {
         let text = |record: &AccessRecord<'_>| {
             let path = String::from_utf8_lossy(record.path).into_owned();
             let ip = record.source_ip.unwrap_or("-").into();
@@ -340,7 +397,7 @@ mod tests {
         reader.begin_document();
         let early: Vec<_> = lines
             .iter()
-            .map(|line| match reader.read_early(line) {
+            .map(|line| match reader.read_early(line, origin) {
                 Ok(Some(record)) => Some(Some(text(&record))),
                 Ok(None) => None,
                 Err(_) => Some(None),
@@ -348,7 +405,10 @@ mod tests {
             .collect();
         let settled = lines.iter().zip(early).map(|(line, early)| match early {
             Some(result) => result,
-            None => reader.read_again(line).ok().map(|record| text(&record)),
+            None => reader
+                .read_again(line, origin)
+                .ok()
+                .map(|record| text(&record)),
         });
         settled.collect()
     }
@@ -358,19 +418,51 @@ mod tests {
     #[test]
     fn no_template_lets_a_caller_forge_a_record() {
         let mut random = Random::new(0x51ed_270b);
-        let mut reader = LineReader::new();
+        // As it is by default, with templates in place of paths and a host for lines that have none, and with templates
+        // beside paths and hosts that ids tell.
+        let mut settings = [
+            (Reading::default(), Origin::default()),
+            (
+                Reading {
+                    sends_template_paths: true,
+                    sends_templates: true,
+                },
+                Origin {
+                    region: None,
+                    default_host: Some("default.example"),
+                },
+            ),
+            (
+                Reading {
+                    sends_template_paths: false,
+                    sends_templates: true,
+                },
+                Origin {
+                    region: Some("us-east-1"),
+                    default_host: None,
+                },
+            ),
+        ]
+        .map(|(reading, origin)| (LineReader::new(reading), origin));
         let (mut forgeries, mut skipped, mut clean_ones) = (0, 0, 0);
         while forgeries < 12_000 {
             let template = template(&mut random);
+            let setting = usize::try_from(random.below(3)).unwrap();
+            let (reader, origin) = &mut settings[setting];
+            let origin = *origin;
             let nesting = random.below(15);
             let clean = template.line(nesting, &[]);
-            let alone = document(&mut reader, std::slice::from_ref(&clean)).remove(0);
-            let is_whole = ["method", "path", "host"]
-                .iter()
-                .all(|kind| template.0.iter().any(|(_, value)| value == kind));
-            assert_eq!(alone.is_some(), is_whole, "{clean}");
+            let alone = document(reader, origin, std::slice::from_ref(&clean)).remove(0);
+            let has = |kind: &str| template.0.iter().any(|(_, value)| *value == kind);
+            if setting == 0 {
+                let is_whole = (has("method") || has("route")) && has("path") && has("host");
+                assert_eq!(alone.is_some(), is_whole, "{clean}");
+            } else if has("method") && has("path") && has("host") {
+                assert!(alone.is_some(), "{clean}");
+            }
             for kind in CONTROLLED {
                 let mut lines = Vec::new();
+                let mut own_paths = Vec::new();
                 for _ in 0..=random.below(3) {
                     let (text, close) = injection(&mut random);
                     let text = if kind == "path" {
@@ -394,6 +486,13 @@ mod tests {
                         injected.extend(later.into_iter().filter(|(other, _)| *other != kind));
                     }
                     let line = template.line(nesting, &injected);
+                    // Where the caller wrote the path, it is the caller's.
+                    own_paths.extend(
+                        injected
+                            .iter()
+                            .filter(|(kind, _)| *kind == "path")
+                            .map(|_| line.clone()),
+                    );
                     if template.0.iter().any(|(_, value)| *value == kind) {
                         lines.push(line);
                     }
@@ -407,7 +506,7 @@ mod tests {
                 };
                 lines.insert(at, clean.clone());
                 lines.push(clean.clone());
-                for (line, result) in lines.iter().zip(document(&mut reader, &lines)) {
+                for (line, result) in lines.iter().zip(document(reader, origin, &lines)) {
                     if *line == clean {
                         assert_eq!(result, alone, "{lines:#?}");
                         clean_ones += usize::from(result.is_some());
@@ -421,8 +520,7 @@ mod tests {
                         .as_ref()
                         .unwrap_or_else(|| panic!("{result:?}: {line}"));
                     for (at, (value, expected)) in result.iter().zip(alone).enumerate() {
-                        // The path is the caller's where the caller wrote it.
-                        let is_own = at == 2 && line.contains("\"/u\"") | !line.contains("/true");
+                        let is_own = at == 2 && own_paths.contains(line);
                         // A caller can hide an address, and can't put another one in its place.
                         let is_hidden = at == 3 && value == "-";
                         assert!(

@@ -2,7 +2,7 @@ use serde_json::{Map, Value, json};
 
 use super::line::lines;
 use crate::envelope::Header;
-use crate::record::{AccessRecord, LineReader};
+use crate::record::{AccessRecord, LineReader, Origin, Reading};
 use crate::standin::http::{Message, Parser, Step};
 use crate::wire::{Call, Chunk, batch, is_too_long, resend};
 
@@ -26,11 +26,11 @@ pub fn wire(bytes: &[u8]) {
         log_stream: None,
         ..Header::default()
     };
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     let mut batch = Chunk::default();
     let mut expected = Vec::new();
     for escaped in lines(bytes) {
-        let Ok(record) = reader.read(&escaped) else {
+        let Ok(record) = reader.read(&escaped, Origin::default()) else {
             continue;
         };
         if is_too_long(record.path) {

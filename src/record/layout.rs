@@ -1,4 +1,4 @@
-//! What the flat lines of one stage have in common: all but their values.
+//! What the plain lines of one stage have in common: all but their values.
 //!
 //! A stage writes each line from one template, so that the text between the values, once read, need
 //! only be compared in the next line. A line of the documented format then takes half the
@@ -7,9 +7,9 @@
 //! learned.
 
 use super::fields::Fields;
-use super::names::{Found, Name, Place};
+use super::names::{Found, Place};
+use super::shape::Shape;
 use super::span::Span;
-use super::walk::Walk;
 use crate::json;
 
 /// The most values, and the most text between them, that are learned: twice what the longest
@@ -17,14 +17,14 @@ use crate::json;
 const MAX_VALUES: usize = 128;
 const MAX_TEXT: usize = 6 * 1024;
 
-/// A value of a flat line.
+/// A value of a plain line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Value {
     pub(super) span: Span,
     /// It is a number or a word, without quotes.
     pub(super) is_scalar: bool,
     /// The field that its name stands for.
-    pub(super) name: Option<Name>,
+    pub(super) found: Option<Found>,
     pub(super) place: Place,
 }
 
@@ -34,7 +34,7 @@ struct Learned {
     /// The text before it.
     before: Span,
     is_scalar: bool,
-    field: Option<(Name, Place)>,
+    field: Option<(Found, Place)>,
 }
 
 /// A line that was learned.
@@ -43,16 +43,18 @@ pub(super) struct Layout {
     /// The text before the first value, between each two, and after the last, one after the other.
     text: Vec<u8>,
     values: Vec<Learned>,
+    pub(super) shape: Shape,
     /// The version of the document's shapes among which this one's was found to be right. 0: none.
     pub(super) checked_at: u64,
 }
 
 impl Layout {
     /// Learns a line from the values that were found in it. Returns whether it is short enough.
-    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value]) -> bool {
+    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value], shape: &Shape) -> bool {
         self.text.clear();
         self.values.clear();
         self.checked_at = 0;
+        self.shape.clone_from(shape);
         let in_values: usize = values
             .iter()
             .map(|value| value.span.of(escaped).len())
@@ -63,31 +65,17 @@ impl Layout {
         let mut at = 0;
         for value in values {
             let from = self.text.len();
-            self.text.extend_from_slice(&escaped[at..value.span.from]);
+            self.text.extend_from_slice(&escaped[at..value.span.from()]);
             let before = Span::new(from, self.text.len());
             self.values.push(Learned {
                 before,
                 is_scalar: value.is_scalar,
-                field: value.name.map(|name| (name, value.place)),
+                field: value.found.map(|found| (found, value.place)),
             });
-            at = value.span.to;
+            at = value.span.to();
         }
         self.text.extend_from_slice(&escaped[at..]);
         true
-    }
-
-    /// Goes through the names.
-    pub(super) fn walk(&self, walk: &mut Walk) {
-        walk.clear();
-        // The quote that ends the value before begins the text.
-        let mut end_of_value = 0;
-        for value in &self.values {
-            let before = &value.before.of(&self.text)[end_of_value..];
-            end_of_value = if value.is_scalar { 0 } else { 2 };
-            let name = json::find_backslash(before).map(|at| &before[at + 2..]);
-            let name = name.and_then(|name| Some(&name[..json::find_backslash(name)?]));
-            walk.pass_by(name.unwrap_or_default(), value.field.map(|(name, _)| name));
-        }
     }
 
     /// Reads a line that has the same layout. `None`: it has another one, and `fields` can't be used.
@@ -113,8 +101,8 @@ impl Layout {
                 } else {
                     json::find_backslash(rest)?
                 };
-            if let Some((name, place)) = field {
-                fields.set(Found::own(name), Span::new(from, at), escaped, place);
+            if let Some((found, place)) = field {
+                fields.set(found, Span::new(from, at), escaped, place);
             }
         }
         let is_known = !self.values.is_empty() && escaped[at..] == self.text[end_of_text..];

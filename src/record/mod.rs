@@ -11,25 +11,55 @@
 //! names (`shape`). Of the other fields a documented name outranks an alias.
 
 mod access_record;
+mod domain;
 mod fields;
+mod lacks;
 mod layout;
 mod names;
 mod shape;
 mod skip;
 mod span;
+mod template;
 mod tolerant;
 mod validate;
 mod walk;
 
 use crate::json::{self, Grammar, JsonError, Lexer, Role, Text, Token};
-pub(crate) use access_record::AccessRecord;
+pub(crate) use access_record::{AccessRecord, HostSource};
 use fields::{Fields, contradictory};
+pub(crate) use lacks::Lacks;
 use layout::{Layout, Value};
-use names::{Field, Found, Name, Place, find_documented};
-use shape::Shapes;
+use names::{Field, Place};
+use shape::{Shape, Shapes};
 pub(crate) use skip::Skip;
 use span::{Span, whitespace};
+use template::Paths;
 use walk::Walk;
+
+/// A host as it goes into a record. `None`: it is none.
+pub(crate) fn normal_host(host: &str) -> Option<String> {
+    let mut buffer = String::new();
+    let host = validate::Host::new(host.as_bytes())?.normal(&mut buffer)?;
+    Some(host.to_string())
+}
+
+/// What is made of lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reading {
+    /// Templates are sent in place of paths.
+    pub(crate) sends_template_paths: bool,
+    /// Templates are sent, be it beside the paths.
+    pub(crate) sends_templates: bool,
+}
+
+/// What is known of a line beside its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Origin<'a> {
+    /// The region that it was logged in.
+    pub(crate) region: Option<&'a str>,
+    /// The host of lines that tell none, as it goes into a record.
+    pub(crate) default_host: Option<&'a str>,
+}
 
 /// Reads lines, one after the other, in buffers that it keeps.
 #[derive(Debug)]
@@ -43,8 +73,12 @@ pub(crate) struct LineReader {
     fields: Fields,
     /// The last two, the latest first: of two stages that share a stream each has one.
     layouts: [Layout; 2],
+    /// The last line had another layout than the one before it, as the next one will, where two stages take turns.
+    takes_turns: bool,
     values: Vec<Value>,
     shapes: Shapes,
+    paths: Paths,
+    reading: Reading,
 }
 
 /// When a line is read.
@@ -70,40 +104,49 @@ enum Read {
 }
 
 impl LineReader {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(reading: Reading) -> Self {
         Self {
             line: Vec::new(),
             scratch: Vec::new(),
             lexer: Lexer::new(usize::MAX),
             grammar: Grammar::new(),
             walk: Walk::default(),
-            fields: Fields::default(),
+            fields: Fields::new(),
             layouts: Default::default(),
+            takes_turns: false,
             values: Vec::new(),
             shapes: Shapes::new(),
+            paths: Paths::default(),
+            reading,
         }
     }
 
     /// Begins another document: what lines tell of each other holds within one.
     pub(crate) fn begin_document(&mut self) {
         self.shapes.clear();
+        self.paths.clear();
     }
 
     /// Reads a line as it stands in its document, still escaped.
-    pub(crate) fn read<'a>(&'a mut self, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
-        let read = self.prepare(escaped, Pass::Late)?;
-        self.record(read, escaped)
+    pub(crate) fn read<'a>(
+        &'a mut self,
+        escaped: &'a [u8],
+        origin: Origin<'a>,
+    ) -> Result<AccessRecord<'a>, Skip> {
+        let read = self.prepare(escaped, origin, Pass::Late)?;
+        self.record(read, escaped, origin)
     }
 
-    /// Reads a line at the start of its document. `None`: whether a caller has forged it is for the document's other
-    /// lines to tell. It is to be read again when they have come.
+    /// Reads a line at the start of its document. `None`: whether a caller has forged it, or whether its path is a
+    /// template, is for the document's other lines to tell. It is to be read again when they have come.
     pub(crate) fn read_early<'a>(
         &'a mut self,
         escaped: &'a [u8],
+        origin: Origin<'a>,
     ) -> Result<Option<AccessRecord<'a>>, Skip> {
-        match self.prepare(escaped, Pass::Early)? {
+        match self.prepare(escaped, origin, Pass::Early)? {
             Read::Waits => Ok(None),
-            read => self.record(read, escaped).map(Some),
+            read => self.record(read, escaped, origin).map(Some),
         }
     }
 
@@ -111,150 +154,150 @@ impl LineReader {
     pub(crate) fn read_again<'a>(
         &'a mut self,
         escaped: &'a [u8],
+        origin: Origin<'a>,
     ) -> Result<AccessRecord<'a>, Skip> {
-        let read = self.prepare(escaped, Pass::Again)?;
-        self.record(read, escaped)
+        let read = self.prepare(escaped, origin, Pass::Again)?;
+        self.record(read, escaped, origin)
     }
 
-    fn record<'a>(&'a mut self, read: Read, escaped: &'a [u8]) -> Result<AccessRecord<'a>, Skip> {
-        match read {
-            Read::Flat => self.fields.record(escaped),
-            Read::Any => self.fields.record(&self.line),
+    /// What the format of the last line lacks, which was skipped.
+    pub(crate) fn lacks(&self) -> Lacks {
+        self.fields.lacks
+    }
+
+    fn record<'a>(
+        &'a mut self,
+        read: Read,
+        escaped: &'a [u8],
+        origin: Origin<'a>,
+    ) -> Result<AccessRecord<'a>, Skip> {
+        let line = match read {
+            Read::Flat => escaped,
+            Read::Any => &self.line,
             // Only early lines have to.
-            Read::Waits => Err(Skip::Malformed),
-        }
+            Read::Waits => return Err(Skip::Malformed),
+        };
+        let are_templates = self.paths.are_templates() && self.fields.path_alone(line).is_some();
+        self.fields
+            .record(line, self.reading, origin, are_templates)
     }
 
     /// Reads the fields of a line, and holds it against the others.
-    fn prepare(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
-        for _ in 0..self.layouts.len() {
+    fn prepare(&mut self, escaped: &[u8], origin: Origin<'_>, pass: Pass) -> Result<Read, Skip> {
+        let guess = std::mem::take(&mut self.takes_turns);
+        for is_other in [guess, !guess] {
+            if is_other || guess {
+                self.layouts.swap(0, 1);
+            }
             self.fields.clear();
             if self.layouts[0].read(escaped, &mut self.fields).is_some() {
-                return self.prepare_flat(escaped, pass);
-            }
-            self.layouts.swap(0, 1);
-        }
-        if self.read_flat(escaped).is_some() {
-            self.layouts.swap(0, 1);
-            if self.layouts[0].learn(escaped, &self.values) {
-                return self.prepare_flat(escaped, pass);
+                self.takes_turns = is_other;
+                return self.prepare_flat(escaped, origin, pass);
             }
         }
-        self.prepare_any(escaped, pass)
+        if self.read_plain(escaped).is_some() {
+            // The one that was not used last is replaced.
+            if guess {
+                self.layouts.swap(0, 1);
+            }
+            if self.layouts[0].learn(escaped, &self.values, &self.walk.shape) {
+                return self.prepare_flat(escaped, origin, pass);
+            }
+        }
+        self.prepare_any(escaped, origin, pass)
     }
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read.
-    fn prepare_flat(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
-        if let Err(reason) = self.fields.resolve(escaped) {
-            self.layouts[0].walk(&mut self.walk);
-            self.observe(pass);
+    fn prepare_flat(
+        &mut self,
+        escaped: &[u8],
+        origin: Origin<'_>,
+        pass: Pass,
+    ) -> Result<Read, Skip> {
+        let Self {
+            fields,
+            layouts: [layout, _],
+            shapes,
+            paths,
+            reading,
+            ..
+        } = self;
+        if let Err(reason) = fields.resolve(escaped, *reading) {
+            observe(shapes, fields, &layout.shape, pass);
             return Err(reason);
         }
-        let has_exception = self.fields.has_exceptions();
-        let may_wait = pass == Pass::Early && self.fields.is_doubtful();
-        let is_settled =
-            !has_exception && !may_wait && self.layouts[0].checked_at == self.shapes.version();
+        let has_braces = note_path(paths, fields, escaped, pass);
+        let has_exception = fields.has_exceptions();
+        let may_wait = pass == Pass::Early && (has_braces || fields.is_doubtful());
+        let is_settled = !has_exception && !may_wait && layout.checked_at == shapes.version();
         if !is_settled {
-            self.layouts[0].walk(&mut self.walk);
-            match self.settle(pass) {
+            match settle(shapes, fields, &layout.shape, has_braces, pass) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Read::Waits),
-                // What is wrong with the line alone comes first.
-                Err(reason) => return Err(self.fields.record(escaped).err().unwrap_or(reason)),
+                Err(reason) => return Err(self.wrong_alone(Read::Flat, escaped, origin, reason)),
             }
-            self.layouts[0].checked_at = self.shapes.version();
+            layout.checked_at = shapes.version();
         }
         Ok(Read::Flat)
     }
 
-    /// A line joins the others of its document. One that is refused tells of its template too, unless its names can't
-    /// be relied on.
-    fn observe(&mut self, pass: Pass) {
-        let is_certain = !self.fields.is_malformed && !self.fields.holds_names;
-        if pass != Pass::Again && is_certain {
-            let (has, has_exception) = (self.fields.has(), self.fields.has_exceptions());
-            self.shapes.observe(&self.walk.shape, has, has_exception);
-        }
+    /// Why a line is skipped that is refused because of others: what is wrong with it alone comes first.
+    fn wrong_alone(
+        &mut self,
+        read: Read,
+        escaped: &[u8],
+        origin: Origin<'_>,
+        reason: Skip,
+    ) -> Skip {
+        let record = self.record(read, escaped, origin);
+        record.err().unwrap_or(reason)
     }
 
-    /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
-    fn settle(&mut self, pass: Pass) -> Result<bool, Skip> {
-        self.observe(pass);
-        let (shape, has) = (&self.walk.shape, self.fields.has());
-        if !self.fields.is_complete() {
-            return Ok(true);
-        }
-        if pass == Pass::Early && self.fields.is_doubtful() {
-            return Ok(false);
-        }
-        if self.shapes.lacks_any()
-            && let Some(field) = self.shapes.added_field(shape, has)
-        {
-            return Err(contradictory(field));
-        }
-        for (field, place) in self.fields.exceptions() {
-            let is_late = place == Place::AfterCaller;
-            // Whoever wrote the path may choose between two.
-            let matters = is_late || place == Place::AfterPath && field != Field::Path;
-            if is_late && !self.shapes.is_common(shape)
-                || matters && self.shapes.may_be_extended(shape)
-            {
-                return Err(contradictory(field));
-            }
-        }
-        if let Some(field) = self.shapes.added_value(shape, self.fields.late()) {
-            return Err(contradictory(field));
-        }
-        match self.fields.filled_in() {
-            Some(field) if self.shapes.may_be_extended(shape) => Err(contradictory(field)),
-            _ => Ok(true),
-        }
-    }
-
-    /// The fast path, for what nearly every line is: one flat object whose strings have no escapes,
-    /// so that in its document the only escapes are those of the quotes. It reads the line where it
-    /// is, without unescaping it first. `None`: the line is another one, whatever it is.
+    /// The fast path, for what nearly every line is: an object, possibly with others in it, whose strings have no
+    /// escapes, so that in its document the only escapes are those of the quotes. It reads the line where it is,
+    /// without unescaping it first. `None`: the line is another one, whatever it is.
     ///
     /// It takes and refuses exactly what [`Self::prepare_any`] does; the tests hold it to that.
-    fn read_flat(&mut self, escaped: &[u8]) -> Option<()> {
+    fn read_plain(&mut self, escaped: &[u8]) -> Option<()> {
         self.fields.clear();
         self.values.clear();
-        let mut place = Place::First;
+        self.walk.clear();
+        self.walk.names.open(false);
         let mut at = skip_byte(escaped, whitespace(escaped), b'{')?;
         loop {
             let (name, after) = flat_string(escaped, at + whitespace(&escaped[at..]))?;
+            let name = name.of(escaped);
             at = skip_byte(escaped, after + whitespace(&escaped[after..]), b':')?;
             at += whitespace(&escaped[at..]);
+            if escaped.get(at) == Some(&b'{') {
+                self.walk.name(name);
+                self.walk.names.open(false);
+                at += 1;
+                continue;
+            }
             let is_scalar = escaped.get(at) != Some(&b'\\');
             let (value, after) = if !is_scalar {
                 flat_string(escaped, at)?
             } else {
                 let value = Span::new(at, at + json::scalar_length(&escaped[at..]));
                 json::check_scalar(value.of(escaped)).ok()?;
-                (value, value.to)
+                (value, value.to())
             };
-            let name = name.of(escaped);
-            let (name, place_after) = match find_documented(name) {
-                Some(name) => (name, name.map_or(Place::First, Name::place_after)),
-                None => {
-                    let names = &mut self.walk.names;
-                    names.clear();
-                    names.name(name);
-                    let name = names.find().map(|found| found.name);
-                    (name, names.place_after(name))
-                }
-            };
-            if let Some(name) = name {
-                self.fields.set(Found::own(name), value, escaped, place);
+            let (found, place) = self.walk.plain_value(name)?;
+            if let Some(found) = found {
+                self.fields.set(found, value, escaped, place);
             }
             self.values.push(Value {
                 span: value,
                 is_scalar,
-                name,
+                found,
                 place,
             });
-            place = place.max(place_after);
             at = after + whitespace(&escaped[after..]);
+            while escaped.get(at) == Some(&b'}') && self.walk.names.depth() > 1 {
+                self.walk.names.close();
+                at += 1 + whitespace(&escaped[at + 1..]);
+            }
             match escaped.get(at)? {
                 b',' => at += 1,
                 b'}' => break,
@@ -269,37 +312,95 @@ impl LineReader {
 
     /// Reads a line of any form, without the fast paths.
     #[cfg(any(test, feature = "cli"))]
-    pub(crate) fn read_any(&mut self, escaped: &[u8]) -> Result<AccessRecord<'_>, Skip> {
-        self.prepare_any(escaped, Pass::Late)?;
-        self.fields.record(&self.line)
+    pub(crate) fn read_any<'a>(
+        &'a mut self,
+        escaped: &'a [u8],
+        origin: Origin<'a>,
+    ) -> Result<AccessRecord<'a>, Skip> {
+        let read = self.prepare_any(escaped, origin, Pass::Late)?;
+        self.record(read, &[], origin)
     }
 
     /// Does what [`Self::prepare`] does, without the fast paths.
-    fn prepare_any(&mut self, escaped: &[u8], pass: Pass) -> Result<Read, Skip> {
+    fn prepare_any(
+        &mut self,
+        escaped: &[u8],
+        origin: Origin<'_>,
+        pass: Pass,
+    ) -> Result<Read, Skip> {
         self.line.clear();
+        self.fields.clear();
         json::unescape(escaped, &mut self.line);
+        self.unwrap_object();
         let text = self.line.trim_ascii();
         match text.first() {
             None => return Err(Skip::Malformed),
             // CSV may have its values in quotes, as may JSON without its braces.
-            Some(b'"') if tolerant::name_at(text).is_none() => return Err(no_json(text)),
+            Some(b'"') if tolerant::name_at(text).is_none() => return Err(self.no_json()),
             Some(b'(') => return Err(Skip::ExecutionLog),
+            Some(b'{') if text[1..].trim_ascii_start().first() != Some(&b'"') => {
+                if let Some(lacks) = lacks_quotes(text) {
+                    self.fields.lacks = lacks;
+                    return Err(Skip::UnsupportedFormat);
+                }
+            }
             Some(b'{' | b'"') => {}
-            Some(_) => return Err(no_json(text)),
+            Some(_) => return Err(self.no_json()),
         }
         if self.read_json().is_err() {
             tolerant::read(&self.line, &mut self.walk, &mut self.fields);
         }
         self.fields.unescape(&mut self.line, &mut self.scratch);
-        if let Err(reason) = self.fields.resolve(&self.line) {
-            self.observe(pass);
+        let Self {
+            line,
+            walk,
+            fields,
+            shapes,
+            paths,
+            reading,
+            ..
+        } = self;
+        if let Err(reason) = fields.resolve(line, *reading) {
+            observe(shapes, fields, &walk.shape, pass);
             return Err(reason);
         }
-        match self.settle(pass) {
+        let has_braces = note_path(paths, fields, line, pass);
+        match settle(shapes, fields, &walk.shape, has_braces, pass) {
             Ok(true) => Ok(Read::Any),
             Ok(false) => Ok(Read::Waits),
-            Err(reason) => Err(self.fields.record(&self.line).err().unwrap_or(reason)),
+            Err(reason) => Err(self.wrong_alone(Read::Any, &[], origin, reason)),
         }
+    }
+
+    /// Takes off what some formats have around their object: quotes, or the brackets of an array.
+    fn unwrap_object(&mut self) {
+        let text = self.line.trim_ascii();
+        let [first @ (b'"' | b'['), inside @ .., last] = text else {
+            return;
+        };
+        let is_wrapped = matches!((first, last), (b'"', b'"') | (b'[', b']'));
+        let inside = inside.trim_ascii();
+        if !(is_wrapped && inside.starts_with(b"{") && inside.ends_with(b"}")) {
+            return;
+        }
+        self.scratch.clear();
+        let name = inside[1..].trim_ascii_start();
+        if *first == b'"' && name.starts_with(b"\\") {
+            // A string of JSON, whose quotes are escaped.
+            json::unescape(inside, &mut self.scratch);
+        } else {
+            self.scratch.extend_from_slice(inside);
+        }
+        std::mem::swap(&mut self.line, &mut self.scratch);
+    }
+
+    /// Why a line is skipped that does not begin as JSON does.
+    fn no_json(&mut self) -> Skip {
+        let reason = no_json(self.line.trim_ascii());
+        if reason == Skip::UnsupportedFormat {
+            self.fields.lacks = Lacks::JSON;
+        }
+        reason
     }
 
     fn read_json(&mut self) -> Result<(), JsonError> {
@@ -341,6 +442,79 @@ impl LineReader {
     }
 }
 
+/// A line joins the others of its document. One that is refused tells of its template too, unless its names can't
+/// be relied on.
+fn observe(shapes: &mut Shapes, fields: &Fields, shape: &Shape, pass: Pass) {
+    let is_certain = !fields.is_malformed && !fields.holds_names;
+    if pass != Pass::Again && is_certain {
+        shapes.observe(shape, fields.has(), fields.has_exceptions());
+    }
+}
+
+/// The line's path joins the others of its document. Returns whether it may be a template.
+#[inline]
+fn note_path(paths: &mut Paths, fields: &Fields, line: &[u8], pass: Pass) -> bool {
+    if pass == Pass::Again || paths.are_real() {
+        return false;
+    }
+    let path = fields.path_alone(line);
+    path.is_some_and(|(path, stage)| paths.note(path, stage))
+}
+
+/// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.
+fn settle(
+    shapes: &mut Shapes,
+    fields: &Fields,
+    shape: &Shape,
+    has_braces: bool,
+    pass: Pass,
+) -> Result<bool, Skip> {
+    observe(shapes, fields, shape, pass);
+    if !fields.is_complete() {
+        return Ok(true);
+    }
+    if pass == Pass::Early && (has_braces || fields.is_doubtful()) {
+        return Ok(false);
+    }
+    if let Some(field) = shapes.added_field(shape, fields.has()) {
+        return Err(contradictory(field));
+    }
+    for (field, place) in fields.exceptions() {
+        let is_late = place == Place::AfterCaller;
+        // Whoever wrote the path may choose between two.
+        let matters = is_late || place == Place::AfterPath && field != Field::Path;
+        if is_late && !shapes.is_common(shape) || matters && shapes.may_be_extended(shape) {
+            return Err(contradictory(field));
+        }
+    }
+    if let Some(field) = shapes.added_value(shape, fields.late()) {
+        return Err(contradictory(field));
+    }
+    match fields.filled_in() {
+        Some(field) if shapes.may_be_extended(shape) => Err(contradictory(field)),
+        _ => Ok(true),
+    }
+}
+
+/// What is wrong with the quotes of an object that does not begin with a name in double quotes.
+fn lacks_quotes(text: &[u8]) -> Option<Lacks> {
+    let name = text[1..].trim_ascii_start();
+    let is_access_log = [
+        &b"requestId"[..],
+        b"request_id",
+        b"status",
+        b"httpMethod",
+        b"method",
+    ]
+    .iter()
+    .any(|known| text.windows(known.len()).any(|window| window == *known));
+    match name.first().filter(|_| is_access_log)? {
+        b'\'' => Some(Lacks::DOUBLE_QUOTES),
+        byte if byte.is_ascii_alphabetic() => Some(Lacks::QUOTES),
+        _ => None,
+    }
+}
+
 /// The place after `byte`, where it stands at `at`.
 fn skip_byte(text: &[u8], at: usize, byte: u8) -> Option<usize> {
     (text.get(at) == Some(&byte)).then_some(at + 1)
@@ -364,7 +538,17 @@ fn no_json(text: &[u8]) -> Skip {
     let has_date = text.windows(13).any(|w| {
         w[2] == b'/' && w[6] == b'/' && w[11] == b':' && w[7..11].iter().all(u8::is_ascii_digit)
     });
-    if text[0] == b'<' || has(b"HTTP/") || has_date {
+    // Others have at least the method and the status.
+    let mut words = text.split(|byte| !byte.is_ascii_alphanumeric());
+    let is_status = |word: &[u8]| word.len() == 3 && word.iter().all(u8::is_ascii_digit);
+    let is_method = |word: &[u8]| {
+        matches!(
+            word,
+            b"GET" | b"POST" | b"PUT" | b"PATCH" | b"DELETE" | b"HEAD"
+        )
+    };
+    let has_call = words.clone().any(is_method) && words.any(is_status);
+    if text[0] == b'<' || has(b"HTTP/") || has_date || has_call {
         Skip::UnsupportedFormat
     } else {
         Skip::Malformed

@@ -1,6 +1,7 @@
 //! The names of fields: the documented ones, the usual others, and the containers around them.
 //!
-//! To know another name, add a line to [`find`], and one to the table in `record/tests.rs`.
+//! To know another name, add a line to the table at the end, one to the table in `record/tests.rs`, and let
+//! `tests/it/rules.rs` tell what README has to say.
 
 /// The longest name of a field; the longest that is known has 29 bytes.
 pub(super) const MAX_NAME: usize = 64;
@@ -14,7 +15,7 @@ pub(super) struct Names {
     open: Vec<Container>,
     /// Where in `path` the innermost name begins.
     leaf: usize,
-    /// The last name is `integration` and `status` with a separator between them.
+    /// The last name ends with `integration` and `status` with a separator between them.
     is_separated: bool,
 }
 
@@ -29,6 +30,8 @@ struct Container {
     is_array: bool,
     /// Its members have the names of ours and mean something else.
     is_ignored: bool,
+    /// They are the call's headers, of which a format has the user agent and the address.
+    is_headers: bool,
     /// How long the path is at the beginning of what lies in the outermost `integration` or `error`: names that begin
     /// there, or later, are not the call's.
     foreign: Option<u32>,
@@ -84,13 +87,14 @@ impl Names {
 
     /// Names the next value.
     pub(super) fn name(&mut self, name: &[u8]) {
-        const STATUS: &[u8] = b"integration_status";
+        const STATUS: usize = "integration_status".len();
         self.path.truncate(self.leaf);
-        let letters = name.iter().filter(|byte| !b"_.-$".contains(byte));
+        let letters = name.iter().filter(|byte| !b"_.-$ ".contains(byte));
         // A longer one is not known, whatever follows.
         self.path
             .extend(letters.take(MAX_NAME + 1).map(u8::to_ascii_lowercase));
-        self.is_separated = name.len() == STATUS.len() && b"_.-".contains(&name[11]);
+        let separator = name.len().checked_sub(STATUS).map(|from| name[from + 11]);
+        self.is_separated = matches!(separator, Some(b'_' | b'.' | b'-'));
         if self.path.len() == self.leaf {
             // No name at all: it must not pass for its container's.
             self.path.push(b'?');
@@ -127,6 +131,7 @@ impl Names {
             shorter,
             is_array,
             is_ignored: is_ignored || is_array || is_unrelated(name),
+            is_headers: !is_ignored && name == b"headers",
             foreign,
             writer,
         });
@@ -159,9 +164,14 @@ impl Names {
     /// Where names like ours mean something else, only those count that say what was called, or by whom: a
     /// caller can put the gateway's own fields into such a container.
     pub(super) fn find(&self) -> Option<Found> {
+        let exact = self.find_by(find_exact);
+        exact.or_else(|| self.find_by(|name| find_derived(name, MAX_OWNERS)))
+    }
+
+    fn find_by(&self, find: impl Fn(&[u8]) -> Option<Name>) -> Option<Found> {
         let mut ignored = None;
         let innermost = self.open.last();
-        let is_ignored = innermost.is_some_and(|container| container.is_ignored);
+        let is_headers = innermost.is_some_and(|container| container.is_headers);
         for from in self.beginnings() {
             let Some(name) = find(&self.path[from..]) else {
                 continue;
@@ -175,7 +185,8 @@ impl Names {
                 name.1 = rank + 1;
             }
             if self.is_backends_status(name, from) {
-                name.1 = BACKENDS_STATUS;
+                let is_derived = name.1 >= 2 * DERIVED;
+                name.1 = if is_derived { u8::MAX } else { BACKENDS_STATUS };
             }
             // "integration": {"requestId": …} is not the request's id, and "integration": {"request": {"path": …}} not
             // the request's path.
@@ -185,7 +196,9 @@ impl Names {
                 let is_within = foreign.is_some_and(|foreign| from >= foreign);
                 is_within && (is_identity(name.0) || from == self.leaf && is_foreign(name_of))
             });
-            if !is_ignored && !is_foreign {
+            let is_header = matches!(name.0, Field::UserAgent | Field::OtherSourceIp);
+            let is_ignored = innermost.is_some_and(|container| container.is_ignored);
+            if !(is_ignored && !(is_headers && is_header) || is_foreign) {
                 return Some(Found::own(name));
             }
             if is_identity(name.0) {
@@ -221,12 +234,15 @@ impl Names {
     /// is what the integration did.
     fn is_backends_status(&self, name: Name, from: usize) -> bool {
         let is_nested = self.leaf > from && self.path[self.leaf..] == *b"status";
-        name.0 == Field::IntegrationStatus && (is_nested || self.is_separated && name.1 <= 3)
+        let is_full = name.1 / 2 == FLAT_STATUS || name.1 >= 2 * DERIVED;
+        name.0 == Field::IntegrationStatus && (is_nested || self.is_separated && is_full)
     }
 
-    /// Whether the innermost name alone is one of ours.
+    /// Whether the innermost name, or all of them together, is one of ours that a record is made of for certain.
     pub(super) fn is_known(&self) -> bool {
-        find(&self.path[self.leaf..]).is_some()
+        let alone = find(&self.path[self.leaf..]);
+        let name = alone.or_else(|| self.find().map(|found| found.name));
+        name.is_some_and(|name| name.0 != Field::OtherEpoch)
     }
 
     /// The place of what follows the value of the last name, which stands for `name`.
@@ -296,21 +312,16 @@ fn is_gateways(name: &[u8]) -> bool {
     matches!(
         name,
         b"accountid"
-            | b"apiid"
             | b"caller"
             | b"dataprocessed"
             | b"domainprefix"
-            | b"extendedrequestid"
             | b"groups"
             | b"identityaccountid"
             | b"identitycaller"
             | b"identityuser"
             | b"identityuserarn"
-            | b"requesttime"
             | b"resourceid"
-            | b"resourcepath"
             | b"roles"
-            | b"routekey"
             | b"scope"
             | b"scopes"
             | b"sub"
@@ -338,6 +349,21 @@ pub(super) enum Field {
     Host,
     SourceIp,
     UserAgent,
+    /// The template of the path that was matched, as a REST API logs it: `/pets/{petId}`.
+    ResourcePath,
+    /// The same with its method, as an HTTP API logs it: `GET /pets/{petId}`.
+    RouteKey,
+    /// It tells the host of the API's own domain.
+    ApiId,
+    /// What is most likely a method, a path or a URL, a host, an address, or a template. Other values are common under
+    /// these names, so that they count only where the line has no name that is certain.
+    OtherMethod,
+    OtherPath,
+    OtherHost,
+    OtherSourceIp,
+    OtherTemplate,
+    /// What may be Unix time. Others are dates.
+    OtherEpoch,
     /// `eventType`, `connectionId`, `messageId`: only a WebSocket API has them.
     WebSocket,
 }
@@ -349,7 +375,8 @@ pub(super) const FIELDS: usize = Field::WebSocket as usize + 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name(pub(super) Field, pub(super) u8);
 
-/// The rank of `integration.status`, after all others of its field.
+/// The rank of `integrationStatus`, and that of `integration.status`, after all others of its field.
+const FLAT_STATUS: u8 = 3;
 const BACKENDS_STATUS: u8 = 9;
 
 /// A name that is an address's only in part.
@@ -363,7 +390,13 @@ impl Name {
     pub(super) fn place_after(self) -> Place {
         match self.0 {
             Field::Path => Place::AfterPath,
-            Field::UserAgent => Place::AfterCaller,
+            Field::UserAgent
+            | Field::OtherMethod
+            | Field::OtherPath
+            | Field::OtherHost
+            | Field::OtherSourceIp
+            | Field::OtherTemplate => Place::AfterCaller,
+            _ if self.1 >= 2 * DERIVED => Place::AfterCaller,
             _ => Place::First,
         }
     }
@@ -391,8 +424,27 @@ const URI: u8 = 5;
 const IP: u8 = 3;
 const CLIENT_IP: u8 = 4;
 
-/// The fields that say what was called, or by whom.
-pub(super) const IDENTITY: [Field; 4] = [Field::Method, Field::Path, Field::Host, Field::SourceIp];
+/// The rank of a name that is known only in part.
+const DERIVED: u8 = 100;
+
+/// The fields that say what was called, or by whom. All lines have the first ones, or should.
+pub(super) const IDENTITY: [Field; 12] = [
+    Field::Method,
+    Field::Path,
+    Field::Host,
+    Field::SourceIp,
+    Field::ResourcePath,
+    Field::RouteKey,
+    Field::ApiId,
+    Field::OtherMethod,
+    Field::OtherPath,
+    Field::OtherHost,
+    Field::OtherSourceIp,
+    Field::OtherTemplate,
+];
+
+/// How many of them come first.
+pub(super) const ESSENTIAL: usize = 4;
 
 pub(super) fn is_identity(field: Field) -> bool {
     IDENTITY.contains(&field)
@@ -409,11 +461,12 @@ pub(super) fn find_documented(name: &[u8]) -> Option<Option<Name>> {
         b"protocol" => F::Protocol,
         b"status" => F::Status,
         b"responseLength" => F::ResponseLength,
-        b"requestTime" => return Some(None),
+        b"requestTime" => F::OtherEpoch,
         b"requestTimeEpoch" => F::RequestTimeEpoch,
         b"responseLatency" => F::ResponseLatency,
         b"integrationLatency" => F::IntegrationLatency,
-        b"integrationStatus" => F::IntegrationStatus,
+        // Many formats log the backend's status under this name, and this one's under another that outranks it.
+        b"integrationStatus" => return Some(Some(Name(F::IntegrationStatus, 2 * FLAT_STATUS))),
         b"errorMessage" => F::ErrorMessage,
         b"stage" => F::Stage,
         b"domainName" => F::Host,
@@ -424,73 +477,202 @@ pub(super) fn find_documented(name: &[u8]) -> Option<Option<Name>> {
     Some(Some(Name(field, 2)))
 }
 
-/// The documented names (DESIGN.md, "Access-log formats") and the usual others.
-pub(super) fn find(name: &[u8]) -> Option<Name> {
-    use Field as F;
-    let (field, rank) = match name {
-        b"requestid" => (F::RequestId, 1),
-        b"httpmethod" => (F::Method, 1),
-        b"method" => (F::Method, 2),
-        b"requestmethod" => (F::Method, 3),
-        b"verb" => (F::Method, 4),
-        b"path" => (F::Path, PATH),
-        b"requestpath" => (F::Path, 2),
-        b"rawpath" => (F::Path, 3),
-        b"httppath" => (F::Path, 4),
-        b"uri" => (F::Path, URI),
-        b"requesturi" => (F::Path, 6),
-        b"protocol" => (F::Protocol, 1),
-        b"httpprotocol" => (F::Protocol, 2),
-        b"httpversion" => (F::Protocol, 3),
-        b"status" => (F::Status, 1),
-        b"httpstatus" => (F::Status, 2),
-        b"httpstatuscode" => (F::Status, 3),
-        b"statuscode" => (F::Status, 4),
-        b"responsestatus" => (F::Status, 5),
-        b"responsestatuscode" => (F::Status, 6),
-        b"responsecode" => (F::Status, 7),
-        b"responselength" => (F::ResponseLength, 1),
-        b"responsesize" => (F::ResponseLength, 2),
-        b"responsebytes" => (F::ResponseLength, 3),
-        b"bytessent" => (F::ResponseLength, 4),
-        b"bytes" => (F::ResponseLength, 5),
-        b"contentlength" => (F::ResponseLength, 6),
-        b"requesttimeepoch" => (F::RequestTimeEpoch, 1),
-        b"responselatency" => (F::ResponseLatency, 1),
-        b"latency" => (F::ResponseLatency, 2),
-        b"responsetime" => (F::ResponseLatency, 3),
-        b"integrationlatency" => (F::IntegrationLatency, 1),
-        b"integrationstatus" => (F::IntegrationStatus, 1),
-        // $context.integration.integrationStatus. That of $context.integration.status: BACKENDS_STATUS.
-        b"integrationintegrationstatus" => (F::IntegrationStatus, 2),
-        b"errormessage" => (F::ErrorMessage, 1),
-        b"error" => (F::ErrorMessage, 2),
-        b"stage" => (F::Stage, 1),
-        b"apistage" => (F::Stage, 2),
-        b"domainname" => (F::Host, 1),
-        b"domain" => (F::Host, 2),
-        b"host" => (F::Host, 3),
-        b"hostname" => (F::Host, 4),
-        b"requesthost" => (F::Host, 5),
-        b"httphost" => (F::Host, 6),
-        b"sourceip" => (F::SourceIp, 1),
-        b"identitysourceip" => (F::SourceIp, 2),
-        b"ip" => (F::SourceIp, IP),
-        b"clientip" => (F::SourceIp, CLIENT_IP),
-        b"remoteip" => (F::SourceIp, 5),
-        b"remoteaddr" => (F::SourceIp, 6),
-        b"remoteaddress" => (F::SourceIp, 7),
-        b"useragent" => (F::UserAgent, 1),
-        b"identityuseragent" => (F::UserAgent, 2),
-        b"httpuseragent" => (F::UserAgent, 3),
-        b"agent" => (F::UserAgent, 4),
-        b"eventtype" => (F::WebSocket, 1),
-        b"connectionid" => (F::WebSocket, 2),
-        b"messageid" => (F::WebSocket, 3),
-        b"messagedirection" => (F::WebSocket, 4),
-        _ => return None,
+/// Names of one table, those of the same length one after the other: as a `match` they would be ten times the bytes of
+/// the program.
+struct Table<const NAMES: usize, const BYTES: usize> {
+    text: [u8; BYTES],
+    fields: [Name; NAMES],
+    /// For each length, where its names begin in `text` and in `fields`.
+    starts: [(usize, usize); LONGEST + 2],
+}
+
+/// The longest name of a table.
+const LONGEST: usize = 29;
+
+impl<const NAMES: usize, const BYTES: usize> Table<NAMES, BYTES> {
+    const fn new(names: &[(&str, Name); NAMES]) -> Self {
+        let mut table = Self {
+            text: [0; BYTES],
+            fields: [Name(Field::WebSocket, 0); NAMES],
+            starts: [(0, 0); LONGEST + 2],
+        };
+        let (mut at, mut count, mut length) = (0, 0, 0);
+        while length <= LONGEST {
+            let mut index = 0;
+            while index < NAMES {
+                let (name, field) = names[index];
+                if name.len() == length {
+                    let mut byte = 0;
+                    while byte < length {
+                        table.text[at] = name.as_bytes()[byte];
+                        byte += 1;
+                        at += 1;
+                    }
+                    table.fields[count] = field;
+                    count += 1;
+                }
+                index += 1;
+            }
+            length += 1;
+            table.starts[length] = (at, count);
+        }
+        assert!(at == BYTES && count == NAMES, "a name is too long");
+        table
+    }
+
+    fn find(&self, name: &[u8]) -> Option<Name> {
+        let length = name.len();
+        if !(1..=LONGEST).contains(&length) {
+            return None;
+        }
+        let ((from, first), (to, _)) = (self.starts[length], self.starts[length + 1]);
+        let text = &self.text[from..to];
+        let at = text
+            .chunks_exact(length)
+            .position(|known| known[0] == name[0] && known == name)?;
+        Some(self.fields[first + at])
+    }
+}
+
+/// Makes a function of the names of fields, each with its rank.
+macro_rules! names {
+    ($(#[$doc:meta])+ $find:ident; $($field:ident: $($name:literal $rank:expr),+;)+) => {
+        $(#[$doc])+
+        fn $find(name: &[u8]) -> Option<Name> {
+            const NAMES: usize = [$($($name),+),+].len();
+            const BYTES: usize = 0 $($(+ $name.len())+)+;
+            static TABLE: Table<NAMES, BYTES> =
+                Table::new(&[$($(($name, Name(Field::$field, 2 * $rank))),+),+]);
+            TABLE.find(name)
+        }
     };
-    Some(Name(field, 2 * rank))
+}
+
+names! {
+    /// The documented names (DESIGN.md, "Access-log formats") and the usual others, without case and separators.
+    find_exact;
+    RequestId: "requestid" 1, "extendedrequestid" 2, "requestidapigateway" 3;
+    Method: "httpmethod" 1, "method" 2, "requestmethod" 3, "verb" 4;
+    Path: "path" PATH, "requestpath" 2, "rawpath" 3, "httppath" 4, "uri" URI, "requesturi" 6;
+    Protocol: "protocol" 1, "httpprotocol" 2, "httpversion" 3;
+    Status: "status" 1, "httpstatus" 2, "httpstatuscode" 3, "statuscode" 4, "responsestatus" 5, "responsestatuscode" 6, "responsecode" 7, "methodstatus" 8;
+    ResponseLength: "responselength" 1, "responsesize" 2, "responsebytes" 3, "bytessent" 4, "bytes" 5, "contentlength" 6;
+    RequestTimeEpoch: "requesttimeepoch" 1;
+    ResponseLatency: "responselatency" 1, "latency" 2, "responsetime" 3, "totallatency" 4, "duration" 5;
+    IntegrationLatency: "integrationlatency" 1, "integrationintegrationlatency" 2;
+    IntegrationStatus: "integrationservicestatus" 1, "integrationintegrationstatus" 2, "integrationstatus" 3;
+    ErrorMessage: "errormessage" 1, "error" 2, "errorerrormessage" 3, "errorgatewayerror" 4, "errormessagestring" 5, "errormsg" 6, "errmsg" 7;
+    Stage: "stage" 1, "apistage" 2;
+    Host: "domainname" 1, "domain" 2, "host" 3, "hostname" 4, "requesthost" 5, "httphost" 6;
+    SourceIp: "sourceip" 1, "identitysourceip" 2, "ip" IP, "clientip" CLIENT_IP, "remoteip" 5, "remoteaddr" 6, "remoteaddress" 7;
+    UserAgent: "useragent" 1, "identityuseragent" 2, "httpuseragent" 3, "agent" 4, "headersuseragent" 5;
+    ResourcePath: "resourcepath" 1;
+    RouteKey: "routekey" 1;
+    ApiId: "apiid" 1, "restapiid" 2, "httpapiid" 3;
+    WebSocket: "eventtype" 1, "connectionid" 2, "messageid" 3, "messagedirection" 4;
+}
+
+names! {
+    /// Names under which other values are common, too.
+    find_other;
+    OtherPath: "url" 1, "fullpath" 2, "fullurl" 3, "proxyurl" 4, "pathname" 5, "urlpath" 6, "uripath" 7, "endpoint" 8, "endpointurl" 9;
+    OtherHost: "customdomain" 1, "customdomainname" 2, "fqdn" 3, "servername" 4, "vhost" 5, "virtualhost" 6, "authority" 7;
+    OtherSourceIp: "ipaddress" 1, "sourceipaddress" 2, "clientaddress" 3, "clientaddr" 4, "client" 5, "realip" 6, "callerip" 7, "remotehost" 8, "xforwardedfor" 9, "headersxforwardedfor" 10;
+    OtherTemplate: "resource" 1, "route" 2, "routepath" 3, "httproute" 4;
+    OtherEpoch: "requesttime" 1, "requesttimestamp" 2, "timestamp" 3, "time" 4, "ts" 5, "epoch" 6;
+}
+
+/// The field that a name stands for.
+pub(super) fn find(name: &[u8]) -> Option<Name> {
+    find_exact(name).or_else(|| find_derived(name, MAX_OWNERS))
+}
+
+/// The most owners that a name has: `requestContext.identity.sourceIp`.
+const MAX_OWNERS: u32 = 2;
+
+/// What formats put before a name to say whose it is, and for which fields.
+const OWNERS: [(&[u8], Scope); 19] = [
+    (b"requestcontext", Scope::All),
+    (b"context", Scope::All),
+    (b"ctx", Scope::All),
+    (b"apigateway", Scope::All),
+    (b"apigw", Scope::All),
+    (b"gateway", Scope::All),
+    (b"gw", Scope::All),
+    (b"api", Scope::All),
+    (b"aws", Scope::Vendor),
+    (b"request", Scope::Request),
+    (b"req", Scope::Request),
+    (b"http", Scope::Request),
+    (b"identity", Scope::Request),
+    (b"client", Scope::Request),
+    (b"caller", Scope::Request),
+    (b"call", Scope::Request),
+    (b"response", Scope::Response),
+    (b"resp", Scope::Response),
+    (b"res", Scope::Response),
+];
+
+/// Which fields a name can have after its owner's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    All,
+    /// `awsRequestId` is that of a function.
+    Vendor,
+    Request,
+    Response,
+}
+
+impl Scope {
+    fn has(self, field: Field) -> bool {
+        let is_of_response = matches!(
+            field,
+            Field::Status | Field::ResponseLength | Field::ResponseLatency | Field::ErrorMessage
+        );
+        match self {
+            Self::All => true,
+            Self::Vendor => field != Field::RequestId,
+            Self::Request => {
+                is_identity(field)
+                    || matches!(
+                        field,
+                        Field::RequestId | Field::Protocol | Field::Stage | Field::UserAgent
+                    )
+            }
+            Self::Response => is_of_response,
+        }
+    }
+}
+
+/// A name that other values have as well, one with its owner's before it, or with a unit after it: `$context.httpMethod`, `ctxpath`, `latencyMs`.
+#[cold]
+fn find_derived(name: &[u8], owners: u32) -> Option<Name> {
+    if let Some(name) = find_other(name) {
+        return Some(name);
+    }
+    let stem = name.strip_suffix(b"ms");
+    let stem = stem.map(|stem| stem.strip_suffix(b"in").unwrap_or(stem));
+    if let Some(Name(
+        field @ (Field::ResponseLatency | Field::IntegrationLatency | Field::OtherEpoch),
+        _,
+    )) = stem.and_then(|stem| find_exact(stem).or_else(|| find_other(stem)))
+    {
+        return Some(Name(field, 2 * DERIVED));
+    }
+    let owners = owners.checked_sub(1)?;
+    OWNERS.iter().find_map(|(owner, scope)| {
+        let rest = name.strip_prefix(*owner)?;
+        let Name(field, _) = find_exact(rest).or_else(|| find_derived(rest, owners))?;
+        let field = match field {
+            Field::Method => Field::OtherMethod,
+            Field::Path => Field::OtherPath,
+            Field::Host => Field::OtherHost,
+            Field::SourceIp => Field::OtherSourceIp,
+            Field::ResourcePath | Field::RouteKey => Field::OtherTemplate,
+            field => field,
+        };
+        scope.has(field).then_some(Name(field, 2 * DERIVED))
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! right after the name whose value it is. So where another line of the document has the same names without the
 //! added ones, the added ones may be a caller's. Another stage's template differs elsewhere too.
 
-use super::names::{Field, IDENTITY};
+use super::names::{ESSENTIAL, Field, IDENTITY};
 
 /// In the hash of a name: a caller controls its value,
 const CONTROLLED: u64 = 1;
@@ -116,13 +116,41 @@ impl Shape {
     }
 }
 
-/// Which of the fields that say what was called, or by whom, a line has.
+/// A set of the fields that say what was called, or by whom: a bit for each of `IDENTITY`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Has(pub(super) [bool; IDENTITY.len()]);
+pub(super) struct FieldSet(u16);
 
-impl Has {
+impl FieldSet {
+    /// Those that every line has, or should.
+    pub(super) const ESSENTIAL: Self = Self((1 << ESSENTIAL) - 1);
+
+    pub(super) fn insert(&mut self, field: Field) {
+        let at = IDENTITY.iter().position(|identity| *identity == field);
+        self.0 |= at.map_or(0, |at| 1 << at);
+    }
+
+    /// Its fields, each with its place in `IDENTITY`.
+    #[inline]
+    pub(super) fn fields(self) -> impl Iterator<Item = (usize, Field)> + Clone {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let at = rest.trailing_zeros() as usize;
+            rest &= rest.wrapping_sub(1);
+            Some((at, *IDENTITY.get(at)?))
+        })
+    }
+
+    pub(super) fn contains(self, field: Field) -> bool {
+        self.fields().any(|(_, known)| known == field)
+    }
+
+    /// Whether it has the field at this place of `IDENTITY`.
+    pub(super) fn has(self, at: usize) -> bool {
+        self.0 >> at & 1 == 1
+    }
+
     fn lacks_any(self) -> bool {
-        self.0.contains(&false)
+        self.0 & Self::ESSENTIAL.0 != Self::ESSENTIAL.0
     }
 }
 
@@ -130,8 +158,6 @@ impl Has {
 #[derive(Debug)]
 pub(super) struct Shapes {
     known: Vec<Known>,
-    /// Whether one of them lacks a field.
-    lacks_any: bool,
     /// Changes with each document, and with each change of what is known.
     version: u64,
 }
@@ -139,7 +165,7 @@ pub(super) struct Shapes {
 #[derive(Debug)]
 struct Known {
     shape: Shape,
-    has: Has,
+    has: FieldSet,
     /// It has two values of a field that may differ.
     has_exception: bool,
     /// More than one line has it.
@@ -150,7 +176,6 @@ impl Shapes {
     pub(super) fn new() -> Self {
         Self {
             known: Vec::new(),
-            lacks_any: false,
             version: 1,
         }
     }
@@ -158,7 +183,6 @@ impl Shapes {
     /// Forgets what is known: another document begins.
     pub(super) fn clear(&mut self) {
         self.known.clear();
-        self.lacks_any = false;
         self.version += 1;
     }
 
@@ -166,13 +190,8 @@ impl Shapes {
         self.version
     }
 
-    /// Whether a line lacks a field that others have.
-    pub(super) fn lacks_any(&self) -> bool {
-        self.lacks_any
-    }
-
     /// Notes the shape of a line.
-    pub(super) fn observe(&mut self, shape: &Shape, has: Has, has_exception: bool) {
+    pub(super) fn observe(&mut self, shape: &Shape, has: FieldSet, has_exception: bool) {
         if shape.is_cut || shape.names.len() > MAX_INNER {
             return;
         }
@@ -199,15 +218,14 @@ impl Shapes {
             has_exception,
             is_common: false,
         });
-        self.lacks_any = self.known.iter().any(|known| known.has.lacks_any());
         self.version += 1;
     }
 
     /// A field of a line that others lack, and that a caller may have added.
-    pub(super) fn added_field(&self, shape: &Shape, has: Has) -> Option<Field> {
+    pub(super) fn added_field(&self, shape: &Shape, has: FieldSet) -> Option<Field> {
         self.known.iter().find_map(|known| {
-            let mut fields = IDENTITY.into_iter().zip(has.0.into_iter().zip(known.has.0));
-            let (field, _) = fields.find(|(_, (has, known_has))| *has && !known_has)?;
+            let mut fields = IDENTITY.into_iter().enumerate();
+            let (_, field) = fields.find(|(at, _)| has.has(*at) && !known.has.has(*at))?;
             shape.extends(&known.shape).then_some(field)
         })
     }

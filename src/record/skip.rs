@@ -9,10 +9,16 @@ pub(crate) enum Skip {
     ExecutionLog,
     /// CLF, XML or CSV: they carry no host, and no real path.
     UnsupportedFormat,
+    /// JSON that is no access-log line.
+    Unrelated,
     NoHost,
     NoPath,
+    /// It has a template, and no path. `X_PATH=template` would send it.
+    TemplateOnly,
     NoMethod,
     InvalidHost,
+    /// It is none that a request to an API can have, as in `OPTIONS *`.
+    InvalidPath,
     InvalidMethod,
     /// Longer than a request may be.
     Oversized,
@@ -23,6 +29,8 @@ pub(crate) enum Skip {
     ContradictoryPath,
     ContradictoryHost,
     ContradictorySourceIp,
+    ContradictoryTemplate,
+    ContradictoryApiId,
     /// The call went to the Node itself: sending it there would be a call again.
     OwnNode,
     /// The log group is the one that this function writes to.
@@ -31,14 +39,17 @@ pub(crate) enum Skip {
 
 impl Skip {
     /// All reasons, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::WebSocket,
         Self::ExecutionLog,
         Self::UnsupportedFormat,
+        Self::Unrelated,
         Self::NoHost,
         Self::NoPath,
+        Self::TemplateOnly,
         Self::NoMethod,
         Self::InvalidHost,
+        Self::InvalidPath,
         Self::InvalidMethod,
         Self::Oversized,
         Self::Malformed,
@@ -46,6 +57,8 @@ impl Skip {
         Self::ContradictoryPath,
         Self::ContradictoryHost,
         Self::ContradictorySourceIp,
+        Self::ContradictoryTemplate,
+        Self::ContradictoryApiId,
         Self::OwnNode,
         Self::OwnLogGroup,
     ];
@@ -56,17 +69,22 @@ impl Skip {
             Self::WebSocket => "websocket",
             Self::ExecutionLog => "executionLog",
             Self::UnsupportedFormat => "unsupportedFormat",
+            Self::Unrelated => "unrelated",
             Self::NoHost => "noHost",
             Self::NoPath => "noPath",
+            Self::TemplateOnly => "templateOnly",
             Self::NoMethod => "noMethod",
             Self::InvalidHost => "invalidHost",
+            Self::InvalidPath => "invalidPath",
             Self::InvalidMethod => "invalidMethod",
             Self::Oversized => "oversized",
             Self::Malformed => "malformed",
             Self::ContradictoryMethod
             | Self::ContradictoryPath
             | Self::ContradictoryHost
-            | Self::ContradictorySourceIp => "contradiction",
+            | Self::ContradictorySourceIp
+            | Self::ContradictoryTemplate
+            | Self::ContradictoryApiId => "contradiction",
             Self::OwnNode => "ownNode",
             Self::OwnLogGroup => "ownLogGroup",
         }
@@ -79,15 +97,21 @@ impl Skip {
             Self::ContradictoryPath => Some("path"),
             Self::ContradictoryHost => Some("host"),
             Self::ContradictorySourceIp => Some("sourceIp"),
+            Self::ContradictoryTemplate => Some("template"),
+            Self::ContradictoryApiId => Some("apiId"),
             _ => None,
         }
     }
 
-    /// Whether another log format in the stage's settings would fix it.
-    pub(crate) fn is_fixed_by_format(self) -> bool {
+    /// Whether what is wrong may be the stage's log format.
+    pub(crate) fn has_to_do_with_format(self) -> bool {
         matches!(
             self,
-            Self::UnsupportedFormat | Self::NoHost | Self::NoPath | Self::NoMethod
+            Self::UnsupportedFormat
+                | Self::NoHost
+                | Self::NoPath
+                | Self::TemplateOnly
+                | Self::NoMethod
         )
     }
 

@@ -1,4 +1,4 @@
-use super::names::find;
+use super::names::{find, find_documented};
 use super::*;
 
 /// A line as an escaped JSON string's content, as it stands in its document.
@@ -10,27 +10,26 @@ fn escaped(line: &str) -> Vec<u8> {
 #[track_caller]
 fn check(line: &str, assert: impl Fn(Result<AccessRecord<'_>, Skip>)) {
     // The second reading finds the buffers as the first one has left them.
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     for _ in 0..2 {
         reader.begin_document();
-        assert(reader.read(&escaped(line)));
+        assert(reader.read(&escaped(line), Origin::default()));
         // The oracle of the fast path.
         reader.begin_document();
-        assert(reader.read_any(&escaped(line)));
-        if reader.read_flat(&escaped(line)).is_some() {
-            let mut walk = Walk::default();
-            reader.layouts[0].learn(&escaped(line), &reader.values);
-            reader.layouts[0].walk(&mut walk);
-            assert_eq!(walk.shape, reader.walk.shape, "{line}");
+        assert(reader.read_any(&escaped(line), Origin::default()));
+        if reader.read_plain(&escaped(line)).is_some() {
+            let shape = reader.walk.shape.clone();
+            _ = reader.read_any(&escaped(line), Origin::default());
+            assert_eq!(shape, reader.walk.shape, "{line}");
         }
     }
 }
 
 /// What comes of the lines of one document, all of which are early: method, host, path and address of each.
 fn document(lines: &[String]) -> Vec<Result<String, Skip>> {
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     // The layout that was learned last is that of an earlier document.
-    _ = reader.read(&escaped(&lines[lines.len() - 1]));
+    _ = reader.read(&escaped(&lines[lines.len() - 1]), Origin::default());
     reader.begin_document();
     let text = |record: &AccessRecord<'_>| {
         let (path, ip) = (String::from_utf8_lossy(record.path), record.source_ip);
@@ -39,14 +38,14 @@ fn document(lines: &[String]) -> Vec<Result<String, Skip>> {
     };
     let read = |line: &String| {
         let line = escaped(line);
-        let record = reader.read_early(&line);
+        let record = reader.read_early(&line, Origin::default());
         record.map(|record| record.as_ref().map(text)).transpose()
     };
     let early: Vec<_> = lines.iter().map(read).collect();
     let settled = lines.iter().zip(early).map(|(line, early)| {
         early.unwrap_or_else(|| {
             reader
-                .read_again(&escaped(line))
+                .read_again(&escaped(line), Origin::default())
                 .map(|record| text(&record))
         })
     });
@@ -55,9 +54,9 @@ fn document(lines: &[String]) -> Vec<Result<String, Skip>> {
 
 #[test]
 fn the_documented_format_takes_the_fast_path() {
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     for line in [DOCUMENTED.to_string(), format!("{DOCUMENTED}\n")] {
-        assert!(reader.read_flat(&escaped(&line)).is_some());
+        assert!(reader.read_plain(&escaped(&line)).is_some());
     }
     for name in [
         "requestId",
@@ -86,7 +85,10 @@ fn least<'a>(method: &'a str, host: &'a str, path: &'a str) -> AccessRecord<'a> 
     AccessRecord {
         method,
         path: path.as_bytes(),
+        has_template: false,
+        template: None,
         host,
+        host_source: HostSource::Line,
         request_id: None,
         protocol: None,
         stage: None,
@@ -155,11 +157,11 @@ fn a_number_has_the_same_longest_form_on_all_paths() {
     for length in [1024, 1025] {
         let number = "1".repeat(length);
         let line = format!(r#"{{"n":{number},"httpMethod":"GET","path":"/x","domainName":"h"}}"#);
-        let mut reader = LineReader::new();
-        assert_eq!(reader.read_flat(&escaped(&line)).is_some(), length == 1024);
+        let mut reader = LineReader::new(Reading::default());
+        assert_eq!(reader.read_plain(&escaped(&line)).is_some(), length == 1024);
         let same = escaped(&line.replace(&number, "1"));
-        _ = reader.read(&same);
-        let mut fields = Fields::default();
+        _ = reader.read(&same, Origin::default());
+        let mut fields = Fields::new();
         let is_read = reader.layouts[0].read(&escaped(&line), &mut fields);
         assert_eq!(is_read.is_some(), length == 1024);
         yields(&line, &least("GET", "h", "/x"));
@@ -686,13 +688,13 @@ fn lines_that_are_refused_tell_of_their_template() {
 /// Where the gateway's own value is absent, and comes after one that a caller may have written.
 #[test]
 fn an_absent_value_is_not_filled_in_by_a_caller() {
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     for line in [
         r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"6.6.6.6","z":"","sourceIp":"-"}"#,
         r#"{"httpMethod":"GET","domainName":"h","path":"/x","userAgent":"u","sourceIp":"-","z":"","ip":"6.6.6.6"}"#,
     ] {
         for read in [LineReader::read, LineReader::read_any] {
-            assert!(read(&mut reader, &escaped(line)).is_ok());
+            assert!(read(&mut reader, &escaped(line), Origin::default()).is_ok());
             assert_eq!(reader.fields.filled_in(), Some(Field::SourceIp), "{line}");
         }
     }
@@ -701,7 +703,7 @@ fn an_absent_value_is_not_filled_in_by_a_caller() {
 /// A name that only JSON has, with a space or a slash, counts where a value swallows it.
 #[test]
 fn odd_names_are_names() {
-    for name in ["Response Time", "a/b", "é", r"a\\b", "(x)"] {
+    for name in ["Response/Time", "a/b", "é", r"a\\b", "(x)"] {
         for (last, status) in [
             ("status", r#""200""#),
             ("of us", r#""200""#),
@@ -718,7 +720,7 @@ fn odd_names_are_names() {
         }
     }
     // A value ends before such a name, as before any other.
-    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"say "hi"","Response Time":"5"}"#;
+    let line = r#"{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"say "hi"","Response/Time":"5"}"#;
     let expected = AccessRecord {
         user_agent: Some(br#"say "hi""#),
         ..least("GET", "h", "/x")
@@ -809,7 +811,7 @@ fn stages_with_different_templates_share_a_document() {
 /// A document tells nothing of the next one.
 #[test]
 fn documents_are_settled_by_themselves() {
-    let mut reader = LineReader::new();
+    let mut reader = LineReader::new(Reading::default());
     let lacking = r#"{"requestId":"r","httpMethod":"GET","path":"/x","userAgent":"u"}"#;
     let whole = lacking.replace('}', r#","domainName":"h"}"#);
     for (lines, expected) in [
@@ -820,7 +822,7 @@ fn documents_are_settled_by_themselves() {
         let mut last = Ok("h");
         for line in lines {
             last = reader
-                .read(&escaped(line))
+                .read(&escaped(line), Origin::default())
                 .map(|record| if record.host == "h" { "h" } else { "" });
         }
         assert_eq!(last, expected);
@@ -1014,8 +1016,18 @@ fn what_a_call_can_not_do_without() {
     };
     skipped(&line("GET", "-", "/x"), Skip::NoHost);
     skipped(&line("GET", "h", "-"), Skip::NoPath);
-    skipped(&line("GET", "h", "x"), Skip::NoPath);
-    skipped(&line("GET", "h", "https://evil.example/"), Skip::NoPath);
+    // Clients send URLs, and formats leave the slash away.
+    yields(&line("GET", "h", "x/y"), &least("GET", "h", "/x/y"));
+    yields(
+        &line("GET", "h", "https://evil.example/x"),
+        &least("GET", "h", "/x"),
+    );
+    yields(
+        &line("GET", "h", "http://evil.example"),
+        &least("GET", "h", "/"),
+    );
+    skipped(&line("OPTIONS", "h", "*"), Skip::InvalidPath);
+    skipped(&line("GET", "h", "ftp://evil.example/x"), Skip::InvalidPath);
     skipped(&line("-", "h", "/x"), Skip::NoMethod);
     for method in [
         "GET /y",
@@ -1095,4 +1107,420 @@ fn the_stage_is_stripped_only_where_it_is_in_the_path() {
             assert_eq!(stripped, expected.as_bytes(), "{line}");
         });
     }
+}
+
+/// Reads a line with what an operator has set.
+fn read_with(line: &str, reading: Reading, origin: Origin<'_>) -> Result<String, Skip> {
+    let text = |record: AccessRecord<'_>| {
+        let path = String::from_utf8_lossy(record.path);
+        let template = String::from_utf8_lossy(record.template.unwrap_or(b"-"));
+        let (method, host, source) = (record.method, record.host, record.host_source);
+        format!("{method} {host} {source:?} {path} {template}")
+    };
+    let escaped = escaped(line);
+    let mut reader = LineReader::new(reading);
+    let any = reader.read_any(&escaped, origin).map(text);
+    reader.begin_document();
+    assert_eq!(reader.read(&escaped, origin).map(text), any, "{line}");
+    any
+}
+
+const TEMPLATES: Reading = Reading {
+    sends_template_paths: true,
+    sends_templates: true,
+};
+
+#[test]
+fn a_host_is_made_up_only_for_an_access_log_line_that_has_no_name_for_it() {
+    let both = Origin {
+        region: Some("eu-west-1"),
+        default_host: Some("default.example"),
+    };
+    let own = Ok("GET h Line /x -");
+    let by_id = Ok("GET abc123.execute-api.eu-west-1.amazonaws.com ApiId /x -");
+    let by_default = Ok("GET default.example Default /x -");
+    for (members, expected) in [
+        (
+            r#""status":"200","requestId":"r","apiId":"abc123","domainName":"h""#,
+            own,
+        ),
+        (
+            r#""status":"200","requestId":"r","apiId":"abc123","host":"h""#,
+            own,
+        ),
+        (r#""status":"200","requestId":"r","apiId":"abc123""#, by_id),
+        (
+            r#""status":200,"requestId":"r","context":{"apiId":"abc123"}"#,
+            by_id,
+        ),
+        (
+            r#""status":"-","extendedRequestId":"r","api_id":"abc123""#,
+            by_id,
+        ),
+        (r#""status":"200","requestId":"r","apiId":"-""#, by_default),
+        (r#""status":"200","requestId":"r""#, by_default),
+        (r#""status":"200","resourcePath":"/x""#, by_default),
+        (r#""status":"200","routeKey":"GET /x""#, by_default),
+        // A host that is logged, and absent.
+        (
+            r#""status":"200","requestId":"r","domainName":"-""#,
+            Err(Skip::NoHost),
+        ),
+        (
+            r#""status":"200","requestId":"r","apiId":"abc123","host":"""#,
+            Err(Skip::NoHost),
+        ),
+        // An application's own line.
+        (r#""requestId":"r","level":"INFO""#, Err(Skip::NoHost)),
+        (
+            r#""status":"done","requestId":"r","apiId":"abc123""#,
+            Err(Skip::NoHost),
+        ),
+        (r#""status":"200","level":"INFO""#, Err(Skip::NoHost)),
+        // A caller can have opened a container around the gateway's own.
+        (
+            r#""status":"200","requestId":"r","claims":{"host":"h"}"#,
+            Err(Skip::ContradictoryHost),
+        ),
+        (
+            r#""status":"200","requestId":"r","apiId":"abc123","api_id":"evil12""#,
+            Err(Skip::ContradictoryApiId),
+        ),
+    ] {
+        let line = format!(r#"{{"httpMethod":"GET","path":"/x",{members}}}"#);
+        let read = read_with(&line, Reading::default(), both);
+        assert_eq!(
+            read.as_deref().map_err(|reason| *reason),
+            expected,
+            "{line}"
+        );
+    }
+    let line =
+        r#"{"httpMethod":"GET","path":"/x","status":"200","requestId":"r","apiId":"abc123"}"#;
+    let nothing = read_with(line, Reading::default(), Origin::default());
+    assert_eq!(nothing, Err(Skip::NoHost));
+}
+
+#[test]
+fn templates_are_read_as_what_they_are() {
+    let only_template = Err(Skip::TemplateOnly);
+    let beside = Reading {
+        sends_templates: true,
+        ..Reading::default()
+    };
+    for (members, by_default, in_batches, as_path) in [
+        (
+            r#""httpMethod":"GET","path":"/prod/pets/7","resourcePath":"/pets/{id}","stage":"prod""#,
+            Ok("GET h Line /prod/pets/7 -"),
+            Ok("GET h Line /prod/pets/7 /pets/{id}"),
+            Ok("GET h Line /prod/pets/{id} /pets/{id}"),
+        ),
+        (
+            r#""httpMethod":"GET","resourcePath":"/pets/{id}""#,
+            only_template,
+            only_template,
+            Ok("GET h Line /pets/{id} /pets/{id}"),
+        ),
+        (
+            r#""routeKey":"GET /pets/{id}""#,
+            only_template,
+            only_template,
+            Ok("GET h Line /pets/{id} /pets/{id}"),
+        ),
+        // The route's method counts where the line has none.
+        (
+            r#""path":"/pets/7","routeKey":"GET /pets/{id}""#,
+            Ok("GET h Line /pets/7 -"),
+            Ok("GET h Line /pets/7 /pets/{id}"),
+            Ok("GET h Line /pets/{id} /pets/{id}"),
+        ),
+        (
+            r#""httpMethod":"PUT","path":"/pets/7","routeKey":"ANY /pets/{id}""#,
+            Ok("PUT h Line /pets/7 -"),
+            Ok("PUT h Line /pets/7 /pets/{id}"),
+            Ok("PUT h Line /pets/{id} /pets/{id}"),
+        ),
+        (
+            r#""path":"/pets/7","routeKey":"ANY /pets/{id}""#,
+            Err(Skip::NoMethod),
+            Err(Skip::NoMethod),
+            Err(Skip::NoMethod),
+        ),
+        // A route that was not matched, or that takes any path, names no endpoint.
+        (
+            r#""httpMethod":"GET","path":"/x","routeKey":"$default""#,
+            Ok("GET h Line /x -"),
+            Ok("GET h Line /x -"),
+            Ok("GET h Line /x -"),
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","resourcePath":"-""#,
+            Ok("GET h Line /x -"),
+            Ok("GET h Line /x -"),
+            Ok("GET h Line /x -"),
+        ),
+        (
+            r#""httpMethod":"GET","routeKey":"$default""#,
+            only_template,
+            only_template,
+            only_template,
+        ),
+        (
+            r#""httpMethod":"GET","resourcePath":"/{proxy+}""#,
+            only_template,
+            only_template,
+            only_template,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/prod/a/{b}","resourcePath":"/{proxy+}","stage":"prod""#,
+            Ok("GET h Line /prod/a/{b} -"),
+            Ok("GET h Line /prod/a/{b} /{proxy+}"),
+            Ok("GET h Line /prod/a/%7Bb%7D /{proxy+}"),
+        ),
+        // Where a path should be.
+        (
+            r#""path":"GET /pets/{id}""#,
+            only_template,
+            only_template,
+            Ok("GET h Line /pets/{id} /pets/{id}"),
+        ),
+        (
+            r#""httpMethod":"GET","path":"$default""#,
+            only_template,
+            only_template,
+            only_template,
+        ),
+        // An id, which is no template, beside one.
+        (
+            r#""httpMethod":"GET","path":"/pets/7","resource":"abc12","route":"GET /pets/{id}""#,
+            Ok("GET h Line /pets/7 -"),
+            Ok("GET h Line /pets/7 /pets/{id}"),
+            Ok("GET h Line /pets/{id} /pets/{id}"),
+        ),
+    ] {
+        let line = format!(r#"{{"domainName":"h",{members}}}"#);
+        for (reading, expected) in [
+            (Reading::default(), by_default),
+            (beside, in_batches),
+            (TEMPLATES, as_path),
+        ] {
+            let read = read_with(&line, reading, Origin::default());
+            assert_eq!(
+                read.as_deref().map_err(|reason| *reason),
+                expected,
+                "{line} {reading:?}"
+            );
+        }
+    }
+}
+
+/// A template that is sent has one value, as a path has.
+#[test]
+fn a_template_with_two_values_can_not_be_trusted() {
+    for (members, field) in [
+        (r#""resourcePath":"/a","resource_path":"/b""#, "template"),
+        (
+            r#""routeKey":"GET /a","http":{"routeKey":"GET /b"}"#,
+            "template",
+        ),
+        (
+            r#""resourcePath":"/a","claims":{"resourcePath":"/b"}"#,
+            "template",
+        ),
+    ] {
+        let line = format!(r#"{{"domainName":"h","httpMethod":"GET","path":"/a",{members}}}"#);
+        let reason = read_with(&line, TEMPLATES, Origin::default()).unwrap_err();
+        assert_eq!(reason.contradictory_field(), Some(field), "{line}");
+        // Where none is sent, it does not matter.
+        yields(&line, &least("GET", "h", "/a"));
+    }
+}
+
+/// Only the document's other lines tell that a format logs templates as paths.
+#[test]
+fn paths_with_braces_are_templates_where_other_lines_show_it() {
+    let line = |path: &str| format!(r#"{{"domainName":"h","httpMethod":"GET","path":"{path}"}}"#);
+    let read = |paths: &[&str]| -> Vec<Result<String, Skip>> {
+        document(&paths.iter().map(|path| line(path)).collect::<Vec<_>>())
+    };
+    let path = |path: &str| Ok(format!("GET h{path} -"));
+    assert_eq!(read(&["/pets/{id}"]), [path("/pets/{id}")]);
+    assert_eq!(
+        read(&["/pets/{id}", "/pets", "/pets/{id}"]),
+        [
+            Err(Skip::TemplateOnly),
+            path("/pets"),
+            Err(Skip::TemplateOnly)
+        ]
+    );
+    // A caller has asked for such paths.
+    assert_eq!(
+        read(&["/pets/{id}", "/pets/7", "/pets/{id}"]),
+        [path("/pets/{id}"), path("/pets/7"), path("/pets/{id}")]
+    );
+}
+
+/// What the operator is told is what the format lacks, and nothing else.
+#[test]
+fn what_a_format_lacks() {
+    let all = |lacks: &[Lacks]| {
+        let mut all = Lacks::NOTHING;
+        lacks.iter().for_each(|lack| all.add(*lack));
+        all
+    };
+    for (line, reason, lacks) in [
+        (
+            r#"{"requestId":"r","httpMethod":"GET","path":"/x","status":"200"}"#,
+            Skip::NoHost,
+            Lacks::HOST,
+        ),
+        (
+            r#"{"requestId":"r","httpMethod":"GET","resourcePath":"/x","status":"200"}"#,
+            Skip::NoHost,
+            all(&[Lacks::HOST, Lacks::PATH, Lacks::PATH_BUT_TEMPLATE]),
+        ),
+        (
+            r#"{"requestId":"r","routeKey":"GET /x","status":"200","domainName":"h"}"#,
+            Skip::TemplateOnly,
+            all(&[Lacks::PATH, Lacks::PATH_BUT_TEMPLATE]),
+        ),
+        (
+            r#"{"requestId":"r","routeKey":"$default","status":"200","domainName":"h.example"}"#,
+            Skip::TemplateOnly,
+            all(&[Lacks::PATH, Lacks::METHOD]),
+        ),
+        (
+            r#"{"requestId":"r","status":"200"}"#,
+            Skip::NoHost,
+            all(&[Lacks::HOST, Lacks::PATH, Lacks::METHOD]),
+        ),
+        // The names are there, and the values are not.
+        (
+            r#"{"requestId":"r","httpMethod":"-","path":"-","status":"403","domainName":""}"#,
+            Skip::NoHost,
+            Lacks::NOTHING,
+        ),
+        // A route that was not matched has none, whatever the format.
+        (
+            r#"{"eventVersion":"1.08","eventSource":"apigateway.amazonaws.com","eventName":"GetRestApis","sourceIPAddress":"198.51.100.1","userAgent":"x","requestID":"r"}"#,
+            Skip::Unrelated,
+            Lacks::NOTHING,
+        ),
+        (
+            r#"{"level":"INFO","message":"done","hostname":"169.254.1.2","status":"ok"}"#,
+            Skip::Unrelated,
+            Lacks::NOTHING,
+        ),
+        (
+            "{'requestId':'r','httpMethod':'GET','path':'/x'}",
+            Skip::UnsupportedFormat,
+            Lacks::DOUBLE_QUOTES,
+        ),
+        (
+            "{requestId:r,httpMethod:GET,path:/x}",
+            Skip::UnsupportedFormat,
+            Lacks::QUOTES,
+        ),
+        (
+            r#"192.0.2.1 - - [22/Nov/2026:10:00:00 +0000] "GET /x HTTP/1.1" 200 345 r"#,
+            Skip::UnsupportedFormat,
+            Lacks::JSON,
+        ),
+        ("r | GET | /x | 200", Skip::UnsupportedFormat, Lacks::JSON),
+        (
+            "REPORT RequestId: r Duration: 1 ms",
+            Skip::Malformed,
+            Lacks::NOTHING,
+        ),
+    ] {
+        let mut reader = LineReader::new(Reading::default());
+        let escaped = escaped(line);
+        let read = reader.read(&escaped, Origin::default());
+        assert_eq!(read.err(), Some(reason), "{line}");
+        assert_eq!(reader.lacks(), lacks, "{line}");
+    }
+    // With templates as paths, a route that was not matched is nothing that the format lacks.
+    let mut reader = LineReader::new(TEMPLATES);
+    let line = r#"{"requestId":"r","httpMethod":"GET","resourcePath":"-","status":"403","domainName":"h"}"#;
+    let line = escaped(line);
+    let read = reader.read(&line, Origin::default());
+    assert_eq!(read.err(), Some(Skip::TemplateOnly));
+    assert_eq!(reader.lacks(), Lacks::NOTHING);
+}
+
+/// Names that count only where the line has none that is certain.
+#[test]
+fn other_names() {
+    let line = |members: &str| format!(r#"{{"status":"200","requestId":"r",{members}}}"#);
+    for members in [
+        r#""ctx_method":"GET","ctxpath":"/x","context.domainName":"h.example""#,
+        r#""$context.httpMethod":"GET","$context.path":"/x","$context.domainName":"h.example""#,
+        r#""HTTP Method":"GET","Request":{"Url":"/x"},"Domain Name":"h.example""#,
+        r#""method":"GET","url":"https://h.example/x""#,
+        r#""method":"GET","path":"/x","proxyUrl":"https://h.example/y","path":"/x""#,
+        r#""gateway":{"httpMethod":"GET"},"full_path":"/x","customDomain":"h.example""#,
+    ] {
+        let read = read_with(&line(members), Reading::default(), Origin::default());
+        assert_eq!(read.as_deref(), Ok("GET h.example Line /x -"), "{members}");
+    }
+    // They are nothing beside one that is certain, and are no contradiction.
+    for members in [
+        r#""httpMethod":"GET","path":"/x","domainName":"h.example","contextPath":"/app","url":"/y""#,
+        r#""httpMethod":"GET","path":"/x","domainName":"h.example","customDomain":"-","api":{"host":"h.example"}"#,
+        r#""httpMethod":"GET","path":"/x","domainName":"h.example","resource":"/a","route":"/b""#,
+    ] {
+        let read = read_with(&line(members), Reading::default(), Origin::default());
+        assert_eq!(read.as_deref(), Ok("GET h.example Line /x -"), "{members}");
+    }
+    let record = |line: &str| {
+        let mut reader = LineReader::new(Reading::default());
+        let line = escaped(line);
+        let record = reader.read(&line, Origin::default()).unwrap();
+        (
+            record.source_ip.map(String::from),
+            record.user_agent.map(<[u8]>::to_vec),
+            record.response_latency,
+            record.request_time_epoch,
+            record.error_message.map(<[u8]>::to_vec),
+        )
+    };
+    let nothing = (None, None, None, None, None);
+    for (members, expected) in [
+        (
+            r#""request":{"headers":{"x-forwarded-for":"192.0.2.1","user-agent":"ua"}},"latencyMs":"7","requestTime":1795341600,"error":{"messageString":"\"no\""}"#,
+            (
+                Some("192.0.2.1".into()),
+                Some(b"ua".to_vec()),
+                Some(7),
+                Some(1_795_341_600_000),
+                Some(b"no".to_vec()),
+            ),
+        ),
+        // Two addresses of which neither is certain are none, and neither is a list, or a header of an authorizer.
+        (
+            r#""callerIp":"192.0.2.1","client":"192.0.2.2""#,
+            nothing.clone(),
+        ),
+        (
+            r#""x-forwarded-for":"192.0.2.1, 192.0.2.2","requestTime":"22/Nov/2026:10:00:00 +0000""#,
+            nothing.clone(),
+        ),
+        (
+            r#""authorizer":{"headers":{"x-forwarded-for":"192.0.2.1"}},"ts":"17""#,
+            nothing,
+        ),
+    ] {
+        let line = format!(r#"{{"httpMethod":"GET","path":"/x","domainName":"h",{members}}}"#);
+        assert_eq!(record(&line), expected, "{line}");
+    }
+}
+
+/// What some formats have around their object.
+#[test]
+fn an_object_in_quotes_or_brackets() {
+    let object = DOCUMENTED;
+    yields(&format!("\"{object}\""), &documented());
+    yields(&format!("[{object}]"), &documented());
+    yields(&serde_json::to_string(object).unwrap(), &documented());
+    skipped(&format!("\"{object}"), Skip::UnsupportedFormat);
 }

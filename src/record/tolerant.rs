@@ -51,9 +51,9 @@ pub(super) fn read(line: &[u8], walk: &mut Walk, fields: &mut Fields) {
                                 })
                                 .or_else(|| value_before_end(line, at + 1, depth));
                             fields.is_malformed |= value.is_none();
-                            (value, value.map_or(line.len(), |value| value.to + 1))
+                            (value, value.map_or(line.len(), |value| value.to() + 1))
                         };
-                        let end = value.map_or(next, |value| value.to);
+                        let end = value.map_or(next, |value| value.to());
                         let content = &line[(at + 1).min(end)..end];
                         if let Some(value) = value {
                             walk.value(value, line, fields);
@@ -198,7 +198,7 @@ fn holds_field(value: &[u8], walk: &mut Walk, fields: &mut Fields) -> bool {
                 if let Some((name, after)) = any_name_at(&value[at..]) {
                     walk.name(name);
                     fields.holds_names = true;
-                    holds |= walk.names.is_known() || walk.names.find().is_some();
+                    holds |= walk.names.is_known();
                     if let Some(bracket @ (b'{' | b'[')) = value.get(at + after) {
                         walk.names.open(*bracket == b'[');
                     }

@@ -29,14 +29,19 @@ pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// HTTP APIs do not say whether the epoch is in seconds or in milliseconds. As seconds, 10¹¹ is the
-/// year 5138; as milliseconds it is 1973.
-pub(super) fn milliseconds(epoch: u64) -> u64 {
-    if epoch < 100_000_000_000 {
-        epoch * 1000
-    } else {
-        epoch
+/// Unix time as text, in milliseconds. HTTP APIs do not say whether the epoch is in seconds, possibly with a fraction,
+/// or in milliseconds. As seconds, 10¹¹ is the year 5138; as milliseconds it is 1973.
+pub(super) fn milliseconds(epoch: &[u8]) -> Option<u64> {
+    let number = number(epoch)?;
+    if number >= 100_000_000_000 {
+        return Some(number);
     }
+
+    let fraction = epoch.iter().skip_while(|byte| **byte != b'.').skip(1);
+    let digits = fraction.map(|digit| u64::from(digit - b'0'));
+    let places = [100, 10, 1].into_iter();
+    let thousandths: u64 = places.zip(digits).map(|(place, digit)| place * digit).sum();
+    Some(number * 1000 + thousandths)
 }
 
 /// A method that can stand in a request line. CONNECT can't: it would ask for a tunnel.

@@ -1,7 +1,7 @@
 //! A line's names and values, as they come one after the other.
 
 use super::fields::Fields;
-use super::names::{Name, Names, PART_OF_ADDRESS, Place, find_documented};
+use super::names::{Found, Name, Names, PART_OF_ADDRESS, Place, find_documented};
 use super::shape::Shape;
 use super::span::Span;
 use super::validate::address;
@@ -40,22 +40,35 @@ impl Walk {
         }
     }
 
-    /// Passes by a name of a flat line. `field`: what it stands for.
-    pub(super) fn pass_by(&mut self, name: &[u8], field: Option<Name>) {
+    /// Names a value without escapes, and returns the field that it is one of, and its place. `None`: that only the
+    /// value tells.
+    pub(super) fn plain_value(&mut self, name: &[u8]) -> Option<(Option<Found>, Place)> {
         self.shape.push(name);
-        let place = match field.map_or_else(|| find_documented(name), |field| Some(Some(field))) {
-            Some(field) => field.map_or(Place::First, Name::place_after),
+        let is_outermost = self.names.depth() == 1;
+        let documented = is_outermost.then(|| find_documented(name)).flatten();
+        let (found, place_after) = match documented {
+            Some(name) => (
+                name.map(Found::own),
+                name.map_or(Place::First, Name::place_after),
+            ),
             None => {
                 self.names.name(name);
-                self.names.place_after(None)
+                if !is_outermost && self.names.is_part_of_address() {
+                    return None;
+                }
+                let found = self.names.find();
+                (found, self.names.place_after(found.map(|found| found.name)))
             }
         };
-        if let Some(Name(field, _)) = field {
-            self.shape.mark_field(field);
+        if let Some(found) = found {
+            self.shape.mark_field(found.name.0);
         }
-        if place > Place::First {
+        if place_after > Place::First {
             self.shape.mark_controlled();
         }
+        let place = self.place;
+        self.place = place.max(place_after);
+        Some((found, place))
     }
 
     /// The value of the last name, or another one in its array.

@@ -133,8 +133,9 @@ fn push_record(out: &mut Vec<u8>, call: &Call<'_>) {
     push_name(out, "path");
     out.push(b'"');
     // A target has neither a quote nor a backslash.
-    push_target(out, call.path);
+    push_target(out, call.path, record.has_template);
     out.push(b'"');
+    push_text(out, "template", record.template);
     push_text(out, "protocol", record.protocol);
     push_number(out, "status", record.status.map(u64::from));
     push_number(out, "responseLength", record.response_length);

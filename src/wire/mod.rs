@@ -105,8 +105,9 @@ impl Call<'_> {
 ///
 /// What RFC 3986 allows in a path stays, as does a valid `%XX`. Every other byte is
 /// percent-encoded, so that nothing in a path can end the line, the target or the message. That
-/// goes for `?` too: the gateway logs no query, so that one belongs to the path.
-pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
+/// goes for `?` too: the gateway logs no query, so that one belongs to the path. The braces of a
+/// template are [`BRACES`].
+pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8], has_template: bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut rest = path;
     loop {
@@ -122,6 +123,10 @@ pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
                 out.extend_from_slice(&rest[..3]);
                 rest = &rest[3..];
             }
+            [byte @ (b'{' | b'}'), ..] if has_template => {
+                out.extend_from_slice(BRACES[usize::from(*byte == b'}')]);
+                rest = &rest[1..];
+            }
             [byte, ..] => {
                 out.extend_from_slice(&[
                     b'%',
@@ -133,6 +138,10 @@ pub(crate) fn push_target(out: &mut Vec<u8>, path: &[u8]) {
         }
     }
 }
+
+/// How the braces around a template's parameters go on the wire: as they are, which is what Wallarm's rule for the
+/// segments of an endpoint's path allows (DESIGN.md, "The Node"). RFC 3986 has them encoded, as `%7B` and `%7D`.
+const BRACES: [&[u8]; 2] = [b"{", b"}"];
 
 /// The longest path as it goes on the wire. An application load balancer takes a request line of
 /// at most 16 KB.
@@ -232,7 +241,7 @@ mod tests {
 
     fn target(path: &[u8]) -> String {
         let mut out = Vec::new();
-        push_target(&mut out, path);
+        push_target(&mut out, path, false);
         assert!(!is_too_long(path));
         String::from_utf8(out).unwrap()
     }

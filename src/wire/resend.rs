@@ -73,7 +73,7 @@ impl Writer {
 
     fn push_request(&self, out: &mut Vec<u8>, call: &Call<'_>) {
         let record = call.record;
-        push_request_line(out, record.method, call.path);
+        push_request_line(out, record.method, call);
         push_header(out, HOST, record.host.as_bytes());
         if let Some(user_agent) = record.user_agent {
             push_header(out, USER_AGENT, user_agent);
@@ -115,7 +115,7 @@ impl Writer {
         push_text(body, "errorMessage", record.error_message);
         body.push(b'}');
 
-        push_request_line(out, "POST", call.path);
+        push_request_line(out, "POST", call);
         push_header(out, HOST, record.host.as_bytes());
         push_header(out, REQUEST_ID, call.id.as_bytes());
         out.extend_from_slice(&self.constant);
@@ -129,9 +129,9 @@ impl Writer {
     }
 }
 
-fn push_request_line(out: &mut Vec<u8>, method: &str, path: &[u8]) {
+fn push_request_line(out: &mut Vec<u8>, method: &str, call: &Call<'_>) {
     out.extend_from_slice(method.as_bytes());
     out.push(b' ');
-    push_target(out, path);
+    push_target(out, call.path, call.record.has_template);
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }

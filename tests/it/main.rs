@@ -10,6 +10,7 @@ mod bombs;
 mod delivery;
 mod demo;
 mod events;
+mod field;
 mod golden;
 mod harness;
 mod memory;

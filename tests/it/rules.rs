@@ -52,6 +52,70 @@ fn the_readme_has_every_variable_in_order() {
     assert_eq!(rows, expected);
 }
 
+/// The list of known names is made from the table that the code reads them by.
+#[test]
+fn the_readme_has_every_known_name() {
+    let source = read("src/record/names.rs");
+    let mut table = String::from("| field | names |\n| --- | --- |\n");
+    for block in source.split("\nnames! {").skip(1) {
+        let block = block.split("\n}").next().unwrap();
+        for entry in block.split(';').skip(1).filter(|entry| entry.contains(':')) {
+            let (field, names) = entry.split_once(':').unwrap();
+            let names: Vec<String> = names
+                .split('"')
+                .skip(1)
+                .step_by(2)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            table += &format!("| {} | {} |\n", described(field.trim()), names.join(", "));
+        }
+    }
+    let readme = read("README.md");
+    let (before, rest) = readme.split_once("<!-- names: ").unwrap();
+    let (mark, rest) = rest.split_once("-->\n").unwrap();
+    let (found, after) = rest.split_once("<!-- names end -->").unwrap();
+    let expected = format!("\n{table}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let text = format!("{before}<!-- names: {mark}-->\n{expected}<!-- names end -->{after}");
+        std::fs::write(path, text).unwrap();
+        return;
+    }
+    assert!(table.matches('`').count() > 150, "{table}");
+    assert_eq!(found, expected, "UPDATE_GOLDEN=1 cargo test makes it anew");
+}
+
+/// A field as a reader of the README knows it.
+fn described(field: &str) -> &str {
+    match field {
+        "RequestId" => "request id",
+        "Method" => "method",
+        "Path" => "path",
+        "Protocol" => "protocol",
+        "Status" => "status",
+        "ResponseLength" => "length of the response, in bytes",
+        "RequestTimeEpoch" => "Unix time, in seconds or milliseconds",
+        "ResponseLatency" => "latency of the response, in milliseconds",
+        "IntegrationLatency" => "latency of the integration, in milliseconds",
+        "IntegrationStatus" => "status of the integration",
+        "ErrorMessage" => "error message",
+        "Stage" => "stage",
+        "Host" => "host",
+        "SourceIp" => "client address",
+        "UserAgent" => "user agent",
+        "ResourcePath" => "template of a REST API",
+        "RouteKey" => "route of an HTTP API",
+        "ApiId" => "the API's id",
+        "WebSocket" => "only in lines of a WebSocket API",
+        "OtherPath" => "path or URL",
+        "OtherHost" => "host, if it has a dot",
+        "OtherSourceIp" => "client address, if it is one",
+        "OtherTemplate" => "template or route, if it is one",
+        "OtherEpoch" => "Unix time, if it is a number",
+        other => panic!("{other} has no words"),
+    }
+}
+
 #[test]
 fn the_readme_begins_with_two_commands() {
     let readme = read("README.md");
