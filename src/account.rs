@@ -184,6 +184,23 @@ pub(crate) struct Group {
 /// How many log groups of one event are told apart.
 const MAX_GROUPS: usize = 64;
 
+impl Group {
+    /// Joins others, or those of the same name.
+    pub(crate) fn join(self, groups: &mut Vec<Self>) {
+        let mut names = groups.iter().map(|known| &known.name);
+        match names.position(|name| *name == self.name) {
+            Some(at) => {
+                let known = &mut groups[at];
+                known.lines += self.lines;
+                known.skipped += self.skipped;
+                known.lacks.add(self.lacks);
+            }
+            None if groups.len() < MAX_GROUPS => groups.push(self),
+            None => {}
+        }
+    }
+}
+
 /// What came of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
@@ -208,25 +225,9 @@ impl Account {
         self.bytes_inflated += other.bytes_inflated;
         self.failures.extend(other.failures);
         for group in other.groups {
-            self.add_group(group);
+            group.join(&mut self.groups);
         }
     }
-
-    /// Adds the lines of a log group.
-    pub(crate) fn add_group(&mut self, group: Group) {
-        let mut known = self.groups.iter().map(|known| &known.name);
-        match known.position(|known| *known == group.name) {
-            Some(at) => {
-                let known = &mut self.groups[at];
-                known.lines += group.lines;
-                known.skipped += group.skipped;
-                known.lacks.add(group.lacks);
-            }
-            None if self.groups.len() < MAX_GROUPS => self.groups.push(group),
-            None => {}
-        }
-    }
-
     /// Whether a document whose every record is settled has succeeded.
     ///
     /// A Node that refuses all of them is usually the wrong one. But one in blocking mode responds to an attack

@@ -172,9 +172,14 @@ impl Gunzip {
 
     /// Begins a new stream, which may inflate to at most `limit` bytes.
     pub(crate) fn reset(&mut self, limit: u64) {
-        self.state = State::Signature { first: None };
         self.inflated = 0;
         self.limit = limit;
+        self.begin_stream();
+    }
+
+    /// Begins a further stream, which shares the limit with those before it.
+    pub(crate) fn begin_stream(&mut self) {
+        self.state = State::Signature { first: None };
         self.offset = 0;
     }
 
@@ -238,7 +243,7 @@ impl Gunzip {
                     && first >> 4 <= 7
                     && byte & 0x20 == 0
                     && (u16::from(first) << 8 | u16::from(byte)) % 31 == 0;
-                if self.inflated > 0 || self.offset > 1 || !valid {
+                if self.offset > 1 || !valid {
                     return Err(GzipError::UnknownFormat);
                 }
                 self.begin_member();

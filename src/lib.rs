@@ -1,4 +1,4 @@
-//! Forwards the access log of Amazon API Gateway, as a CloudWatch Logs subscription filter hands
+//! Forwards the access log of Amazon API Gateway, as a CloudWatch Logs subscription filter, Kinesis or Firehose hands
 //! it to a Lambda function, to a Wallarm Native Node, so that the Node's API Discovery builds the
 //! API inventory.
 //!
@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! Runtime API ─> runtime ─> event ──> gzip ───> envelope ─> record ──> wire ────> node ──> report
-//! (long poll)    next()     kinds,    inflate,  log events  access-    messages   HTTP(S)  one line for
-//!                respond()  base64    CRC-32    one by one  log line   in bytes   client   an invocation
+//! (long poll)    next()     kinds,    inflate,  documents   access-    messages   HTTP(S)  one line for
+//!                respond()  base64    CRC-32    and lines   log line   in bytes   client   an invocation
 //!                           └──────────────── forwarder: drives them, owns their buffers ─┘
 //!                └──────────────────────── function: the process and its loop ────────────────────────┘
 //! ```
@@ -20,6 +20,7 @@
 //! | a line is skipped | `record::skip` has the reasons, `record::validate` what a value must be, `forwarder::feed` the rest |
 //! | a host is made up, or is not | `record::fields` puts it together, `record::domain` knows API Gateway's own, `config::hosts` the default |
 //! | a template is sent, or stands in the wrong place of the path | `record::template` |
+//! | a record of Kinesis or Firehose is taken for what it is not | `event::first_bytes` tells, `forwarder::document` drives |
 //! | a line is a contradiction | `record::fields` tells by itself, `record::shape` by the document's other lines |
 //! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
 //! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
@@ -47,8 +48,9 @@
 //! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
 //!   and `node` touch sockets, only `config` reads the environment and a file that it names, only
 //!   `report` prints, and only the binaries end the process.
-//! * Nothing holds a whole document. Memory is bounded by the event as it arrived, the inflate
-//!   window, one line, 64 KiB of lines that wait for others, and a few chunks for each connection.
+//! * Nothing holds a whole document. Memory is bounded by the event as it arrived, a record of it without its base64 if
+//!   that is aggregated, the inflate window, one line, 64 KiB of lines that wait for others, 256 KiB of headers, and a
+//!   few chunks for each connection.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::envelope::{Envelope, Finish, Header, LogEvent, Message};
-use crate::event::{self, Document, Event};
-use crate::forwarder::read_document;
-use crate::gzip::Gunzip;
+use crate::envelope::{LogEvent, Message};
+use crate::event::{self, Event};
+use crate::forwarder::{Part, Reader};
 use crate::record::{LineReader, Origin, Reading};
 
 /// What came out of an event. Another decoder that has read the same has the same sums.
@@ -25,16 +24,14 @@ pub struct Sums {
 /// The function's own decoder, which keeps its buffers from event to event.
 #[derive(Debug)]
 pub struct Decoder {
-    gunzip: Gunzip,
-    envelope: Envelope,
+    reader: Reader,
     lines: LineReader,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         Self {
-            gunzip: Gunzip::new(),
-            envelope: Envelope::new(),
+            reader: Reader::new(),
             lines: LineReader::new(Reading::default()),
         }
     }
@@ -48,27 +45,22 @@ impl Decoder {
     /// Where the event is not valid, or is a batch: a sentence for a person.
     pub fn read(&mut self, payload: &[u8]) -> Result<Sums, String> {
         let event = event::read(payload).map_err(failed)?;
-        let Event::Single(Document { data, .. }) = event else {
+        let Event::Single(document) = event else {
             return Err(failed("it is a batch"));
         };
-        let mut header = Header::default();
-        loop {
-            let mut sums = Sums::default();
-            self.gunzip.reset(u64::MAX);
-            self.envelope.reset(header);
-            self.lines.begin_document();
-            let (gunzip, envelope) = (&mut self.gunzip, &mut self.envelope);
-            // The function looks at the clock, too.
-            let until = Instant::now() + Duration::from_secs(900);
-            let out_of_time = || Instant::now() >= until;
-            let finish = read_document(&data, gunzip, envelope, out_of_time, |_, event| {
-                add(&mut sums, &mut self.lines, &event);
+        let mut sums = Sums::default();
+        // The function looks at the clock, too.
+        let until = Instant::now() + Duration::from_secs(900);
+        let out_of_time = || Instant::now() >= until;
+        let lines = &mut self.lines;
+        let result = self
+            .reader
+            .read(&document, u64::MAX, &out_of_time, &mut |part| match part {
+                Part::Begin => lines.begin_document(),
+                Part::LogEvent(_, event) => add(&mut sums, lines, &event),
+                Part::Broken => {}
             });
-            match finish.map_err(failed)? {
-                Finish::Done => return Ok(sums),
-                Finish::SecondPass(known) => header = known,
-            }
-        }
+        result.map(|()| sums).map_err(failed)
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) region: Option<String>,
     /// The most bytes that one event may inflate to.
     pub(crate) max_inflated_bytes: u64,
+    /// Whether a record of Firehose that was forwarded whole is answered `Dropped`.
+    pub(crate) drops_firehose_records: bool,
     /// What is printed.
     pub(crate) log: LogConfig,
 }
@@ -254,6 +256,11 @@ impl Config {
         let sends_template_paths =
             problems.value(vars.one_of("X_PATH", &[("template", true), ("path", false)], false));
         let default_hosts = problems.value(default_hosts(&vars, address.as_ref()));
+        let drops_firehose_records = problems.value(vars.one_of(
+            "X_FIREHOSE_RESULT",
+            &[("ok", false), ("dropped", true)],
+            false,
+        ));
         if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
             problems.push(VariableError::new(
                 "X_LOG_LEVEL",
@@ -289,6 +296,7 @@ impl Config {
                 default_hosts: default_hosts?,
                 region: lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")),
                 max_inflated_bytes: max_inflated_bytes?,
+                drops_firehose_records: drops_firehose_records?,
                 log: LogConfig::from_vars(lookup),
             })
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
-pub const VARIABLES: [(&str, &str); 15] = [
+pub const VARIABLES: [(&str, &str); 16] = [
     ("X_NODE_URL", "the Node's address"),
     ("X_NODE_SCHEME", "http or https"),
     (
@@ -31,6 +31,10 @@ pub const VARIABLES: [(&str, &str); 15] = [
     ("X_STRIP_STAGE", "whether to take the stage off the path"),
     ("X_PATH", "whether to send paths or their templates"),
     ("X_DEFAULT_HOST", "the host of lines that log none"),
+    (
+        "X_FIREHOSE_RESULT",
+        "what Firehose gets of a record that was forwarded: ok or dropped",
+    ),
     ("X_LOG_LEVEL", "the minimum level of what is printed"),
 ];
 

@@ -58,6 +58,7 @@ fn defaults() {
         (true, "node.example.com", None)
     );
     assert_eq!(config.node.connections, 8);
+    assert!(!config.drops_firehose_records);
     assert_eq!(config.node.connect_timeout, Duration::from_secs(3));
     assert_eq!(config.node.response_timeout, Duration::from_secs(10));
     assert_eq!(config.node.down_after, Duration::from_secs(10));
@@ -270,6 +271,7 @@ fn wrong_values_name_the_variable_and_an_example() {
         ),
         ("X_STRIP_STAGE", "yes", "must be one of true, 1, false, 0"),
         ("X_PATH", "templates", "must be one of template, path"),
+        ("X_FIREHOSE_RESULT", "drop", "must be one of ok, dropped"),
         ("X_LOG_LEVEL", "loud", "must be one of TRACE"),
         ("X_NODE_HEADERS", "X-Team: a", "must be a JSON object"),
         ("X_NODE_HEADERS", r#"{"X-Team":1}"#, "must be a JSON object"),
@@ -405,7 +407,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     let wrong: Vec<_> = VARIABLES.iter().map(|(name, _)| (*name, "\u{1}")).collect();
     let error = config(&wrong).unwrap_err();
     assert_eq!(error.matches("; also ").count(), 7, "{error}");
-    assert!(error.ends_with("; and 7 more"), "{error}");
+    assert!(error.ends_with("; and 8 more"), "{error}");
 }
 
 /// What follows from a mistake is not a second one.
@@ -457,6 +459,7 @@ fn values() {
         ("X_WALLARM_APPLICATION_ID", "42"),
         ("X_NODE_HEADERS", r#"{"X-Team":"payments","X-Env":"a b"}"#),
         ("X_STRIP_STAGE", "TRUE"),
+        ("X_FIREHOSE_RESULT", "Dropped"),
         ("X_NODE_CONNECTIONS", "3"),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
         ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
@@ -464,6 +467,7 @@ fn values() {
     ])
     .unwrap();
     assert_eq!(config.wire.application_id, 42);
+    assert!(config.drops_firehose_records);
     assert_eq!(
         config.wire.headers,
         [

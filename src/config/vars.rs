@@ -96,16 +96,26 @@ impl Vars<'_> {
         values: &[(&'static str, T)],
         default: T,
     ) -> Result<T, VariableError> {
+        let names: Vec<_> = values.iter().map(|&(known, _)| known).collect();
+        let place = self.place(name, &names)?;
+        Ok(place.map_or(default, |place| values[place].1))
+    }
+
+    /// Which of some words is the value of a variable.
+    fn place(
+        &self,
+        name: &'static str,
+        known: &[&'static str],
+    ) -> Result<Option<usize>, VariableError> {
         let Some(text) = self.get(name) else {
-            return Ok(default);
+            return Ok(None);
         };
-        let found = values
+        let place = known
             .iter()
-            .find(|(known, _)| text.eq_ignore_ascii_case(known));
-        found.map(|&(_, value)| value).ok_or_else(|| {
-            let known: Vec<_> = values.iter().map(|&(known, _)| known).collect();
+            .position(|known| text.eq_ignore_ascii_case(known));
+        place.map(Some).ok_or_else(|| {
             let what = format!("must be one of {}", known.join(", "));
-            VariableError::new(name, what, values[0].0)
+            VariableError::new(name, what, known[0])
         })
     }
 

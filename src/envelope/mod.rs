@@ -3,14 +3,18 @@
 //! It is read as it comes out of the inflater, and no log event is kept (DESIGN.md, "Subscription document"). The
 //! order of keys is free and unknown keys are passed over. Of a key that stands twice the first
 //! counts; of `logEvents` each does, so that no line is lost.
+//!
+//! Lines that come without a document are made into log events too: [`Lines`].
 
 mod fast;
+mod lines;
 mod log_event;
 
 use std::fmt;
 
 use crate::json::{self, Grammar, JsonError, Lexer, Role, Token};
 use fast::plain_log_event;
+pub(crate) use lines::Lines;
 pub(crate) use log_event::{LogEvent, MAX_MESSAGE, Message};
 use log_event::{Unfinished, string};
 
@@ -49,6 +53,8 @@ pub(crate) enum EnvelopeError {
     LogEventsNotAnArray,
     LogEventNotAnObject,
     Missing(&'static str),
+    /// Too many documents of one item have their log events before their header.
+    LateHeaders,
 }
 
 impl fmt::Display for EnvelopeError {
@@ -66,6 +72,9 @@ impl fmt::Display for EnvelopeError {
                 f.write_str("expected a log event to be an object, found another value")
             }
             Self::Missing(key) => write!(f, "the key {key} is missing"),
+            Self::LateHeaders => {
+                f.write_str("too many documents have logEvents before the other keys")
+            }
         }
     }
 }
@@ -121,10 +130,17 @@ impl Envelope {
         }
     }
 
-    /// Begins a new document. A `header` that is known from an earlier pass counts as read.
+    /// Begins the first document of a text. A `header` that is known from an earlier pass counts as read.
     pub(crate) fn reset(&mut self, header: Header) {
         self.lexer.reset();
+        self.begin(header);
+    }
+
+    /// Begins the next document of the same text.
+    pub(crate) fn begin(&mut self, header: Header) {
         self.grammar.reset();
+        // One that an invalid document has left lies in a piece that is gone.
+        self.event.begin();
         self.header = header;
         self.deferred = false;
         self.saw_log_events = false;
@@ -135,7 +151,13 @@ impl Envelope {
         self.lexer.offset()
     }
 
-    /// Reads the next piece, and hands out each log event that it completes.
+    /// Whether the document has ended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.grammar.is_complete()
+    }
+
+    /// Reads the next piece up to the end of the document, and hands out each log event that it completes. Returns how
+    /// many of the piece's bytes the document has.
     ///
     /// Where the log events come before the whole header, none is handed out: [`Self::finish`]
     /// then says that a second pass is needed.
@@ -143,7 +165,7 @@ impl Envelope {
         &mut self,
         piece: &[u8],
         mut sink: impl FnMut(&Header, LogEvent<'_>),
-    ) -> Result<(), EnvelopeError> {
+    ) -> Result<usize, EnvelopeError> {
         let mut rest = piece;
         loop {
             if self.expects_log_event()
@@ -181,11 +203,15 @@ impl Envelope {
                 Role::Close if in_event && !self.deferred => {
                     sink(&self.header, self.event.finish(piece));
                 }
+                Role::Close if depth == 0 => {
+                    self.event.begin();
+                    return Ok(end);
+                }
                 Role::Key | Role::Value | Role::Close | Role::Separator => {}
             }
         }
         self.event.keep(piece);
-        Ok(())
+        Ok(piece.len())
     }
 
     /// Notes that a container was opened, which is the document, a member of it, or a log event; or one that lies

@@ -10,22 +10,25 @@ fn read_pieces(pieces: &[&[u8]]) -> Result<(Header, Vec<String>), EnvelopeError>
     loop {
         let mut events = Vec::new();
         envelope.reset(header);
+        let mut sink = |header: &Header, event: LogEvent<'_>| {
+            assert!(header.is_complete());
+            events.push(format!(
+                "{} {} {}",
+                event.id.map_or_else(|| "-".into(), String::from_utf8_lossy),
+                event
+                    .timestamp
+                    .map_or_else(|| "-".into(), |t| t.to_string()),
+                match event.message {
+                    Message::Escaped(text) => String::from_utf8_lossy(text).into_owned(),
+                    Message::TooLong => "<long>".into(),
+                    Message::Absent => "<absent>".into(),
+                }
+            ));
+        };
         for piece in pieces {
-            envelope.read(piece, |header, event| {
-                assert!(header.is_complete());
-                events.push(format!(
-                    "{} {} {}",
-                    event.id.map_or_else(|| "-".into(), String::from_utf8_lossy),
-                    event
-                        .timestamp
-                        .map_or_else(|| "-".into(), |t| t.to_string()),
-                    match event.message {
-                        Message::Escaped(text) => String::from_utf8_lossy(text).into_owned(),
-                        Message::TooLong => "<long>".into(),
-                        Message::Absent => "<absent>".into(),
-                    }
-                ));
-            })?;
+            let length = envelope.read(piece, &mut sink)?;
+            // Nothing but whitespace may follow.
+            envelope.read(&piece[length..], &mut sink)?;
         }
         match envelope.finish()? {
             Finish::Done => return Ok((envelope.header, events)),
@@ -229,4 +232,15 @@ fn ten_thousand_brackets_do_not_keep_the_log_events_from_coming() {
     let nested = ["[".repeat(10_000), "]".repeat(10_000)].concat();
     let text = format!("{{\"x\":{nested},{HEAD},{EVENTS}}}");
     assert_eq!(read_pieces(&[text.as_bytes()]).unwrap().1, BOTH);
+}
+
+/// What an invalid document leaves behind is in a piece that is gone.
+#[test]
+fn an_invalid_document_leaves_nothing_to_the_next_one() {
+    let mut envelope = Envelope::new();
+    let broken = format!("{{{HEAD},{}", &EVENTS.replace("two\"", "two\" !"));
+    envelope.reset(Header::default());
+    assert!(envelope.read(broken.as_bytes(), |_, _| {}).is_err());
+    envelope.reset(Header::default());
+    assert_eq!(envelope.read(b"{", |_, _| {}), Ok(1));
 }

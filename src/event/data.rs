@@ -1,17 +1,24 @@
-//! The compressed document that an event carries, in base64.
+//! The data that an event carries, in base64: mostly a compressed document.
 
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::EventError;
+
+/// AWS pads base64. Some tools do not, and nothing else is read for it.
+static BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// How many characters of base64 are decoded at a time. A multiple of four, so that a piece ends
 /// where a group of four does.
 const PIECE: usize = 16 * 1024;
 
-/// The compressed document of an event, still in base64.
+/// The data of an event or of a record, still in base64.
 #[derive(Debug)]
 pub(crate) struct Data<'a>(pub(crate) Cow<'a, str>);
 
@@ -35,15 +42,23 @@ impl Data<'_> {
         &self,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
+        let joined;
+        let mut text = self.0.as_bytes();
+        if text.contains(&b'\n') {
+            // As MIME encodes (RFC 2045). An offset is then one without the line ends.
+            joined = self.0.replace(['\r', '\n'], "");
+            text = joined.as_bytes();
+        }
         let mut decoded = [0; PIECE / 4 * 3];
-        let mut pieces = self.0.as_bytes().chunks(PIECE).enumerate().peekable();
+        let mut pieces = text.chunks(PIECE).enumerate().peekable();
         while let Some((index, piece)) = pieces.next() {
             let start = index * PIECE;
-            let length = STANDARD
-                .decode_slice(piece, &mut decoded)
-                .map_err(|error| EventError::Base64 {
-                    offset: start + fault_offset(&error, piece.len()),
-                })?;
+            let length =
+                BASE64
+                    .decode_slice(piece, &mut decoded)
+                    .map_err(|error| EventError::Base64 {
+                        offset: start + fault_offset(&error, piece.len()),
+                    })?;
             // Padding is valid at the end of a piece, but only the last one may have it.
             if pieces.peek().is_some() && length < decoded.len() {
                 return Err(E::from(EventError::Base64 {
@@ -97,16 +112,28 @@ mod tests {
         assert_eq!(decode("aGVsbG8=").unwrap(), b"hello");
         assert_eq!(decode("").unwrap(), b"");
         let long: Vec<u8> = (0..40_000_u32).map(|i| (i * 7 % 251) as u8).collect();
-        assert_eq!(decode(&STANDARD.encode(&long)).unwrap(), long);
+        let text = BASE64.encode(&long);
+        assert_eq!(decode(&text).unwrap(), long);
+        // As tools of the field write it.
+        assert_eq!(decode(text.trim_end_matches('=')).unwrap(), long);
+        let lines: Vec<&str> = text
+            .as_bytes()
+            .chunks(76)
+            .map(|line| str::from_utf8(line).unwrap())
+            .collect();
+        for end in ["\n", "\r\n"] {
+            assert_eq!(decode(&(lines.join(end) + end)).unwrap(), long);
+        }
+        assert_eq!(decode("aGVsbG8").unwrap(), b"hello");
     }
 
     #[test]
     fn broken_base64_is_located() {
         for (data, offset) in [
             ("aGV*bG8=", 3),
-            ("aGVsbG8", 7),
+            ("aGVsb", 5),
             ("aGVsbG9=", 6),
-            ("aGVs\nbG8=", 4),
+            ("aGVs bG8=", 4),
             ("_-_-", 0),
         ] {
             assert_eq!(decode(data), Err(EventError::Base64 { offset }), "{data}");

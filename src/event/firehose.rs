@@ -1,10 +1,11 @@
-//! Records of a Firehose stream that a subscription writes to, as its data transformation gets them:
-//! each one's data is a compressed document. What they look like, and what the response has to be, is in the
-//! developer guide of Amazon Data Firehose, under "Transform source data".
+//! Records of a Firehose stream, as its data transformation gets them: each one's data is a compressed document, or
+//! what else can be in a record (DESIGN.md, "Kinesis and Firehose as log destinations"). What the event and the response
+//! look like is in the developer guide of Amazon Data Firehose, under "Transform source data".
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::{Content, Item, Text, items};
+use super::{Content, Item, Text, items, kinesis};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,6 +14,8 @@ struct Record<'a> {
     record_id: Option<Text<'a>>,
     #[serde(borrow)]
     data: Text<'a>,
+    #[serde(borrow)]
+    approximate_arrival_timestamp: Option<&'a RawValue>,
 }
 
 /// The record that this text is.
@@ -21,9 +24,15 @@ pub(super) fn item(text: &str) -> Item<'_> {
         Ok(Record {
             record_id,
             data: Text(data),
+            approximate_arrival_timestamp: time,
         }) => Item {
             identifier: record_id.map(|Text(id)| id),
-            content: Content::Record(data),
+            content: Content::Record {
+                data,
+                arrived: kinesis::arrived(time, 1.0),
+                // The batch has it.
+                stream: None,
+            },
         },
         Err(error) => items::invalid(text, &[&["recordId"]], error),
     }
@@ -34,8 +43,9 @@ pub(super) fn item(text: &str) -> Item<'_> {
 pub(super) struct Transformed<'a> {
     pub(super) record_id: &'a str,
     pub(super) data: &'a str,
-    /// Firehose writes it to the bucket's prefix for errors, where it can be replayed from.
-    pub(super) has_failed: bool,
+    /// `Ok`: the stream goes on with it. `Dropped`: it ends here. `ProcessingFailed`: Firehose writes it to the bucket's
+    /// prefix for errors, where it can be replayed from.
+    pub(super) result: &'static str,
 }
 
 /// What a Firehose stream gets back: every record as it came, and its result. That is shorter than the
@@ -54,11 +64,7 @@ pub(super) fn transformation(records: Vec<Transformed<'_>>) -> Vec<u8> {
     }
     let records = records.into_iter().map(|record| ResponseRecord {
         record_id: record.record_id,
-        result: if record.has_failed {
-            "ProcessingFailed"
-        } else {
-            "Ok"
-        },
+        result: record.result,
         data: record.data,
     });
     serde_json::to_vec(&Response {

@@ -103,7 +103,7 @@ pub(super) fn read<'a>(
 /// The source of a batch of `Records`. Nobody sends items of both sources; if somebody does, each of them is
 /// looked at.
 pub(super) fn source(items: &[Item<'_>]) -> Source {
-    let is_record = |item: &Item<'_>| matches!(item.content, Content::Record(_));
+    let is_record = |item: &Item<'_>| matches!(item.content, Content::Record { .. });
     let is_message = |item: &Item<'_>| matches!(item.content, Content::Message(_));
     if items.iter().any(is_record) && !items.iter().any(is_message) {
         Source::Stream
@@ -112,7 +112,7 @@ pub(super) fn source(items: &[Item<'_>]) -> Source {
     }
 }
 
-/// A record of SQS, of Kinesis, or of something else.
+/// A record of SQS, of Kinesis, of SNS, or of something else.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
@@ -124,16 +124,13 @@ struct Record<'a> {
     message_attributes: Option<Object<sqs::Attributes<'a>>>,
     #[serde(borrow)]
     kinesis: Option<Object<kinesis::Record<'a>>>,
+    #[serde(borrow, rename = "eventSourceARN")]
+    arn: Option<&'a RawValue>,
 }
 
-/// The item of SQS or of Kinesis that this text is.
+/// The item of SQS, of Kinesis or of SNS that this text is.
 pub(super) fn record(text: &str) -> Item<'_> {
-    let Record {
-        message_id,
-        body,
-        message_attributes,
-        kinesis,
-    } = match object(text) {
+    let record: Record<'_> = match object(text) {
         Ok(record) => record,
         Err(error) => {
             return invalid(
@@ -143,28 +140,37 @@ pub(super) fn record(text: &str) -> Item<'_> {
             );
         }
     };
-    let message_id = message_id.map(|Text(id)| id);
-    let kinesis = kinesis.map(|Object(record)| record);
-    match (kinesis, body) {
-        (Some(record), None) => record.item(),
-        (None, Some(Text(body))) => Item {
-            identifier: message_id,
-            content: Content::Message(sqs::Message {
-                body,
-                request_id: message_attributes
-                    .and_then(|Object(attributes)| attributes.request_id()),
-            }),
-        },
-        (Some(record), Some(_)) => Item {
-            identifier: message_id.or_else(|| record.item().identifier),
-            content: Content::Invalid(EventError::Unsupported("a record of two sources")),
-        },
-        (None, None) => Item {
-            identifier: message_id,
-            content: Content::Invalid(EventError::Unsupported(
-                "a batch of other records (S3 or SNS, say)",
-            )),
-        },
+    let identifier = record.message_id.map(|Text(id)| id);
+    let kinesis = record.kinesis.map(|Object(data)| data.item(record.arn));
+    let content = match (kinesis, record.body) {
+        (Some(item), None) => return item,
+        (None, Some(Text(body))) => Content::Message(sqs::Message {
+            body,
+            request_id: record
+                .message_attributes
+                .and_then(|Object(attributes)| attributes.request_id()),
+        }),
+        (Some(item), Some(_)) => {
+            return Item {
+                identifier: identifier.or(item.identifier),
+                content: Content::Invalid(EventError::Unsupported("a record of two sources")),
+            };
+        }
+        (None, None) => other(text),
+    };
+    Item {
+        identifier,
+        content,
+    }
+}
+
+/// What carries neither a body nor data.
+#[cold]
+fn other(text: &str) -> Content<'_> {
+    match member(text, "Sns") {
+        Some(notification) => Content::Notification(notification),
+        None if member(text, "s3").is_some() => Content::Invalid(EventError::Elsewhere(super::S3)),
+        None => Content::Invalid(EventError::Unsupported("a batch of other records")),
     }
 }
 
@@ -192,11 +198,16 @@ pub(super) fn invalid<'a>(text: &'a str, names: &[&[&str]], error: EventError) -
 /// counts.
 pub(super) fn text_at<'a>(mut text: &'a str, path: &[&str]) -> Option<Cow<'a, str>> {
     for name in path {
-        let mut json = serde_json::Deserializer::from_str(text);
-        text = json.deserialize_map(Member(name)).ok()??.get();
+        text = member(text, name)?;
     }
     let Text(text) = serde_json::from_str(text).ok()?;
     Some(text)
+}
+
+/// The JSON of a member.
+pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    Some(json.deserialize_map(Member(name)).ok()??.get())
 }
 
 /// Finds one member of an object. Neither its name nor its value has to be well-formed text.

@@ -1,19 +1,27 @@
-//! The event of one invocation: which kind it is, and the compressed documents that it carries.
+//! The event of one invocation: which kind it is, and the data that it carries.
 //!
-//! | kind | shape | document |
+//! | kind | shape | data |
 //! | --- | --- | --- |
 //! | CloudWatch Logs subscription | `{"awslogs":{"data":…}}` | `data` |
-//! | record of an on-failure destination | `{"requestPayload":{"awslogs":…}}` | that of the payload |
-//! | SQS | `{"Records":[{"messageId":…,"body":…}]}` | each body is one of the two above: [`sqs`] |
+//! | record of an on-failure destination | `{"requestPayload":…}` | that of the payload |
+//! | notification of SNS | `{"Type":"Notification","Message":…}` | that of the message |
+//! | event of EventBridge | `{"detail-type":…,"detail":…}` | that of the detail |
+//! | SQS | `{"Records":[{"messageId":…,"body":…}]}` | each body is one of the above: [`sqs`] |
+//! | SNS | `{"Records":[{"Sns":…}]}` | the notification's |
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
 //! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
+//!
+//! A subscription's data is compressed, with documents in it. That of Firehose and Kinesis may also be aggregated, a
+//! document as it is, or lines of a log: [`first_bytes`] and [`aggregated`] tell.
 //!
 //! The shapes are those of DESIGN.md, "Subscription event" and "Event sources and destinations". One pass tells them
 //! apart, and leaves each item of a batch as it stands: an item that can't be read is that item's failure.
 
+mod aggregated;
 mod batch_failures;
 mod data;
 mod firehose;
+mod first_bytes;
 mod id;
 mod items;
 mod kinesis;
@@ -27,9 +35,11 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub(crate) use aggregated::user_records;
 use batch_failures::batch_item_failures;
 pub(crate) use data::{Data, Fingerprint};
 use firehose::{Transformed, transformation};
+pub(crate) use first_bytes::{HEAD, Layer, TextKind, layer, text_kind};
 pub(crate) use id::{is_id_byte, usable_id};
 use items::List;
 pub(crate) use subscription::summary;
@@ -43,12 +53,25 @@ pub(crate) enum Event<'a> {
     Batch(Batch<'a>),
 }
 
-/// One document, and by which id it comes again if it fails.
+/// What one item carries, and by which id it comes again if it fails.
 #[derive(Debug)]
 pub(crate) struct Document<'a> {
     /// The id of the invocation that got it first, where the event tells; it is the same in each attempt.
     pub(crate) id: Option<Cow<'a, str>>,
+    /// The name of the stream of Firehose or Kinesis that it came by. Anything may be in it.
+    pub(crate) stream: Option<Cow<'a, str>>,
     pub(crate) data: Data<'a>,
+    pub(crate) form: Form,
+}
+
+/// What the data of a document may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A subscription's: compressed, with documents in it.
+    Subscription,
+    /// A record of Firehose or Kinesis: whatever its first bytes tell. `arrived` is the time of a line that has none, in
+    /// Unix milliseconds.
+    Record { arrived: Option<i64> },
 }
 
 /// The items of a queue or of a stream.
@@ -56,6 +79,8 @@ pub(crate) struct Document<'a> {
 pub(crate) struct Batch<'a> {
     pub(crate) items: Vec<Item<'a>>,
     pub(crate) source: Source,
+    /// The name of the Firehose stream.
+    stream: Option<Cow<'a, str>>,
 }
 
 /// Where the items of a batch are from, which says what becomes of those that fail.
@@ -71,31 +96,53 @@ pub(crate) enum Source {
     Firehose,
 }
 
-impl Batch<'_> {
-    /// The body of the batch's response. `failed` are the places in `items` of those that failed, in their
-    /// order: an event source mapping gets only these, and Firehose every record as it came, with its result.
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Every line of it is at the Node, and there was one.
+    Forwarded,
+    /// It was read, and what its lines are is settled.
+    Read,
+    /// It can't be read, or is nothing for this function. Another attempt would not help.
+    Unreadable,
+    /// Lines of it are undelivered, or all of them were refused.
+    Failed,
+}
+
+impl<'a> Batch<'a> {
+    /// The body of the batch's response. `ends` is what became of the items, in their order: an event source mapping
+    /// gets only those that failed, and Firehose every record as it came, with its result.
+    ///
+    /// What can't be read is `Ok` for Firehose, so that the stream's own destination has it. `drops`: what was forwarded
+    /// whole ends here, and the stream does not go on with it.
     ///
     /// `None` where one of them has no identifier, so that only the failure of the invocation can tell of it. A
     /// record that Firehose does not get back has failed, whatever becomes of the others: there it is `None` only
     /// where no record at all can be given back.
-    pub(crate) fn response(&self, failed: &[usize]) -> Option<Vec<u8>> {
+    pub(crate) fn response(&self, ends: &[End], drops: bool) -> Option<Vec<u8>> {
+        let items = self.items.iter().zip(ends);
         match self.source {
             Source::Queue | Source::Stream => {
-                let failed = failed
-                    .iter()
-                    .map(|&at| self.items[at].identifier.as_deref());
+                let failed = items.filter(|(_, end)| matches!(end, End::Unreadable | End::Failed));
+                let failed = failed.map(|(item, _)| item.identifier.as_deref());
                 Some(batch_item_failures(&failed.collect::<Option<Vec<_>>>()?))
             }
             Source::Firehose => {
-                let items = self.items.iter().enumerate();
-                let records = items.filter_map(|(at, item)| {
+                let records = items.filter_map(|(item, end)| {
+                    let record_id = item.identifier.as_deref()?;
+                    let (result, data) = match (&item.content, end) {
+                        (Content::Record { .. }, End::Forwarded) if drops => ("Dropped", ""),
+                        (Content::Record { data, .. }, End::Failed) => {
+                            ("ProcessingFailed", &**data)
+                        }
+                        (Content::Record { data, .. }, _) => ("Ok", &**data),
+                        // Its data is not known here, and an `Ok` would put nothing in its place.
+                        _ => ("ProcessingFailed", ""),
+                    };
                     Some(Transformed {
-                        record_id: item.identifier.as_deref()?,
-                        data: match &item.content {
-                            Content::Record(data) => data,
-                            _ => "",
-                        },
-                        has_failed: failed.binary_search(&at).is_ok(),
+                        record_id,
+                        result,
+                        data,
                     })
                 });
                 let records: Vec<_> = records.collect();
@@ -108,13 +155,26 @@ impl Batch<'_> {
     pub(crate) fn may_come_again_whole(&self) -> bool {
         self.source != Source::Firehose && self.items.iter().any(|item| item.identifier.is_none())
     }
+
+    /// What an item of this batch carries.
+    ///
+    /// # Errors
+    ///
+    /// Where it carries something else.
+    pub(crate) fn document<'b>(&'b self, item: &'b Item<'a>) -> Result<Document<'b>, EventError> {
+        let mut document = item.document()?;
+        if document.stream.is_none() && matches!(item.content, Content::Record { .. }) {
+            document.stream = self.stream.as_deref().map(Cow::Borrowed);
+        }
+        Ok(document)
+    }
 }
 
 /// One item of a batch.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
     /// By which the response names it: an SQS message's id, a Kinesis record's sequence number, or a
-    /// Firehose record's id. An item of another shape may have none.
+    /// Firehose record's id. An item of another shape may have none, and one of SNS has none.
     pub(crate) identifier: Option<Cow<'a, str>>,
     content: Content<'a>,
 }
@@ -122,7 +182,13 @@ pub(crate) struct Item<'a> {
 #[derive(Debug)]
 enum Content<'a> {
     Message(sqs::Message<'a>),
-    Record(Cow<'a, str>),
+    Record {
+        data: Cow<'a, str>,
+        arrived: Option<i64>,
+        stream: Option<Cow<'a, str>>,
+    },
+    /// The JSON of a notification of SNS.
+    Notification(&'a str),
     /// The document that stands beside the list of items.
     Document(Document<'a>),
     /// It can't be read.
@@ -130,24 +196,21 @@ enum Content<'a> {
 }
 
 impl Item<'_> {
-    /// The document that it carries.
-    ///
-    /// # Errors
-    ///
-    /// Where it carries something else.
-    pub(crate) fn document(&self) -> Result<Document<'_>, EventError> {
+    fn document(&self) -> Result<Document<'_>, EventError> {
         let mut document = match &self.content {
             Content::Message(message) => message.document()?,
-            Content::Record(data) => Document {
+            Content::Record {
+                data,
+                arrived,
+                stream,
+            } => Document {
                 id: None,
+                stream: stream.as_deref().map(Cow::Borrowed),
                 data: Data(Cow::Borrowed(data)),
+                form: Form::Record { arrived: *arrived },
             },
-            Content::Document(Document { id, data }) => {
-                return Ok(Document {
-                    id: id.as_deref().map(Cow::Borrowed),
-                    data: Data(Cow::Borrowed(&data.0)),
-                });
-            }
+            Content::Notification(text) => notified(text, MAX_WRAPPERS)?,
+            Content::Document(document) => return Ok(document.borrow()),
             Content::Invalid(error) => return Err(error.clone()),
         };
         if document.id.is_none() {
@@ -160,6 +223,35 @@ impl Item<'_> {
     }
 }
 
+impl<'a> Document<'a> {
+    fn of_subscription(data: Cow<'a, str>) -> Self {
+        Self {
+            id: None,
+            stream: None,
+            data: Data(data),
+            form: Form::Subscription,
+        }
+    }
+
+    /// The same, borrowed from this one.
+    fn borrow(&self) -> Document<'_> {
+        Document {
+            id: self.id.as_deref().map(Cow::Borrowed),
+            stream: self.stream.as_deref().map(Cow::Borrowed),
+            data: Data(Cow::Borrowed(&self.data.0)),
+            form: self.form,
+        }
+    }
+
+    /// The same of a subscription, without the text that it was read from.
+    fn into_owned(self) -> Document<'static> {
+        Document {
+            id: self.id.map(|id| id.into_owned().into()),
+            ..Document::of_subscription(self.data.0.into_owned().into())
+        }
+    }
+}
+
 /// Why an event can't be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EventError {
@@ -169,9 +261,21 @@ pub(crate) enum EventError {
     Item { line: usize, column: usize },
     /// It is valid, but carries no document of a CloudWatch Logs subscription.
     Unsupported(&'static str),
+    /// It only says where something is.
+    Elsewhere(&'static str),
     /// The base64 is broken at this character, counting from zero.
     Base64 { offset: usize },
 }
+
+/// What an S3 bucket sends of an object.
+const S3: &str = "a notification of S3, which only names an object: get that object from S3, and invoke this function \
+                  with its content";
+
+/// What the on-failure destination of an event source mapping gets (DESIGN.md, "Kinesis batches").
+const STREAM: &str = "the on-failure record of a stream, which has no data: it is still in the stream, until its retention \
+                      ends. Read it with aws kinesis get-shard-iterator and get-records, from the shard and the sequence \
+                      numbers in KinesisBatchInfo, and invoke this function with \
+                      {\"Records\":[{\"kinesis\":{\"sequenceNumber\":…,\"data\":…}}]}, where data is each record's Data";
 
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,17 +293,16 @@ impl fmt::Display for EventError {
             Self::Unsupported(kind) => write!(
                 f,
                 "expected an event of a CloudWatch Logs subscription ({{\"awslogs\":…}}), by itself \
-                 or in records of SQS, Kinesis or Firehose, found {kind}; subscribe this function to the log \
+                 or in records of SQS, SNS, Kinesis or Firehose, found {kind}; subscribe this function to the log \
                  group itself"
             ),
+            Self::Elsewhere(what) => write!(f, "expected log lines, found {what}"),
             Self::Base64 { offset } => {
                 write!(f, "the document's data is not base64 at offset {offset}")
             }
         }
     }
 }
-
-impl std::error::Error for EventError {}
 
 impl From<serde_json::Error> for EventError {
     /// The text of serde's error may quote the event, so that only the position is kept.
@@ -216,21 +319,34 @@ impl From<serde_json::Error> for EventError {
 #[derive(Debug, Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// What tells the kinds apart. Whatever else an event has is passed over.
+/// The error of an event that is UTF-8 only so far.
+#[cold]
+fn not_text(before: &[u8]) -> EventError {
+    let line = before
+        .rsplit(|&byte| byte == b'\n')
+        .next()
+        .map_or(0, <[u8]>::len);
+    EventError::Json {
+        line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(),
+        column: 1 + line,
+    }
+}
+
+/// What tells the kinds apart. Whatever else an event has is passed over, or looked for where none of these is there:
+/// each member here costs bytes of the program.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Shape<'a> {
     #[serde(borrow)]
     awslogs: Option<AwsLogs<'a>>,
     #[serde(borrow)]
-    request_payload: Option<RequestPayload<'a>>,
-    /// Only an id is taken from it: of another shape it has none.
-    #[serde(borrow)]
-    request_context: Option<&'a RawValue>,
+    request_payload: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records")]
     records: Option<List<'a>>,
     #[serde(borrow, rename = "records")]
     firehose: Option<List<'a>>,
+    #[serde(borrow)]
+    delivery_stream_arn: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -239,14 +355,18 @@ struct AwsLogs<'a> {
     data: Text<'a>,
 }
 
-#[derive(Deserialize)]
-struct RequestPayload<'a> {
-    #[serde(borrow)]
-    awslogs: Option<AwsLogs<'a>>,
-    #[serde(borrow, rename = "Records")]
-    records: Option<List<'a>>,
-    #[serde(borrow, rename = "records")]
-    firehose: Option<List<'a>>,
+/// How many wrappers may be around an event. The deepest that AWS makes: a notification of SNS has an event of
+/// EventBridge, which has an on-failure record.
+const MAX_WRAPPERS: usize = 3;
+
+const UNKNOWN: EventError = EventError::Unsupported("an event of an unknown kind");
+const PAYLOAD: &str = "the record of another function's failure";
+const SNS: &str = "a notification of SNS that has none inside";
+
+/// The single document of an event that has at most so many wrappers around it.
+fn document_in(event: &str, wrappers: usize) -> Result<Document<'_>, EventError> {
+    let shape: Shape<'_> = serde_json::from_str(event)?;
+    shape.document(event, wrappers)
 }
 
 impl<'a> Shape<'a> {
@@ -255,40 +375,100 @@ impl<'a> Shape<'a> {
         self.awslogs.is_some() || self.request_payload.is_some()
     }
 
-    /// The single document of this shape, or what it is instead.
-    fn document(self) -> Result<Document<'a>, EventError> {
-        let is_batch = [&self.records, &self.firehose].into_iter().any(has_items);
-        let is_destination = self.request_payload.is_some();
-        let (payload, holds_batch) = match self.request_payload {
-            Some(payload) => {
-                let lists = [&payload.records, &payload.firehose];
-                (payload.awslogs, lists.into_iter().any(has_items))
-            }
-            None => (None, false),
+    /// The single document of this shape, which was read from `event`, or what it is instead.
+    fn document(self, event: &'a str, wrappers: usize) -> Result<Document<'a>, EventError> {
+        let list = match self.records {
+            Some(list) if list.has_items() => Some(list),
+            _ => self.firehose.filter(List::has_items),
         };
-        let kind = match (self.awslogs, payload) {
-            // Nobody writes these. To forward one of the two would lose the other.
-            (Some(_), Some(_)) => "two documents beside each other",
-            (Some(_), _) | (_, Some(_)) if is_batch || holds_batch => "a document beside a batch",
-            (Some(AwsLogs { data: Text(data) }), None)
-            | (None, Some(AwsLogs { data: Text(data) })) => {
-                let context = self.request_context;
-                let id = context.and_then(|context| items::text_at(context.get(), &["requestId"]));
-                return Ok(Document {
-                    id: id.filter(|id| !id.is_empty()),
-                    data: Data(data),
-                });
+        let payload = self.request_payload.map(RawValue::get);
+        let document = match (self.awslogs, payload) {
+            (Some(AwsLogs { data: Text(data) }), payload) => {
+                // Nobody writes two of them. To forward one would lose the other.
+                if payload.is_some_and(|payload| unwrap(payload, wrappers, PAYLOAD).is_ok()) {
+                    return Err(EventError::Unsupported("two documents beside each other"));
+                }
+                Document::of_subscription(data)
             }
-            (None, None) if is_batch => "a batch inside a message",
-            (None, None) if is_destination => "the record of another function's failure",
-            (None, None) => "an event of an unknown kind",
+            (None, Some(payload)) => unwrap(payload, wrappers, PAYLOAD)?,
+            (None, None) => return without_document(event, list, wrappers),
         };
-        Err(EventError::Unsupported(kind))
+        if list.is_some() {
+            return Err(EventError::Unsupported("a document beside a batch"));
+        }
+        // Only the record of a destination has one. The innermost is that of the first invocation.
+        if document.id.is_some() || payload.is_none() {
+            return Ok(document);
+        }
+        let id = items::text_at(event, &["requestContext", "requestId"]);
+        Ok(Document {
+            id: id.filter(|id| !id.is_empty()),
+            ..document
+        })
     }
 }
 
-fn has_items(list: &Option<List<'_>>) -> bool {
-    list.as_ref().is_some_and(List::has_items)
+/// What else an event may be that has no document of its own. Its list has items.
+#[cold]
+fn without_document<'a>(
+    event: &'a str,
+    list: Option<List<'a>>,
+    wrappers: usize,
+) -> Result<Document<'a>, EventError> {
+    if let Some(list) = list {
+        // An event of SNS has one notification, and comes again by a dead-letter queue, too.
+        let content = match &list {
+            List::Items(list) => list.first().map(|item| items::record(item.get()).content),
+            _ => None,
+        };
+        return match content {
+            Some(Content::Notification(text)) => notified(text, wrappers),
+            Some(Content::Invalid(error @ EventError::Elsewhere(_))) => Err(error),
+            _ => Err(EventError::Unsupported("a batch inside a message")),
+        };
+    }
+    for (name, kind) in [
+        ("Message", SNS),
+        ("detail", "an event of EventBridge that has none inside"),
+    ] {
+        if let Some(text) = items::member(event, name) {
+            return unwrap(text, wrappers, kind);
+        }
+    }
+    Err(match items::member(event, "KinesisBatchInfo") {
+        Some(_) => EventError::Elsewhere(STREAM),
+        None => UNKNOWN,
+    })
+}
+
+/// The single document of a notification of SNS. The message inside counts as its wrapper.
+fn notified(text: &str, wrappers: usize) -> Result<Document<'_>, EventError> {
+    unwrap(text, wrappers + 1, SNS)
+}
+
+/// The single document of what a wrapper has inside: JSON, as it is or as text. `kind` says what the wrapper is if
+/// that is no event.
+#[cold]
+fn unwrap<'a>(
+    text: &'a str,
+    wrappers: usize,
+    kind: &'static str,
+) -> Result<Document<'a>, EventError> {
+    let Some(wrappers) = wrappers.checked_sub(1) else {
+        return Err(EventError::Unsupported(
+            "more wrappers than AWS puts around an event",
+        ));
+    };
+    let document = match serde_json::from_str(text) {
+        Ok(Text(text)) => document_in(&text, wrappers).map(Document::into_owned),
+        Err(_) => document_in(text, wrappers),
+    };
+    document.map_err(|error| match error {
+        // A payload that is no event at all was never given to a function.
+        EventError::Json { .. } if kind != PAYLOAD => EventError::Unsupported(kind),
+        error if error == UNKNOWN => EventError::Unsupported(kind),
+        error => error,
+    })
 }
 
 /// Finds the documents in an event.
@@ -296,15 +476,17 @@ fn has_items(list: &Option<List<'_>>) -> bool {
 /// # Errors
 ///
 /// Where the event as a whole is not valid, or of another kind. What is wrong with one item of a
-/// batch is that item's own [`Item::document`].
+/// batch is that item's own [`Batch::document`].
 pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
-    let mut shape: Shape<'_> = serde_json::from_slice(event)?;
+    let event = str::from_utf8(event).map_err(|error| not_text(&event[..error.valid_up_to()]))?;
+    let mut shape: Shape<'_> = serde_json::from_str(event)?;
     let is_for_a_document = shape.is_for_a_document();
+    let stream = kinesis::stream_name(shape.delivery_stream_arn);
     let records = items::read(shape.records.take(), items::record)?;
     let firehose = items::read(shape.firehose.take(), firehose::item)?;
-    let document = shape.document();
+    let document = || shape.document(event, MAX_WRAPPERS);
     let (mut items, source) = match (records, firehose) {
-        (None, None) => return document.map(Event::Single),
+        (None, None) => return document().map(Event::Single),
         (Some(items), None) => {
             let source = items::source(&items);
             (items, source)
@@ -322,15 +504,28 @@ pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     };
     if is_for_a_document {
         if items.is_empty() {
-            return document.map(Event::Single);
+            return document().map(Event::Single);
         }
         // Nobody writes both. What stands beside the items counts as one more of them.
         items.push(Item {
             identifier: None,
-            content: document.map_or_else(Content::Invalid, Content::Document),
+            content: document().map_or_else(Content::Invalid, Content::Document),
         });
+    } else if let [
+        Item {
+            content: Content::Notification(text),
+            ..
+        },
+    ] = items[..]
+    {
+        // SNS sends one at a time, and waits for no response.
+        return notified(text, MAX_WRAPPERS).map(Event::Single);
     }
-    Ok(Event::Batch(Batch { items, source }))
+    Ok(Event::Batch(Batch {
+        items,
+        source,
+        stream,
+    }))
 }
 
 #[cfg(test)]
@@ -395,11 +590,145 @@ mod tests {
                 r#"{"requestContext":[],"requestPayload":{"awslogs":{"data":"eA=="}}}"#,
                 &["- eA=="],
             ),
+            (
+                r#"{"version":"0","detail-type":"x","source":"lambda","detail":{"requestContext":{"requestId":"r"},"requestPayload":{"awslogs":{"data":"eA=="}}}}"#,
+                &["r eA=="],
+            ),
+            (
+                r#"{"Type":"Notification","Message":"{\"awslogs\":{\"data\":\"Pz8\\/\"}}"}"#,
+                &["- Pz8/"],
+            ),
+            // SNS sends one, and nobody takes a response.
+            (
+                r#"{"Records":[{"EventSource":"aws:sns","Sns":{"Message":"{\"awslogs\":{\"data\":\"eA==\"}}"}}]}"#,
+                &["- eA=="],
+            ),
+            (
+                r#"{"requestContext":{"requestId":"r"},"requestPayload":{"Records":[{"Sns":{"Message":"{\"awslogs\":{\"data\":\"eA==\"}}"}}]}}"#,
+                &["r eA=="],
+            ),
+            // Of both the first invocation and of the one with the notification.
+            (
+                r#"{"requestPayload":{"Records":[{"Sns":{"Message":"{\"requestContext\":{\"requestId\":\"r\"},\"requestPayload\":{\"awslogs\":{\"data\":\"eA==\"}}}"}}]}}"#,
+                &["r eA=="],
+            ),
+            // The id is that of the first invocation.
+            (
+                r#"{"requestContext":{"requestId":"second"},"requestPayload":{"detail":{"requestContext":{"requestId":"first"},"requestPayload":{"awslogs":{"data":"eA=="}}}}}"#,
+                &["first eA=="],
+            ),
+            (
+                r#"{"Records":[{"messageId":"m","body":"{\"Message\":\"{\\\"detail\\\":{\\\"requestContext\\\":{\\\"requestId\\\":\\\"r\\\"},\\\"requestPayload\\\":{\\\"awslogs\\\":{\\\"data\\\":\\\"eA==\\\"}}}}\"}"}]}"#,
+                &["m: r eA=="],
+            ),
             (r#"{"Records":[]}"#, &[]),
             (r#"{"records":[]}"#, &[]),
         ] {
             assert_eq!(documents(event).unwrap(), expected, "{event}");
         }
+    }
+
+    #[test]
+    fn several_notifications_are_a_batch() {
+        let event = r#"{"Records":[{"Sns":{"Message":"{\"awslogs\":{\"data\":\"eA==\"}}"}},{"Sns":{"Message":"x"}}]}"#;
+        let expected = format!("?: {} eA==", id::digest("eA=="));
+        assert_eq!(documents(event).unwrap(), [&expected, "?: failed"]);
+    }
+
+    /// The name of the stream, and when a record has arrived.
+    #[test]
+    fn a_record_knows_its_stream_and_its_time() {
+        for (event, stream, arrived) in [
+            (
+                r#"{"Records":[{"kinesis":{"data":"","approximateArrivalTimestamp":1545084650.987},"eventSourceARN":"arn:aws:kinesis:x:1:stream/a-b"}]}"#,
+                Some("a-b"),
+                Some(1_545_084_650_987),
+            ),
+            (
+                r#"{"Records":[{"kinesis":{"data":""},"eventSourceARN":[]}]}"#,
+                None,
+                None,
+            ),
+            (
+                r#"{"deliveryStreamArn":"arn:aws:firehose:x:1:deliverystream/amazon-apigateway-x","records":[{"approximateArrivalTimestamp":1795362001123,"data":""}]}"#,
+                Some("amazon-apigateway-x"),
+                Some(1_795_362_001_123),
+            ),
+            (
+                r#"{"records":[{"approximateArrivalTimestamp":"x","data":""}],"deliveryStreamArn":7}"#,
+                None,
+                None,
+            ),
+        ] {
+            let Ok(Event::Batch(batch)) = read(event.as_bytes()) else {
+                panic!("{event}");
+            };
+            let document = batch.document(&batch.items[0]).unwrap();
+            assert_eq!(document.stream.as_deref(), stream, "{event}");
+            assert_eq!(document.form, Form::Record { arrived }, "{event}");
+        }
+        let message = r#"{"Records":[{"messageId":"m","body":"{\"awslogs\":{\"data\":\"\"}}"}],"deliveryStreamArn":"stream/x"}"#;
+        let Ok(Event::Batch(batch)) = read(message.as_bytes()) else {
+            panic!("{message}");
+        };
+        let document = batch.document(&batch.items[0]).unwrap();
+        assert_eq!((document.stream, document.form), (None, Form::Subscription));
+    }
+
+    /// What Firehose gets of each record, for each end that it can have.
+    #[test]
+    fn a_record_of_firehose_is_given_back_with_its_result() {
+        let event = r#"{"records":[{"recordId":"8","data":"eA=="},{"recordId":"9","data":7}]}"#;
+        let Ok(Event::Batch(batch)) = read(event.as_bytes()) else {
+            panic!("a batch");
+        };
+        for (end, drops, expected) in [
+            (End::Read, false, r#""result":"Ok","data":"eA==""#),
+            (End::Read, true, r#""result":"Ok","data":"eA==""#),
+            (End::Forwarded, false, r#""result":"Ok","data":"eA==""#),
+            (End::Forwarded, true, r#""result":"Dropped","data":"""#),
+            (End::Unreadable, true, r#""result":"Ok","data":"eA==""#),
+            (
+                End::Failed,
+                true,
+                r#""result":"ProcessingFailed","data":"eA==""#,
+            ),
+        ] {
+            let response = batch.response(&[end, End::Unreadable], drops).unwrap();
+            let expected = format!(
+                r#"{{"records":[{{"recordId":"8",{expected}}},{{"recordId":"9","result":"ProcessingFailed","data":""}}]}}"#
+            );
+            assert_eq!(String::from_utf8(response).unwrap(), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn wrappers_are_bounded() {
+        let document = r#"{"awslogs":{"data":"eA=="}}"#.to_string();
+        let detail = |inner: &String| format!(r#"{{"detail":{inner}}}"#);
+        let message =
+            |inner: &String| format!(r#"{{"Message":{}}}"#, serde_json::to_string(inner).unwrap());
+        let payload = |inner: &String| format!(r#"{{"requestPayload":{inner}}}"#);
+        let wrappers: [&dyn Fn(&String) -> String; 3] = [&detail, &message, &payload];
+        for outer in wrappers {
+            let mut event = document.clone();
+            for depth in 1..=5 {
+                event = outer(&event);
+                let found = documents(&event);
+                assert_eq!(found.is_ok(), depth <= MAX_WRAPPERS, "{event}");
+                if let Err(error) = found {
+                    assert!(error.to_string().contains("more wrappers"), "{error}");
+                }
+            }
+        }
+        // As many of them as an event may hold.
+        let deep = [
+            r#"{"detail":"#.repeat(100_000),
+            document,
+            "}".repeat(100_000),
+        ]
+        .concat();
+        assert!(documents(&deep).is_err());
     }
 
     /// Whatever an item is, the ones beside it are what they are alone.
@@ -578,10 +907,15 @@ mod tests {
     #[test]
     fn what_can_not_be_named_is_in_no_response() {
         let response = |event: &str, failed: &[usize]| match read(event.as_bytes()) {
-            Ok(Event::Batch(batch)) => (
-                batch.response(failed).is_some(),
-                batch.may_come_again_whole(),
-            ),
+            Ok(Event::Batch(batch)) => {
+                let end = |at| match failed.contains(&at) {
+                    true => End::Failed,
+                    false => End::Read,
+                };
+                let ends: Vec<End> = (0..batch.items.len()).map(end).collect();
+                let is_some = batch.response(&ends, false).is_some();
+                (is_some, batch.may_come_again_whole())
+            }
             other => panic!("{other:?}"),
         };
         let messages = r#"{"Records":[{"messageId":"m","body":""},{"body":""}]}"#;
@@ -618,7 +952,11 @@ mod tests {
         };
         assert!(matches!(
             batch.items[0].content,
-            Content::Record(Cow::Borrowed("eA=="))
+            Content::Record {
+                data: Cow::Borrowed("eA=="),
+                stream: None,
+                arrived: None
+            }
         ));
     }
 
@@ -635,6 +973,10 @@ mod tests {
                 Err(EventError::Json { line, column }),
                 "{text}"
             );
+        }
+        for (event, line, column) in [(&b"{\"a\n\":\n \xff"[..], 3, 2), (b"\xff", 1, 1)] {
+            let error = read(event).map(|_| ()).unwrap_err();
+            assert_eq!(error, EventError::Json { line, column });
         }
         for text in [
             r#"{"awslogs":{}}"#,
@@ -673,9 +1015,48 @@ mod tests {
             ),
             (r#"{"awslogs":null}"#, "an event of an unknown kind"),
             ("{}", "an event of an unknown kind"),
+            (
+                r#"{"Type":"Notification","Message":"hello"}"#,
+                "a notification of SNS",
+            ),
+            (
+                r#"{"Type":"Notification","Message":7}"#,
+                "a notification of SNS",
+            ),
+            (
+                r#"{"Records":[{"Sns":{"Message":"{}"}}]}"#,
+                "a notification of SNS",
+            ),
+            (r#"{"Records":[{"Sns":7}]}"#, "a notification of SNS"),
+            (
+                r#"{"detail-type":"x","detail":{"a":1}}"#,
+                "an event of EventBridge",
+            ),
+            (
+                r#"{"detail-type":"x","detail":"x"}"#,
+                "an event of EventBridge",
+            ),
+            (
+                r#"{"requestPayload":{"Records":[{"messageId":"m","body":""}]}}"#,
+                "a batch inside a message",
+            ),
+            (
+                r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"s","startSequenceNumber":"1"}}"#,
+                "still in the stream",
+            ),
+            (
+                r#"{"Message":"{\"KinesisBatchInfo\":{}}"}"#,
+                "aws kinesis get-shard-iterator and get-records",
+            ),
+            (
+                r#"{"requestPayload":{"Records":[{"s3":{}},{"s3":{}}]}}"#,
+                "notification of S3",
+            ),
         ] {
             let error = documents(text).unwrap_err();
-            assert!(matches!(error, EventError::Unsupported(_)));
+            let is_unsupported =
+                matches!(error, EventError::Unsupported(_) | EventError::Elsewhere(_));
+            assert!(is_unsupported, "{error}");
             assert!(error.to_string().contains(kind), "{error}");
         }
     }

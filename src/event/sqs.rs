@@ -1,12 +1,13 @@
 //! Messages of a queue that keeps what has failed: an on-failure destination writes a record around
 //! the event, a dead-letter queue gets the event as it was (DESIGN.md, "On-failure destinations and dead-letter queues").
+//! Either may have come by SNS or EventBridge.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 
 use super::object::Object;
-use super::{Document, EventError, Shape, Text};
+use super::{Document, EventError, MAX_WRAPPERS, Text, document_in};
 
 /// What a dead-letter queue has beside the event.
 #[derive(Deserialize)]
@@ -39,8 +40,7 @@ impl<'a> Attributes<'a> {
 
 impl Message<'_> {
     pub(super) fn document(&self) -> Result<Document<'_>, EventError> {
-        let shape: Shape<'_> = serde_json::from_str(&self.body)?;
-        let mut document = shape.document()?;
+        let mut document = document_in(&self.body, MAX_WRAPPERS)?;
         if let (None, Some(id)) = (&document.id, &self.request_id) {
             document.id = Some(Cow::Borrowed(id));
         }

@@ -1,5 +1,6 @@
-//! Makes chunks of a document's log events: each is counted, and forwarded or skipped for a reason.
+//! Makes chunks of an item's log events: each is counted, and forwarded or skipped for a reason.
 
+use super::document::Part;
 use super::history::Ordinals;
 use crate::account::{Counts, Group};
 use crate::config::DefaultHosts;
@@ -14,19 +15,27 @@ use crate::wire::{self, Call, Chunk, Writer};
 const EARLY_EVENTS: usize = 64;
 const EARLY_BYTES: usize = 64 * 1024;
 
-/// Makes chunks of the log events of one document.
+/// Makes chunks of the log events of one item, document by document.
 pub(super) struct Feed<'a> {
     pub(super) lines: &'a mut LineReader,
     pub(super) own_log_group: Option<&'a str>,
     pub(super) earlier: &'a Ordinals,
+    /// How many log events came before, in all documents of the item: the id of one without an id, and what is
+    /// remembered of it, has the same number in each attempt.
     pub(super) ordinal: usize,
+    /// How many of them came before the document.
+    pub(super) before: usize,
     pub(super) waiting: Waiting,
     pub(super) output: Output<'a>,
     pub(super) hosts: &'a DefaultHosts,
     /// The region of lines that do not tell theirs.
     pub(super) region: Option<&'a str>,
+    /// The stream that the item came by.
+    pub(super) stream: Option<&'a str>,
     /// Where the document's lines are from.
     pub(super) source: Option<Source>,
+    /// What came of the lines of the documents before it.
+    pub(super) groups: Vec<Group>,
 }
 
 /// A log group and its stream.
@@ -34,6 +43,8 @@ pub(super) struct Feed<'a> {
 pub(super) struct Source {
     log_group: String,
     log_stream: String,
+    /// How many lines of the item were skipped before, and how many there were.
+    before: (u64, u64),
     /// What its format lacks.
     lacks: Lacks,
 }
@@ -70,7 +81,25 @@ struct Event {
 }
 
 impl Feed<'_> {
-    pub(super) fn take(
+    /// Takes what comes out of the item.
+    pub(super) fn take(&mut self, delivery: &mut Delivery<'_, '_>, part: &Part<'_>) {
+        match part {
+            Part::Begin => self.begin_document(delivery),
+            Part::LogEvent(header, event) => self.take_event(delivery, header, event),
+            Part::Broken => self.finish(delivery, false),
+        }
+    }
+
+    /// Begins another document: what lines tell of each other holds within one, and so does what a chunk says of its
+    /// records' source.
+    fn begin_document(&mut self, delivery: &mut Delivery<'_, '_>) {
+        self.finish(delivery, true);
+        self.waiting = Waiting::default();
+        self.before = self.ordinal;
+        self.lines.begin_document();
+    }
+
+    fn take_event(
         &mut self,
         delivery: &mut Delivery<'_, '_>,
         header: &Header,
@@ -81,9 +110,12 @@ impl Feed<'_> {
         }
         let ordinal = self.ordinal;
         self.ordinal += 1;
+        if self.source.is_none() {
+            let before = self.output.counts.unexpected();
+            self.source = Some(Source::new(header, self.stream, before));
+        }
         self.output.counts.received += 1;
-        self.source.get_or_insert_with(|| Source::new(header));
-        if ordinal == EARLY_EVENTS {
+        if ordinal - self.before == EARLY_EVENTS {
             self.settle(delivery);
         }
         if self.earlier.contains(ordinal) {
@@ -92,7 +124,7 @@ impl Feed<'_> {
             if let Message::Escaped(line) = event.message
                 && !delivery.is_out_of_time()
             {
-                let origin = origin(self.hosts, self.region, header, event);
+                let origin = origin(self.hosts, self.stream, self.region, header, event);
                 _ = self.lines.read_early(line, origin);
             }
             return;
@@ -116,17 +148,21 @@ impl Feed<'_> {
         }
     }
 
-    /// What came of the document's lines, by where they are from.
-    pub(super) fn group(&mut self) -> Option<Group> {
-        let source = self.source.take()?;
+    /// Adds up what came of the document's lines.
+    fn end_source(&mut self) {
+        let Some(source) = self.source.take() else {
+            return;
+        };
         let (skipped, lines) = self.output.counts.unexpected();
-        Some(Group {
+        let (skipped_before, lines_before) = source.before;
+        let group = Group {
             name: source.log_group,
             stream: source.log_stream,
-            lines,
-            skipped,
+            lines: lines - lines_before,
+            skipped: skipped - skipped_before,
             lacks: source.lacks,
-        })
+        };
+        group.join(&mut self.groups);
     }
 
     /// Reads a line, and forwards it unless it has to wait.
@@ -145,7 +181,7 @@ impl Feed<'_> {
             Message::TooLong => return Err(Skip::Oversized),
             Message::Absent => return Err(Skip::Malformed),
         };
-        let origin = origin(self.hosts, self.region, header, event);
+        let origin = origin(self.hosts, self.stream, self.region, header, event);
         let record = if self.waiting.is_over {
             self.lines.read(line, origin)?
         } else if let Some(record) = self.lines.read_early(line, origin)? {
@@ -181,7 +217,13 @@ impl Feed<'_> {
                 region: event.region.as_deref(),
                 message: Message::Escaped(line),
             };
-            let origin = origin(self.hosts, self.region, &waiting.header, &log_event);
+            let origin = origin(
+                self.hosts,
+                self.stream,
+                self.region,
+                &waiting.header,
+                &log_event,
+            );
             let read = self.lines.read_again(line, origin);
             let result = read.and_then(|record| {
                 self.output.push(
@@ -204,13 +246,15 @@ impl Feed<'_> {
         if is_valid {
             self.settle(delivery);
         } else {
-            self.output.counts.undelivered += self.waiting.events.len() as u64;
+            let waiting = std::mem::take(&mut self.waiting);
+            self.output.counts.undelivered += waiting.events.len() as u64;
         }
         match self.output.chunk.take() {
             Some(chunk) if is_valid => delivery.send(chunk),
             Some(chunk) => self.output.counts.undelivered += chunk.parts.len() as u64,
             None => {}
         }
+        self.end_source();
     }
 }
 
@@ -282,10 +326,12 @@ impl Output<'_> {
 }
 
 impl Source {
-    fn new(header: &Header) -> Self {
+    fn new(header: &Header, stream: Option<&str>, before: (u64, u64)) -> Self {
+        let log_group = header.log_group.as_deref().filter(|name| !name.is_empty());
         Self {
-            log_group: header.log_group.clone().unwrap_or_default(),
+            log_group: log_group.or(stream).unwrap_or_default().to_string(),
             log_stream: header.log_stream.clone().unwrap_or_default(),
+            before,
             lacks: Lacks::NOTHING,
         }
     }
@@ -294,6 +340,7 @@ impl Source {
 /// What is known of a line beside its text.
 fn origin<'a>(
     hosts: &'a DefaultHosts,
+    stream: Option<&str>,
     region: Option<&'a str>,
     header: &'a Header,
     event: &'a LogEvent<'_>,
@@ -301,7 +348,7 @@ fn origin<'a>(
     let own = event.region.and_then(|region| str::from_utf8(region).ok());
     Origin {
         region: own.or(region),
-        default_host: hosts.find(header.log_group.as_deref(), None),
+        default_host: hosts.find(header.log_group.as_deref(), stream),
     }
 }
 

@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 
 use crate::account::{Account, Counts, Verdict};
 use crate::config::{Config, DefaultHosts};
-use crate::envelope::{Envelope, Finish, Header};
 use crate::error::{Category, Error};
-use crate::event::{self, Batch, Data, Document, Event, EventError, Source, summary, usable_id};
-use crate::gzip::Gunzip;
+use crate::event::{self, Batch, Document, End, Event, EventError, Source, summary, usable_id};
 use crate::node::{Node, NodeHost};
 use crate::record::{LineReader, Reading};
 use crate::wire::{Format, Writer, batch, resend};
-use document::DocumentError;
-pub(crate) use document::read_document;
+pub(crate) use document::{DocumentError, Reader};
+#[cfg(feature = "cli")]
+pub(crate) use document::{Part, TextReader};
 use feed::{Feed, Output, Waiting};
 use history::{History, Ordinals};
 
@@ -29,7 +28,7 @@ const SHORTEST_MARGIN: Duration = Duration::from_millis(250);
 const LONGEST_MARGIN: Duration = Duration::from_secs(1);
 
 /// How much of that is left alone for the result, after what was read: two of those stops.
-const END: Duration = Duration::from_millis(200);
+const RESULT: Duration = Duration::from_millis(200);
 
 /// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
 /// ago, it may have begun to block everything.
@@ -40,14 +39,15 @@ const RECENTLY: Duration = Duration::from_secs(60);
 pub(crate) struct Forwarder {
     node: Node,
     node_host: NodeHost,
-    gunzip: Gunzip,
-    envelope: Envelope,
+    reader: Reader,
     lines: LineReader,
     writer: Writer,
     strip_stage: bool,
     default_hosts: DefaultHosts,
     region: Option<String>,
     max_inflated_bytes: u64,
+    /// Whether a record of Firehose ends here that was forwarded whole.
+    drops: bool,
     own_log_group: Option<String>,
     /// When the Node has last accepted a record of this process.
     accepted_at: Option<Instant>,
@@ -69,14 +69,14 @@ impl Forwarder {
         Ok(Self {
             node: Node::new(&config.node)?,
             node_host: NodeHost::new(&config.node.host),
-            gunzip: Gunzip::new(),
-            envelope: Envelope::new(),
+            reader: Reader::new(),
             lines: LineReader::new(reading),
             writer: writer(config),
             strip_stage: config.wire.strip_stage,
             default_hosts: config.default_hosts.clone(),
             region: config.region.clone(),
             max_inflated_bytes: config.max_inflated_bytes,
+            drops: config.drops_firehose_records,
             own_log_group: config.log.log_group.clone(),
             accepted_at: None,
             history: History::default(),
@@ -105,31 +105,31 @@ impl Forwarder {
                 Ok(summary(&account.counts))
             }
             Event::Batch(batch) => {
-                let failed = self.forward_batch(request_id, &batch, times, account);
-                let response = batch.response(&failed);
-                response.ok_or_else(|| unnamed(&batch, &failed, &account.failures))
+                let ends = self.forward_batch(request_id, &batch, times, account);
+                let response = batch.response(&ends, self.drops);
+                response.ok_or_else(|| unnamed(&batch, &ends, &account.failures))
             }
         }
     }
 
-    /// Forwards the documents of a batch one after the other, and returns the places of the items that
-    /// failed.
+    /// Forwards the items of a batch one after the other, and returns what became of them. A stream's end with the
+    /// one from which it comes again.
     fn forward_batch(
         &mut self,
         request_id: &str,
         batch: &Batch<'_>,
         times: Times,
         account: &mut Account,
-    ) -> Vec<usize> {
+    ) -> Vec<End> {
         let is_ordered = batch.source == Source::Stream;
         // Where one may fail that has no identifier, all may come again, the delivered ones too.
         let may_come_again = batch.may_come_again_whole();
-        let mut failed = Vec::new();
+        let mut ends = Vec::new();
         // A stream comes again from the first record that failed and can be named.
         let mut is_held = false;
-        for (at, item) in batch.items.iter().enumerate() {
+        for item in &batch.items {
             let result = if Instant::now() < times.deadline {
-                let document = item.document().map_err(unreadable);
+                let document = batch.document(item).map_err(unreadable);
                 document.and_then(|document| {
                     self.forward_document(request_id, &document, times, may_come_again, account)
                 })
@@ -142,12 +142,18 @@ impl Forwarder {
                 ))
             };
             let category = result.as_ref().err().map(Error::category);
-            if let Err(error) = result
-                && !is_held
-            {
-                account.failures.push(error);
-                failed.push(at);
-                is_held = is_ordered && item.identifier.is_some();
+            if !is_held {
+                ends.push(match (&result, category) {
+                    (Ok(end), _) => *end,
+                    (_, Some(Category::InvalidEvent | Category::UnsupportedEvent)) => {
+                        End::Unreadable
+                    }
+                    _ => End::Failed,
+                });
+                if let Err(error) = result {
+                    account.failures.push(error);
+                    is_held = is_ordered && item.identifier.is_some();
+                }
             }
             if is_held {
                 // What follows comes again in any case. But where that record was blocked as a whole, the ones after
@@ -161,10 +167,10 @@ impl Forwarder {
                 }
             }
         }
-        failed
+        ends
     }
 
-    /// Forwards the records of one document. `may_come_again`: even if it succeeds.
+    /// Forwards the records of one item. `may_come_again`: even if it succeeds.
     fn forward_document(
         &mut self,
         request_id: &str,
@@ -172,63 +178,66 @@ impl Forwarder {
         times: Times,
         may_come_again: bool,
         account: &mut Account,
-    ) -> Result<(), Error> {
+    ) -> Result<End, Error> {
         let id = &*usable_id(document.id.as_deref().unwrap_or(request_id));
         let fingerprint = document.data.fingerprint();
         let mut forwarded = self.history.take(id, fingerprint);
-        let mut header = Header::default();
         let mut own = Account::default();
-        let result = loop {
-            match self.pass(id, &document.data, header, times, &mut forwarded, &mut own) {
-                Ok(Finish::Done) => break Ok(()),
-                Ok(Finish::SecondPass(known)) => header = known,
-                Err(error) => break Err(error),
-            }
-        };
+        let result = self.deliver(id, document, times, &mut forwarded, &mut own);
         if own.counts.forwarded > 0 {
             self.accepted_at = Some(Instant::now());
         }
         let verdict = own.verdict(self.is_accepting());
+        let has_failed = own.outcome.last_failure.is_some();
         let result = match (result, verdict) {
             (Ok(()), verdict) => verdict,
-            // It was read too late because the Node was too slow, perhaps.
-            (Err(error @ DocumentError::OutOfTime(_)), Err(verdict)) => {
+            // It was read too late because the Node was too slow, perhaps; or part of it can't be read, and the rest
+            // needs another attempt.
+            (Err(error), Err(verdict))
+                if has_failed || matches!(error, DocumentError::OutOfTime(_)) =>
+            {
                 let text = format!("{error}; {verdict}");
-                Err(Error::new(error.category(), error.stage(), text))
+                Err(Error::new(Category::Undelivered, error.stage(), text))
             }
-            (Err(error), _) => Err(Error::new(error.category(), error.stage(), error)),
+            (Err(error), _) => Err(Error::new(
+                error.category(),
+                error.stage(),
+                error.to_string(),
+            )),
         };
+        let counts = &own.counts;
+        let is_whole =
+            counts.received > 0 && counts.received == counts.forwarded + counts.forwarded_earlier;
         account.add(own);
         if result.is_err() || may_come_again {
             self.history.remember(id, fingerprint, forwarded);
         }
-        result
+        result.map(|()| if is_whole { End::Forwarded } else { End::Read })
     }
 
-    /// Reads the document once, and delivers what it holds.
-    fn pass(
+    /// Reads the item, and delivers what it holds.
+    fn deliver(
         &mut self,
         id: &str,
-        data: &Data<'_>,
-        header: Header,
+        document: &Document<'_>,
         times: Times,
         forwarded: &mut Ordinals,
         account: &mut Account,
-    ) -> Result<Finish, DocumentError> {
+    ) -> Result<(), DocumentError> {
         let Self {
             node,
-            gunzip,
-            envelope,
+            reader,
             writer,
+            max_inflated_bytes,
             ..
         } = self;
         let earlier = forwarded.clone();
-        self.lines.begin_document();
         let mut feed = Feed {
             lines: &mut self.lines,
             own_log_group: self.own_log_group.as_deref(),
             earlier: &earlier,
             ordinal: 0,
+            before: 0,
             waiting: Waiting::default(),
             output: Output {
                 writer,
@@ -240,7 +249,9 @@ impl Forwarder {
             },
             hosts: &self.default_hosts,
             region: self.region.as_deref(),
+            stream: document.stream.as_deref(),
             source: None,
+            groups: Vec::new(),
         };
         let mut settled = Counts::default();
         let mut settle = |ordinal, verdict| {
@@ -249,22 +260,20 @@ impl Forwarder {
                 forwarded.insert(ordinal);
             }
         };
-        gunzip.reset(self.max_inflated_bytes);
-        envelope.reset(header);
-        let (finish, outcome) = node.deliver(writer, times.deadline, &mut settle, |delivery| {
+        let (result, outcome) = node.deliver(writer, times.deadline, &mut settle, |delivery| {
             let out_of_time = || Instant::now() >= times.read_until;
-            let finish = read_document(data, gunzip, envelope, out_of_time, |header, event| {
-                feed.take(delivery, header, &event);
+            let result = reader.read(document, *max_inflated_bytes, &out_of_time, &mut |part| {
+                feed.take(delivery, &part);
             });
-            feed.finish(delivery, finish.is_ok());
-            finish
+            feed.finish(delivery, true);
+            result
         });
-        account.bytes_inflated = gunzip.inflated();
-        account.groups = feed.group().into_iter().collect();
+        account.bytes_inflated = reader.inflated();
+        account.groups = feed.groups;
         account.counts = feed.output.counts;
         account.counts.add(&settled);
         account.outcome = outcome;
-        finish
+        result
     }
 
     /// Whether the Node has accepted records just now.
@@ -291,19 +300,22 @@ impl Times {
         let deadline = deadline - margin;
         Self {
             deadline,
-            read_until: deadline + margin.saturating_sub(END) / 2,
+            read_until: deadline + margin.saturating_sub(RESULT) / 2,
         }
     }
 }
 
 /// The failure of an invocation that can't say which items of its batch have failed.
-fn unnamed(batch: &Batch<'_>, failed: &[usize], failures: &[Error]) -> Error {
-    let is_unnamed = |&(at, _): &(&usize, _)| batch.items[*at].identifier.is_none();
-    let mut unnamed = failed.iter().zip(failures).filter(is_unnamed);
+fn unnamed(batch: &Batch<'_>, ends: &[End], failures: &[Error]) -> Error {
+    let failed = batch.items.iter().zip(ends);
+    let failed = failed.filter(|(_, end)| matches!(end, End::Unreadable | End::Failed));
+    let mut unnamed = failed
+        .zip(failures)
+        .filter(|((item, _), _)| item.identifier.is_none());
     let first = unnamed.next().map(|(_, error)| error);
     let category = first.map_or(Category::InvalidEvent, Error::category);
     let first = first.map(ToString::to_string).unwrap_or_default();
-    let count = failed.len();
+    let count = failures.len();
     let text = format!(
         "of {count} items that failed, {} have no identifier, so that all items come again; the first: {first}",
         1 + unnamed.count(),
@@ -329,8 +341,8 @@ fn writer(config: &Config) -> Writer {
 
 fn unreadable(error: EventError) -> Error {
     let category = match error {
-        EventError::Unsupported(_) => Category::UnsupportedEvent,
+        EventError::Unsupported(_) | EventError::Elsewhere(_) => Category::UnsupportedEvent,
         _ => Category::InvalidEvent,
     };
-    Error::new(category, "read the event", error)
+    Error::new(category, "read the event", error.to_string())
 }

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -7,69 +6,189 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::json;
 
 use super::cuts;
-use crate::envelope::{Envelope, EnvelopeError, Finish, Header, MAX_MESSAGE, Message, MessageType};
-use crate::event::{self, Document, Event, EventError, Source};
+use crate::envelope::{
+    self, Envelope, EnvelopeError, Finish, Header, MAX_MESSAGE, Message, MessageType,
+};
+use crate::event::{
+    self, Batch, Data, Document, End, Event, EventError, Form, HEAD, Source, TextKind,
+};
+use crate::forwarder::{DocumentError, Part, Reader, TextReader};
 
 /// An invocation's event is parsed without a panic. Its base64 decodes to what another decoder finds, and the
 /// response to a batch names its items. The document inside, which is JSON too, is read the same however it
-/// is cut, and has what another reader finds in the whole document.
+/// is cut, and has what another reader finds in the whole document. So are the bytes as a record of Firehose or Kinesis,
+/// whatever they are: none of its lines is lost.
 ///
 /// # Panics
 ///
 /// If that does not hold.
 pub fn event(bytes: &[u8]) {
     match event::read(bytes) {
-        Ok(Event::Single(document)) => check_base64(&document),
-        Ok(Event::Batch(batch)) => {
-            let mut names = Vec::new();
-            let mut failed = Vec::new();
-            let mut data = Vec::new();
-            let is_firehose = batch.source == Source::Firehose;
-            for (at, item) in batch.items.iter().enumerate() {
-                let document = item.document();
-                if let Ok(document) = &document {
-                    check_base64(document);
-                }
-                if is_firehose && item.identifier.is_some() {
-                    let text = document.map(|document| document.data.text().to_string());
-                    data.push((text.unwrap_or_default(), at % 2 == 1));
-                }
-                names.push(item.identifier.clone());
-                if at % 2 == 1 {
-                    failed.push(at);
-                }
-            }
-            let response = batch.response(&failed);
-            if is_firehose {
-                let names: Vec<_> = names.iter().flatten().collect();
-                if let Some(response) = response {
-                    check_transformation(&response, &names, &data);
-                    // What Firehose sends has a time in each record, which is longer than the result is.
-                    let longest = r#""result":"ProcessingFailed","data":"","#.len() * names.len();
-                    assert!(response.len() <= bytes.len() + longest);
-                } else {
-                    assert!(names.is_empty() && !batch.items.is_empty());
-                }
-            } else {
-                let failed = failed.iter().map(|&at| names[at].as_deref());
-                match (response, failed.collect::<Option<Vec<_>>>()) {
-                    (Some(response), Some(failed)) => check_failures(&response, &failed),
-                    (None, None) => {}
-                    (response, failed) => panic!("{response:?} for {failed:?}"),
-                }
-            }
-        }
+        Ok(Event::Single(document)) => check_item(&document),
+        Ok(Event::Batch(batch)) => check_batch(&batch, bytes.len()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 
     let [whole, others @ ..] = cuts(bytes);
     let read = read_document(&whole);
-    for pieces in others {
-        assert_eq!(read_document(&pieces), read, "{} pieces", pieces.len());
+    for pieces in &others {
+        assert_eq!(read_document(pieces), read, "{} pieces", pieces.len());
     }
     if let Ok(json) = serde_json::from_slice::<Json>(bytes) {
         check_document(&json, &read, bytes.len());
     }
+
+    for form in [Form::Subscription, Form::Record { arrived: Some(7) }] {
+        let read = read_text(&whole, form);
+        for pieces in &others {
+            assert_eq!(read_text(pieces, form), read, "{} pieces", pieces.len());
+        }
+    }
+    check_lines(bytes, read_text(&whole, Form::Record { arrived: Some(7) }));
+    check_item(&Document {
+        id: None,
+        stream: None,
+        data: Data(STANDARD.encode(bytes).into()),
+        form: Form::Record { arrived: None },
+    });
+}
+
+fn check_batch(batch: &Batch<'_>, length: usize) {
+    const ENDS: [End; 4] = [End::Failed, End::Forwarded, End::Unreadable, End::Read];
+    let ends: Vec<End> = (0..batch.items.len()).map(|at| ENDS[at % 4]).collect();
+    for item in &batch.items {
+        match batch.document(item) {
+            Ok(document) => check_item(&document),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
+    for drops in [false, true] {
+        let response = batch.response(&ends, drops);
+        let items = batch.items.iter().zip(&ends);
+        if batch.source == Source::Firehose {
+            let records = items.filter_map(|(item, end)| {
+                let name = item.identifier.as_deref()?;
+                let (is_record, data) = match batch.document(item) {
+                    Ok(document) => (true, document.data.text().to_string()),
+                    Err(_) => (false, String::new()),
+                };
+                Some(match end {
+                    End::Forwarded if drops && is_record => {
+                        json!({ "recordId": name, "result": "Dropped", "data": "" })
+                    }
+                    End::Failed => {
+                        json!({ "recordId": name, "result": "ProcessingFailed", "data": data })
+                    }
+                    _ if is_record => json!({ "recordId": name, "result": "Ok", "data": data }),
+                    _ => json!({ "recordId": name, "result": "ProcessingFailed", "data": "" }),
+                })
+            });
+            let records: Vec<_> = records.collect();
+            let Some(response) = response else {
+                assert!(records.is_empty() && !batch.items.is_empty());
+                continue;
+            };
+            // What Firehose sends has a time in each record, which is longer than the result is.
+            let longest = r#""result":"ProcessingFailed","data":"","#.len() * records.len();
+            assert!(response.len() <= length + longest);
+            let response: serde_json::Value =
+                serde_json::from_slice(&response).expect("it is JSON");
+            assert_eq!(response, json!({ "records": records }));
+        } else {
+            let failed = items.filter(|(_, end)| matches!(end, End::Failed | End::Unreadable));
+            let failed = failed.map(|(item, _)| item.identifier.as_deref());
+            match (response, failed.collect::<Option<Vec<_>>>()) {
+                (Some(response), Some(failed)) => check_failures(&response, &failed),
+                (None, None) => {}
+                (response, failed) => panic!("{response:?} for {failed:?}"),
+            }
+        }
+    }
+}
+
+/// What comes out of an item is the same in each attempt, since ids are made of places. Memory is bounded: no line is
+/// longer than the longest.
+fn check_item(document: &Document<'_>) {
+    check_base64(document);
+    let read = || {
+        let mut reader = Reader::new();
+        let mut parts = Vec::new();
+        let result = reader.read(document, 1 << 20, &|| false, &mut |part| {
+            parts.push(spell(&part));
+        });
+        // A broken part is still followed by what can be read.
+        (parts, result.err().map(|error| error.to_string()))
+    };
+    assert_eq!(read(), read());
+    let mut reader = Reader::new();
+    let late = reader.read(document, 1 << 20, &|| true, &mut |_| {});
+    assert!(late.is_err() || document.data.text().is_empty());
+}
+
+fn spell(part: &Part<'_>) -> String {
+    match part {
+        Part::Begin => "begin".to_string(),
+        Part::Broken => "broken".to_string(),
+        Part::LogEvent(header, event) => {
+            if let Message::Escaped(text) = event.message {
+                assert!(text.len() <= MAX_MESSAGE);
+            }
+            format!("{header:?} {event:?}")
+        }
+    }
+}
+
+/// What comes out of a text in these pieces, and the error at its end.
+fn read_text(pieces: &[&[u8]], form: Form) -> (Vec<String>, Option<String>) {
+    let mut reader = TextReader::new();
+    reader.begin_item(form);
+    let mut parts = Vec::new();
+    let mut sink = |part: Part<'_>| parts.push(spell(&part));
+    let mut read = || {
+        loop {
+            for piece in pieces {
+                reader.read(piece, &mut sink)?;
+            }
+            reader.finish(&mut sink)?;
+            if !reader.needs_second_pass() {
+                return Ok::<(), DocumentError>(());
+            }
+        }
+    };
+    let result = read();
+    (parts, result.err().map(|error| error.to_string()))
+}
+
+/// Of a text that is lines, each that is not empty is there, in its order.
+fn check_lines(bytes: &[u8], (parts, error): (Vec<String>, Option<String>)) {
+    let text = bytes.trim_ascii_start();
+    let is_lines = matches!(
+        event::text_kind(&text[..text.len().min(HEAD)]),
+        Ok(TextKind::Lines)
+    );
+    if !is_lines || text.is_empty() {
+        return;
+    }
+    assert_eq!(error, None);
+    let lines = text.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut parts = parts.into_iter();
+    assert_eq!(parts.next().as_deref(), Some("begin"));
+    for (line, part) in lines.filter(|line| !line.is_empty()).zip(parts.by_ref()) {
+        if let Ok(line) = str::from_utf8(line)
+            && !part.contains("TooLong")
+        {
+            let quoted = serde_json::to_string(line).expect("it is text");
+            let short = quoted.len() < 200 && !line.contains(['\u{8}', '\u{c}', '\t', '\r']);
+            assert!(
+                !short
+                    || part.contains(&format!(
+                        "Escaped({:?})",
+                        &quoted.as_bytes()[1..quoted.len() - 1]
+                    ))
+            );
+        }
+    }
+    assert_eq!(parts.next(), None);
 }
 
 fn check_base64(document: &Document<'_>) {
@@ -78,7 +197,15 @@ fn check_base64(document: &Document<'_>) {
         pieces.extend_from_slice(piece);
         Ok::<(), EventError>(())
     });
-    let theirs = STANDARD.decode(document.data.text());
+    // Line ends, and padding that is not there, do no harm.
+    let mut text = document.data.text().to_string();
+    if text.contains('\n') {
+        text.retain(|letter| !matches!(letter, '\r' | '\n'));
+    }
+    if !text.ends_with('=') {
+        text += ["", "", "==", "="][text.len() % 4];
+    }
+    let theirs = STANDARD.decode(text);
     assert_eq!(result.is_ok(), theirs.is_ok());
     if let Ok(theirs) = theirs {
         assert_eq!(pieces, theirs);
@@ -90,16 +217,6 @@ fn check_failures(response: &[u8], failed: &[&str]) {
     let expected = failed.iter().map(|name| json!({ "itemIdentifier": name }));
     let expected = json!({ "batchItemFailures": expected.collect::<Vec<_>>() });
     assert_eq!(response, expected);
-}
-
-/// `data` has the text of each record that has a name, and whether it has failed.
-fn check_transformation(response: &[u8], names: &[&Cow<'_, str>], data: &[(String, bool)]) {
-    let response: serde_json::Value = serde_json::from_slice(response).expect("it is JSON");
-    let expected = names.iter().zip(data).map(|(name, (data, has_failed))| {
-        let result = ["Ok", "ProcessingFailed"][usize::from(*has_failed)];
-        json!({ "recordId": name, "result": result, "data": data })
-    });
-    assert_eq!(response, json!({ "records": expected.collect::<Vec<_>>() }));
 }
 
 /// A log event: its id, timestamp and message, the message still escaped.
@@ -120,19 +237,22 @@ fn read_document(pieces: &[&[u8]]) -> Result<(Header, Vec<LogEvent>), EnvelopeEr
         envelope.reset(known.clone());
         let mut header = known.clone();
         let mut events = Vec::new();
+        let mut sink = |of_event: &Header, event: envelope::LogEvent<'_>| {
+            header = of_event.clone();
+            events.push((
+                event.id.map(Vec::from),
+                event.timestamp,
+                match event.message {
+                    Message::Escaped(text) => Text::Escaped(text.to_vec()),
+                    Message::TooLong => Text::TooLong,
+                    Message::Absent => Text::Absent,
+                },
+            ));
+        };
         for piece in pieces {
-            envelope.read(piece, |of_event, event| {
-                header = of_event.clone();
-                events.push((
-                    event.id.map(Vec::from),
-                    event.timestamp,
-                    match event.message {
-                        Message::Escaped(text) => Text::Escaped(text.to_vec()),
-                        Message::TooLong => Text::TooLong,
-                        Message::Absent => Text::Absent,
-                    },
-                ));
-            })?;
+            let length = envelope.read(piece, &mut sink)?;
+            // Nothing but whitespace may follow.
+            envelope.read(&piece[length..], &mut sink)?;
         }
         match envelope.finish()? {
             Finish::Done => return Ok((header, events)),

@@ -205,10 +205,11 @@ impl Fields {
         }
         let is_present = |field: Field| !is_absent(self.slots[field as usize].value.of(line));
         let has_method = is_present(Field::Method) || is_present(Field::OtherMethod);
+        let has_path = self.has_name(Field::Path) || self.has_name(Field::OtherPath);
         if reading.sends_templates {
             insert(Field::ResourcePath);
         }
-        if reading.sends_templates || !has_method {
+        if reading.sends_templates || !has_method || !has_path {
             insert(Field::RouteKey);
             let needs_other = !has_method || !self.has_name(Field::ResourcePath);
             if needs_other && !self.has_name(Field::RouteKey) {
@@ -544,16 +545,21 @@ impl Fields {
                 host.contains(&b'.')
                     && str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_err())
             };
-            let names_host = has_name(Field::Host) && get(Field::Host).is_none_or(is_domain);
+            let names_host = get(Field::Host).is_some_and(is_domain);
             let names_method = method.is_some() || has_name(Field::Method);
             let names_endpoint = path.is_some() || has_name(Field::Path) || names_template;
-            let is_access_log = has_status
-                && (has_name(Field::RequestId) || names_method || names_endpoint)
-                || has_name(Field::RequestId) && (names_method || names_endpoint)
-                || names_method && names_endpoint
+            let named = [
+                names_method,
+                names_endpoint,
+                has_name(Field::Host),
+                has_name(Field::RequestId),
+            ];
+            let named = named.into_iter().filter(|is_named| *is_named).count();
+            let is_access_log = named >= 2
+                || has_status && named > 0
+                || names_host
                 || has_name(Field::ResourcePath)
-                || has_name(Field::RouteKey)
-                || names_host;
+                || has_name(Field::RouteKey);
             if !is_access_log {
                 return Err(Skip::Unrelated);
             }

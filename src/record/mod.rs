@@ -538,21 +538,27 @@ fn no_json(text: &[u8]) -> Skip {
     let has_date = text.windows(13).any(|w| {
         w[2] == b'/' && w[6] == b'/' && w[11] == b':' && w[7..11].iter().all(u8::is_ascii_digit)
     });
-    // Others have at least the method and the status.
+    if text[0] == b'<' || has(b"HTTP/") || has_date || has_method_and_status(text) {
+        Skip::UnsupportedFormat
+    } else {
+        Skip::Malformed
+    }
+}
+
+/// Whether a text has what an access log of any form has.
+fn has_method_and_status(text: &[u8]) -> bool {
+    /// More would take too long for lines that are something else.
+    const MAX_TEXT: usize = 4 * 1024;
+    let text = &text[..text.len().min(MAX_TEXT)];
     let mut words = text.split(|byte| !byte.is_ascii_alphanumeric());
-    let is_status = |word: &[u8]| word.len() == 3 && word.iter().all(u8::is_ascii_digit);
     let is_method = |word: &[u8]| {
         matches!(
             word,
             b"GET" | b"POST" | b"PUT" | b"PATCH" | b"DELETE" | b"HEAD"
         )
     };
-    let has_call = words.clone().any(is_method) && words.any(is_status);
-    if text[0] == b'<' || has(b"HTTP/") || has_date || has_call {
-        Skip::UnsupportedFormat
-    } else {
-        Skip::Malformed
-    }
+    let is_status = |word: &[u8]| word.len() == 3 && word.iter().all(u8::is_ascii_digit);
+    words.clone().any(is_method) && words.any(is_status)
 }
 
 #[cfg(test)]

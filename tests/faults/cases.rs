@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use cw_resend_lambda::standin::cloudwatch::event_id;
+use cw_resend_lambda::standin::cloudwatch::{Line, document, event_id};
 use cw_resend_lambda::standin::node::{Fault, Kind, Message, Shape, StandInNode};
 use cw_resend_lambda::standin::runtime_api::{InvokeOptions, Outcome};
 use flate2::read::GzDecoder;
@@ -43,9 +43,22 @@ const SETTINGS: [(&str, &str); 4] = [
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
+    form: Form,
     cause: Cause,
     /// The expected end, in `resend` and in `batch`.
     expected: [End; 2],
+}
+
+/// How the lines come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As an event of a subscription.
+    Subscription,
+    /// As several documents in one record of Kinesis.
+    KinesisDocuments,
+    /// As lines in one record, without a document.
+    KinesisLines,
+    FirehoseLines,
 }
 
 #[derive(Clone, Copy)]
@@ -120,8 +133,14 @@ use Cause::{Peer, Responds};
 use End::{Delivered, Queued, SomeRefused};
 
 const fn case(name: &'static str, cause: Cause, end: End) -> Case {
+    record(name, Form::Subscription, cause, end)
+}
+
+/// A case whose lines come in another form.
+const fn record(name: &'static str, form: Form, cause: Cause, end: End) -> Case {
     Case {
         name,
+        form,
         cause,
         expected: [end, end],
     }
@@ -268,6 +287,7 @@ pub(crate) static CASES: &[Case] = &[
     ),
     Case {
         name: "413 for what is large",
+        form: Form::Subscription,
         cause: Responds(|message, _| match message.kind {
             Kind::Batch if message.http.body.len() > 4000 => Fault::status(413),
             Kind::Batch => Fault::none(),
@@ -358,6 +378,78 @@ pub(crate) static CASES: &[Case] = &[
         Cause::ClockJump(3_600_000),
         Delivered,
     ),
+    record(
+        "documents in a record",
+        Form::KinesisDocuments,
+        Cause::Nothing,
+        Delivered,
+    ),
+    record(
+        "documents in a record, part of each attempt",
+        Form::KinesisDocuments,
+        Cause::PartOfEachAttempt,
+        Delivered,
+    ),
+    record(
+        "documents in a record, killed within an event",
+        Form::KinesisDocuments,
+        Cause::Killed,
+        Delivered,
+    ),
+    record(
+        "documents in a record, 503, each",
+        Form::KinesisDocuments,
+        Responds(|_, _| Fault::status(503)),
+        Queued,
+    ),
+    record(
+        "lines in Kinesis",
+        Form::KinesisLines,
+        Cause::Nothing,
+        Delivered,
+    ),
+    record(
+        "lines in Kinesis, part of each attempt",
+        Form::KinesisLines,
+        Cause::PartOfEachAttempt,
+        Delivered,
+    ),
+    record(
+        "lines in Kinesis, killed within an event",
+        Form::KinesisLines,
+        Cause::Killed,
+        Delivered,
+    ),
+    record(
+        "lines in Kinesis, garbage, each",
+        Form::KinesisLines,
+        Responds(|_, _| Fault::shape(Shape::Garbage)),
+        Queued,
+    ),
+    record(
+        "lines in Firehose",
+        Form::FirehoseLines,
+        Cause::Nothing,
+        Delivered,
+    ),
+    record(
+        "lines in Firehose, dropped, now and then",
+        Form::FirehoseLines,
+        Responds(|_, n| now_and_then(n, Fault::shape(Shape::Drop))),
+        Delivered,
+    ),
+    record(
+        "lines in Firehose, 400 for some",
+        Form::FirehoseLines,
+        Responds(|m, _| for_some(m, 400)),
+        SomeRefused,
+    ),
+    record(
+        "lines in Firehose, 503, each",
+        Form::FirehoseLines,
+        Responds(|_, _| Fault::status(503)),
+        Queued,
+    ),
 ];
 
 /// An HTTP date in a second, rounded up.
@@ -409,7 +501,7 @@ fn date(mut days: u64) -> (u64, usize, u64) {
 }
 
 /// The event of every case: calls, a few of them marked, and lines that can't be forwarded.
-fn event(calls: u64) -> Vec<u8> {
+fn event(form: Form, calls: u64) -> Vec<u8> {
     let calls = (0..calls).map(|n| {
         let kind = if n % 25 == 3 { "marked" } else { "pets" };
         line("GET", &format!("/prod/{kind}/{n}"))
@@ -419,7 +511,49 @@ fn event(calls: u64) -> Vec<u8> {
             r#"{{"requestId":"r{n}","eventType":"MESSAGE","connectionId":"c{n}","status":"200"}}"#
         )
     });
-    event_of(calls.chain(others))
+    let lines: Vec<String> = calls.chain(others).collect();
+    match form {
+        Form::Subscription => event_of(lines),
+        Form::KinesisDocuments => {
+            let lines = (0..)
+                .zip(lines)
+                .map(|(n, line)| Line::new(n, 1_795_341_600_000, line));
+            let lines: Vec<Line> = lines.collect();
+            // As many as a subscription sends of a quiet stream, and many more.
+            let (few, many) = lines.split_at(lines.len() / 3);
+            let documents = few.chunks(7).chain(many.chunks(500));
+            let documents =
+                documents.map(|lines| document("/aws/apigateway/pets", "s", lines).unwrap());
+            stream_event(
+                form,
+                &STANDARD.encode(documents.collect::<Vec<_>>().concat()),
+            )
+        }
+        Form::KinesisLines | Form::FirehoseLines => {
+            stream_event(form, &STANDARD.encode(lines.join("\n")))
+        }
+    }
+}
+
+/// By which a stream knows the record.
+const RECORD: &str = "49590338271490256608559692538361571095921575989136588";
+
+/// An event with one record that has this data.
+fn stream_event(form: Form, data: &str) -> Vec<u8> {
+    let event = if form == Form::FirehoseLines {
+        json!({"invocationId": "i", "records": [{"recordId": RECORD, "data": data}]})
+    } else {
+        json!({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"sequenceNumber": RECORD, "data": data}}]})
+    };
+    event.to_string().into_bytes()
+}
+
+/// The id of the nth line.
+fn id_of(form: Form, n: u64) -> String {
+    match form {
+        Form::Subscription | Form::KinesisDocuments => event_id(n),
+        Form::KinesisLines | Form::FirehoseLines => format!("{RECORD}-{n}"),
+    }
 }
 
 /// A Node, faulty or not, and the settings by which the function finds it.
@@ -550,6 +684,7 @@ fn signal(pid: u32, name: &str) {
 /// Gives the function an event as Lambda does: up to three attempts with the same id. Returns what the
 /// on-failure destination writes, or `None` if an attempt succeeds, and the report of the last attempt.
 fn invoke_as_lambda(
+    form: Form,
     cause: Cause,
     setting: &Setting,
     function: &mut Function,
@@ -598,12 +733,30 @@ fn invoke_as_lambda(
         report = serde_json::from_str(&function.wait_for_line(before)).unwrap();
         assert_adds_up(&report);
         match outcome {
-            Outcome::Response(_) => return (None, report),
+            Outcome::Response(_) if form == Form::Subscription => return (None, report),
+            Outcome::Response(body) => {
+                response = serde_json::from_slice(&body).unwrap();
+                if form == Form::FirehoseLines {
+                    // There is no other attempt: what has failed is in the bucket.
+                    let record = &response["records"][0];
+                    let data = record["data"].as_str().unwrap().to_string();
+                    let has_failed = record["result"] == "ProcessingFailed";
+                    return (has_failed.then_some(data), report);
+                }
+                if response == json!({"batchItemFailures": []}) {
+                    return (None, report);
+                }
+            }
             Outcome::Error { body, .. } => response = serde_json::from_slice(&body).unwrap(),
             Outcome::Gone => panic!("the invocation has exceeded its deadline"),
         }
     }
     let payload: Value = serde_json::from_slice(event).unwrap();
+    if form != Form::Subscription {
+        // It is still in the stream.
+        let data = payload["Records"][0]["kinesis"]["data"].as_str();
+        return (data.map(String::from), report);
+    }
     let record = json!({
         "version": "1.0",
         "timestamp": "2026-11-22T10:00:00.000Z",
@@ -641,7 +794,7 @@ fn ids_at(node: &StandInNode) -> BTreeSet<String> {
 pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     let setting = set_up(case.cause, format);
     let mut function = start(&setting.vars);
-    let event = event(calls(format));
+    let event = event(case.form, calls(format));
     let mut warm_up = 0;
     if matches!(case.cause, Cause::ClosedAtReuse) {
         // The connections are opened, and cut as soon as they are used again.
@@ -652,7 +805,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         warm_up = setting.node.snapshot().distinct;
         setting.is_faulty.store(true, Ordering::SeqCst);
     }
-    let (queue, report) = invoke_as_lambda(case.cause, &setting, &mut function, &event);
+    let (queue, report) = invoke_as_lambda(case.form, case.cause, &setting, &mut function, &event);
     let is_by_the_node = !matches!(
         case.cause,
         Cause::Nothing
@@ -680,9 +833,15 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     };
     // The queue may also hold what the Node has accepted, if the response was lost.
     let arrived = ids_at(&setting.node);
-    let skips: BTreeSet<String> = (calls(format)..lines).map(event_id).collect();
+    let skips: BTreeSet<String> = (calls(format)..lines)
+        .map(|n| id_of(case.form, n))
+        .collect();
     let queued = queue.as_deref().map_or(0, |message| {
-        let kept = ids_of(message).into_iter();
+        let kept = match case.form {
+            Form::Subscription => ids_of(message),
+            form => (0..lines).map(|n| id_of(form, n)).collect(),
+        };
+        let kept = kept.into_iter();
         kept.filter(|id| !arrived.contains(id) && !skips.contains(id))
             .count() as u64
     });
@@ -719,7 +878,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
     };
     let expected = case.expected[usize::from(format == "batch")];
     if let Some(message) = queue {
-        counts.redriven = redrive(case.cause, &setting, function, format, &message)?;
+        counts.redriven = redrive(case, &setting, function, format, &message)?;
         if counts.redriven != counts.queued {
             return Err(format!("{} of {queued} are redriven", counts.redriven));
         }
@@ -746,7 +905,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
 /// Removes the fault, gives the queue's message to the function, and returns how many records have arrived
 /// that had not before. An operator fixes a wrong address, so that the function starts again.
 fn redrive(
-    cause: Cause,
+    case: &Case,
     setting: &Setting,
     function: Function,
     format: &'static str,
@@ -755,7 +914,7 @@ fn redrive(
     setting.is_faulty.store(false, Ordering::SeqCst);
     let earlier = ids_at(&setting.node);
     let fixed;
-    let (node, function) = match cause {
+    let (node, function) = match case.cause {
         Cause::Tls(_) => {
             drop(function);
             fixed = set_up(Cause::Nothing, format);
@@ -773,18 +932,24 @@ fn redrive(
         }
         _ => (&setting.node, function),
     };
-    let batch = json!({"Records": [{
-        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
-        "body": message,
-        "eventSource": "aws:sqs",
-    }]});
-    let response = function.invoke(batch.to_string().as_bytes(), TIMEOUT);
+    let batch = match case.form {
+        Form::Subscription => json!({"Records": [{
+            "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+            "body": message,
+            "eventSource": "aws:sqs",
+        }]})
+        .to_string()
+        .into_bytes(),
+        // What is in a bucket comes back as a record of Kinesis does.
+        _ => stream_event(Form::KinesisLines, message),
+    };
+    let response = function.invoke(&batch, TIMEOUT);
     if response != Ok(json!({"batchItemFailures": []})) {
         return Err(format!("the queue's message: {response:?}"));
     }
     let now = ids_at(node);
     let missing = (0..calls(format))
-        .map(event_id)
+        .map(|n| id_of(case.form, n))
         .filter(|id| !now.contains(id) && !earlier.contains(id))
         .count();
     if missing > 0 {

@@ -291,3 +291,84 @@ fn what_takes_too_long_to_read_ends_in_time() {
     assert_adds_up(&report);
     assert_got_all(&node, 1);
 }
+
+/// Records that are lines: one that does not end, and as many as there can be. Whatever they are, memory is bounded,
+/// and the result is there in time.
+#[test]
+fn lines_without_a_document_are_bounded_too() {
+    let compressed = |unit: &[u8], size: usize| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let piece = unit.repeat(1_000_000 / unit.len());
+        for _ in 0..size / piece.len() {
+            gzip.write_all(&piece).unwrap();
+        }
+        gzip.finish().unwrap()
+    };
+    let data = |bytes: &[u8]| {
+        let event: Value = serde_json::from_slice(&wrap(bytes)).unwrap();
+        event["awslogs"]["data"].clone()
+    };
+    let size = 8_000_000;
+    // Each with what is skipped of it if there is time for all of it.
+    let records = [
+        ("one line", compressed(b"x", size), json!({"oversized": 1})),
+        (
+            "one line of quotes",
+            compressed(b"\"", size),
+            json!({"oversized": 1}),
+        ),
+        ("empty lines", compressed(b"\n", size), json!({})),
+        (
+            "short lines",
+            compressed(b"x\n", size),
+            json!({"malformed": size / 2}),
+        ),
+        ("whitespace", compressed(b" ", size), json!({})),
+        (
+            "one line as it is",
+            vec![b'x'; 3_000_000],
+            json!({"oversized": 1}),
+        ),
+        ("empty lines as they are", vec![b'\n'; 3_000_000], json!({})),
+        (
+            "long lines",
+            compressed(&[&[b'"'; 30_000][..], b"\n"].concat(), size),
+            json!({"malformed": 33 * 8}),
+        ),
+    ];
+    for (name, record, skipped) in &records {
+        let node = node();
+        let function = Function::start(&node, &[]);
+        for time in [1, 20].map(Duration::from_secs) {
+            let event =
+                json!({"Records": [{"kinesis": {"sequenceNumber": "1", "data": data(record)}}]});
+            let event = event.to_string().into_bytes();
+            let started = std::time::Instant::now();
+            let (result, report) = function.outcome_of(|| function.begin(&event, time));
+            assert!(
+                started.elapsed() < time,
+                "{name}: {:?} of {time:?}",
+                started.elapsed()
+            );
+            assert_adds_up(&report);
+            if result.unwrap() == json!({"batchItemFailures": []}) {
+                let reported = report.get("skipped").cloned().unwrap_or_else(|| json!({}));
+                assert_eq!(reported, *skipped, "{name}");
+            } else {
+                assert_eq!(report["errorType"], "Function.RecordsUndelivered", "{name}");
+                // Without optimisation, some take longer than they are given.
+                assert!(
+                    time < TIME / 10 || *name == "short lines",
+                    "{name}: it takes too long"
+                );
+            }
+        }
+        // The event as it arrived, and 16 MiB.
+        let most = 16 * 1024 + 2 * record.len() as u64 / 1024 * 4 / 3;
+        assert!(
+            peak(function.pid()) < most,
+            "{name}: {} KiB",
+            peak(function.pid())
+        );
+    }
+}

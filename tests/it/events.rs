@@ -213,6 +213,14 @@ fn events_of_other_kinds_are_named() {
             "another function's failure",
         ),
         (r#"{"key1":"value1"}"#, "an event of an unknown kind"),
+        (
+            r#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#,
+            "EventBridge",
+        ),
+        (
+            r#"{"requestContext":{},"KinesisBatchInfo":{"shardId":"shardId-000000000006"}}"#,
+            "it is still in the stream",
+        ),
     ] {
         let failed = function.invoke(event.as_bytes(), TIME).unwrap_err();
         assert_eq!(failed.error_type, "Function.EventUnsupported");
@@ -263,19 +271,98 @@ fn documents_of_every_make() {
         .extra(vec![1, 2, 3])
         .write(Vec::new(), flate2::Compression::none());
     named.write_all(&text).unwrap();
-    for (name, data) in [
-        ("plain", gzip(&text).unwrap()),
-        ("reversed keys", gzip(reversed.as_bytes()).unwrap()),
-        ("zlib", zlib.finish().unwrap()),
-        ("two members", two_members),
-        ("header fields", named.finish().unwrap()),
+    let next = |n: u64| {
+        let line = Line::new(n, 7, line("GET", &format!("/{n}")));
+        document("/aws/apigateway/x", &format!("s{n}"), &[line]).unwrap()
+    };
+    let several = |between: &[u8]| {
+        let all = [&text, between, &next(1), between, &next(2), between];
+        gzip(&all.concat()).unwrap()
+    };
+    // Those whose log events come first are handed out last, each once.
+    let mixed = [&next(1), reversed.as_bytes(), &next(2), &next(3)].concat();
+    for (name, data, count) in [
+        ("plain", gzip(&text).unwrap(), 1),
+        ("reversed keys", gzip(reversed.as_bytes()).unwrap(), 1),
+        ("zlib", zlib.finish().unwrap(), 1),
+        ("two members", two_members, 1),
+        ("header fields", named.finish().unwrap(), 1),
+        (
+            "a newline behind",
+            gzip(&[&text[..], b"\n"].concat()).unwrap(),
+            1,
+        ),
+        ("several", several(b""), 3),
+        ("several in lines", several(b"\n"), 3),
+        ("several far apart", several(&[b' '; 100_000]), 3),
+        ("one of them with reversed keys", gzip(&mixed).unwrap(), 4),
     ] {
         for format in ["resend", "batch"] {
             let node = node();
             let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
-            let result = function.invoke(&wrap(&data), TIME);
-            assert_eq!(result.unwrap()["forwarded"], 1, "{name}");
-            assert_got_all(&node, 1);
+            let (result, report) = function.outcome_of(|| function.begin(&wrap(&data), TIME));
+            let expected =
+                json!({"received": count, "forwarded": count, "refused": 0, "skipped": 0});
+            assert_eq!(result.unwrap(), expected, "{name}");
+            assert_adds_up(&report);
+            assert_eq!(assert_got_all(&node, count), 0, "{name}");
+        }
+    }
+}
+
+/// What follows a document is another one, or nothing.
+#[test]
+fn text_between_documents_fails_the_event() {
+    let node = node();
+    let function = Function::start(&node, &[]);
+    let first = document("g", "s", &[Line::new(0, 7, line("GET", "/x"))]).unwrap();
+    for (rest, why) in [
+        (&b"x"[..], "text follows the end of the document"),
+        (b"[]", "text follows the end of the document"),
+        (b"\0", "text follows the end of the document"),
+        (b"{", "ends too early"),
+        (b"{}", "messageType is missing"),
+    ] {
+        let data = gzip(&[&first[..], rest].concat()).unwrap();
+        let (result, report) = function.outcome_of(|| function.begin(&wrap(&data), TIME));
+        let failed = result.unwrap_err();
+        assert_eq!(failed.error_type, "Function.EventInvalid");
+        assert!(failed.message.contains(why), "{failed:?}");
+        assert_adds_up(&report);
+    }
+    // The document before is whole.
+    assert_got_all(&node, 1);
+}
+
+/// An event comes by SNS or EventBridge as it comes by itself: the record of a destination, or what a dead-letter
+/// queue has.
+#[test]
+fn wrappers_are_taken_off() {
+    let event: Value = serde_json::from_slice(&event_of_calls(2)).unwrap();
+    let record = json!({"requestContext": {"requestId": "r"}, "requestPayload": event});
+    for inner in [&event, &record] {
+        let bridge = json!({
+            "version": "0", "id": "x", "source": "lambda", "resources": [],
+            "detail-type": "Lambda Function Invocation Result - Failure", "detail": inner,
+        });
+        let notification = |inner: &Value| {
+            json!({"Records": [{
+                "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn",
+                "Sns": {"Type": "Notification", "MessageId": "m", "Subject": null, "Message": inner.to_string()},
+            }]})
+        };
+        let by_sns = notification(&bridge);
+        let failed =
+            json!({"requestContext": {"requestId": "s"}, "requestPayload": notification(inner)});
+        for event in [&notification(inner), &bridge, &by_sns, &failed] {
+            let node = node();
+            let function = Function::start(&node, &[]);
+            let (result, report) =
+                function.outcome_of(|| function.begin(event.to_string().as_bytes(), TIME));
+            let expected = json!({"received": 2, "forwarded": 2, "refused": 0, "skipped": 0});
+            assert_eq!(result.unwrap(), expected, "{event}");
+            assert_adds_up(&report);
+            assert_got_all(&node, 2);
         }
     }
 }

@@ -15,6 +15,7 @@ mod golden;
 mod harness;
 mod memory;
 mod output;
+mod records;
 mod restart;
 mod rules;
 mod runtime_api;

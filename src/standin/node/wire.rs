@@ -68,16 +68,16 @@ struct Batch {
     records: Vec<BatchRecord>,
 }
 
-/// Only its shape matters here.
+/// Only its shape matters here. Lines that came without a document have no log group.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Source {
-    #[serde(rename = "account")]
-    _account: String,
-    #[serde(rename = "logGroup")]
-    _log_group: String,
-    #[serde(rename = "logStream")]
-    _log_stream: String,
+    #[serde(default, rename = "account", deserialize_with = "present")]
+    _account: Option<String>,
+    #[serde(default, rename = "logGroup", deserialize_with = "present")]
+    _log_group: Option<String>,
+    #[serde(default, rename = "logStream", deserialize_with = "present")]
+    _log_stream: Option<String>,
 }
 
 /// A record of a batch. Serde can not refuse unknown keys in flattened structs, so the fields of
