@@ -100,9 +100,10 @@ impl Counts {
         self.skipped.iter().sum()
     }
 
-    /// How many lines were skipped that do not belong to normal operation, and how many others there are.
+    /// How many access-log lines were skipped that should not be, and how many access-log lines there are.
     pub(crate) fn unexpected(&self) -> (u64, u64) {
-        let reasons = self.skipped_by().filter(|(reason, _)| reason.is_expected());
+        let is_other = |reason: Skip| reason.is_expected() || reason == Skip::Unrelated;
+        let reasons = self.skipped_by().filter(|(reason, _)| is_other(*reason));
         let expected: u64 = reasons.map(|(_, count)| count).sum();
         (self.skipped() - expected, self.received - expected)
     }
@@ -110,6 +111,16 @@ impl Counts {
     /// Whether records were refused, or skipped for a reason that does not belong to normal operation.
     pub(crate) fn needs_attention(&self) -> bool {
         self.refused() > 0 || self.skipped_by().any(|(reason, _)| !reason.is_expected())
+    }
+
+    /// What records have that their lines have not, and how often.
+    pub(crate) fn made_up(&self) -> BTreeMap<&'static str, u64> {
+        let all = [
+            ("hostByApiId", self.hosts_by_api_id),
+            ("hostByDefault", self.hosts_by_default),
+            ("templatePath", self.template_paths),
+        ];
+        all.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     /// Each field that had two values in lines that were skipped for it, by our name, and how often.

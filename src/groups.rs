@@ -48,7 +48,7 @@ impl Groups {
         for group in groups {
             let known = self.known(&group.name);
             known.count(group);
-            if known.skipped * 2 > known.lines {
+            if group.lines > 0 && known.skipped * 2 > known.lines {
                 findings.mostly_skipped.push(&group.name);
             }
             if known.has_to_be_told(group) {

@@ -2,7 +2,8 @@
 //!
 //! CloudWatch Logs compresses with gzip; zlib is taken too, since tools of the field write it
 //! (DESIGN.md, "Subscription event"). Several gzip members may follow each other, and zero bytes may pad the
-//! end, as gzip(1) allows; anything else after a member is a fault.
+//! end, as gzip(1) allows. Whitespace may follow a member, as where records are put one below the other: each byte of it
+//! comes out as a newline, so that what the members have stays apart. Anything else after a member is a fault.
 //!
 //! BE ADVISED: the inflater writes into a window that wraps, and in that mode it does not check a
 //! distance against the start of the stream. A corrupt stream could so copy what an earlier member,
@@ -211,6 +212,12 @@ impl Gunzip {
                         return Ok(Step::NeedInput);
                     };
                     *input = rest;
+                    let is_between = matches!(self.state, State::MemberEnd | State::ZlibEnd);
+                    if is_between && byte.is_ascii_whitespace() {
+                        self.offset += 1;
+                        self.inflated += 1;
+                        return Ok(Step::Output(b"\n"));
+                    }
                     self.state = self.frame(byte)?;
                     self.offset += 1;
                 }
@@ -534,6 +541,28 @@ mod tests {
         );
         let long = [&flags(8)[..], &[b'n'; 65_536]].concat();
         assert_eq!(gunzip(&[&long]), Err(GzipError::LongHeader));
+    }
+
+    #[test]
+    fn whitespace_behind_a_member() {
+        let [one, two] = [&b"one"[..], b"two"].map(|content| member(PLAIN, content));
+        let zlib = compress_to_vec_zlib(b"one", 6);
+        for (parts, expected) in [
+            ([&one, &b"\n"[..], &two], &b"one\ntwo"[..]),
+            ([&one, b" \r\n", &two], b"one\n\n\ntwo"),
+            ([&one, &two, b"\n"], b"onetwo\n"),
+            ([&one, b"\n", b"\0\0"], b"one\n"),
+            ([&zlib, b"\r", b"\n"], b"one\n\n"),
+        ] {
+            check(&parts.concat(), Ok(expected));
+        }
+        for parts in [
+            [&one, &b"\n"[..], b"x"],
+            [&zlib, b"\n", &zlib],
+            [&one, b"\0", b"\n"],
+        ] {
+            check(&parts.concat(), Err(GzipError::TrailingBytes));
+        }
     }
 
     #[test]

@@ -392,12 +392,10 @@ fn status_line(line: &[u8]) -> Result<(u16, bool), HttpError> {
 }
 
 fn header_line(line: &[u8]) -> Result<(&str, &[u8]), HttpError> {
-    let colon = line
-        .iter()
-        .position(|&byte| byte == b':')
-        .ok_or(HttpError::HeaderLine)?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
-    if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
+    let name = line.iter().take_while(|&&byte| is_token(byte)).count();
+    let (name, rest) = line.split_at(name);
+    let value = rest.strip_prefix(b":").ok_or(HttpError::HeaderLine)?;
+    if name.is_empty() {
         return Err(HttpError::HeaderLine);
     }
     if value.iter().any(|&byte| byte == b'\r' || byte == 0) {
@@ -409,8 +407,25 @@ fn header_line(line: &[u8]) -> Result<(&str, &[u8]), HttpError> {
 
 /// A character of a token (RFC 9110 §5.6.2).
 pub(crate) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKEN[usize::from(byte)]
 }
+
+/// Which bytes they are: names of headers are most of what a response takes to read.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < others.len() {
+        table[others[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// A length, or the same one several times (RFC 9110 §8.6).
 fn content_length(value: &[u8]) -> Result<u64, HttpError> {

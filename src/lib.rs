@@ -24,6 +24,7 @@
 //! | a line is a contradiction | `record::fields` tells by itself, `record::shape` by the document's other lines |
 //! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
 //! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
+//! | a verdict is booked on another record of Firehose's | `forwarder::share` |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
 //! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
@@ -34,7 +35,7 @@
 //! | a variable, and its error | `config`: `address`, `headers` and `certificates` for the long ones, `names` for mistyped names |
 //!
 //! `account` is the vocabulary of the pipeline: counts and verdicts. `json` cuts text into tokens for
-//! `envelope` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
+//! `envelope`, `event` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
 //! `time` converts dates.
 //!
 //! Beside the function, for the tests and the operator, and not in the Lambda build: `standin` is what AWS and

@@ -50,23 +50,21 @@ fn advice(lacks: Lacks) -> String {
         );
     }
     let mut text = "append ".to_string();
-    let mut others = String::new();
     let mut is_first = true;
-    for (what, name, setting) in [
-        (Lacks::HOST, "domainName", "X_DEFAULT_HOST"),
-        (Lacks::PATH, "path", ""),
-        (Lacks::METHOD, "httpMethod", ""),
+    for (what, name) in [
+        (Lacks::HOST, "domainName"),
+        (Lacks::PATH, "path"),
+        (Lacks::METHOD, "httpMethod"),
     ] {
         if lacks.has(what) {
             let separator = if is_first { "" } else { ", " };
             text += &format!("{separator}\"{name}\": \"$context.{name}\"");
             is_first = false;
-            others += setting;
         }
     }
     text += " to the stage's access-log format";
-    if !others.is_empty() {
-        text += &format!(", or set {others} for lines without a host");
+    if lacks.has(Lacks::HOST_BUT_DEFAULT) {
+        text += ", or set X_DEFAULT_HOST for lines without a host";
     }
     if lacks.has(Lacks::PATH_BUT_TEMPLATE) {
         text += ", or set X_PATH=template to send the route's template in place of a path";
@@ -124,12 +122,8 @@ struct ReportLine<'a> {
     skipped: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     contradictions: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "is_none")]
-    hosts_by_api_id: u64,
-    #[serde(skip_serializing_if = "is_none")]
-    hosts_by_default: u64,
-    #[serde(skip_serializing_if = "is_none")]
-    template_paths: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    made_up: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,14 +150,6 @@ struct ReportLine<'a> {
     error_message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 #[allow(
@@ -345,9 +331,7 @@ impl Log {
             refused: &counts.refused,
             skipped,
             contradictions: counts.contradictions(),
-            hosts_by_api_id: counts.hosts_by_api_id,
-            hosts_by_default: counts.hosts_by_default,
-            template_paths: counts.template_paths,
+            made_up: counts.made_up(),
             log_group: printable_of(|group| &group.name),
             log_stream: printable_of(|group| &group.stream),
             log_groups_mostly_skipped: mostly_skipped.len(),
@@ -589,7 +573,11 @@ mod tests {
                 stream: "a5d7".into(),
                 lines: 12,
                 skipped: 11,
-                lacks: Lacks::HOST,
+                lacks: {
+                    let mut lacks = Lacks::HOST;
+                    lacks.add(Lacks::HOST_BUT_DEFAULT);
+                    lacks
+                },
             }],
         }
     }

@@ -132,6 +132,7 @@ impl Level {
         }
     }
 
+    #[inline(never)]
     fn parse(text: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -147,6 +148,7 @@ pub(crate) fn environment() -> Vec<(String, String)> {
 }
 
 /// The value of a variable that is set, and not empty.
+#[inline(never)]
 pub(crate) fn lookup(vars: &[(String, String)], name: &str) -> Option<String> {
     vars.iter()
         .find(|(known, value)| known == name && !value.is_empty())

@@ -56,11 +56,13 @@ impl Problems {
         self.0.is_empty()
     }
 
+    #[inline(never)]
     pub(super) fn push(&mut self, error: VariableError) {
         self.0.push(error);
     }
 
     /// The value, or nothing where its error is kept.
+    #[inline(never)]
     pub(super) fn value<T>(&mut self, result: Result<T, VariableError>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -81,7 +83,8 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// The variables, and how their values are read.
+/// The variables, and how their values are read. What reads them is not inlined: it runs once for each, and was a tenth
+/// of the code in the program.
 pub(super) struct Vars<'a>(pub(super) &'a dyn Fn(&str) -> Option<String>);
 
 impl Vars<'_> {
@@ -90,6 +93,7 @@ impl Vars<'_> {
         (self.0)(name)
     }
 
+    #[inline(never)]
     pub(super) fn one_of<T: Copy>(
         &self,
         name: &'static str,
@@ -119,6 +123,7 @@ impl Vars<'_> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn number<T>(
         &self,
         name: &'static str,
@@ -143,6 +148,7 @@ impl Vars<'_> {
         })
     }
 
+    #[inline(never)]
     pub(super) fn milliseconds(
         &self,
         name: &'static str,

@@ -55,7 +55,7 @@ fn data(record: &[u8]) -> Option<&[u8]> {
     data
 }
 
-/// The fields of a message, each with its number and, if it has a length, its bytes. `None` for a broken one, with
+/// The fields of a message, each with its bytes and, if it has a length, its number. `None` for a broken one, with
 /// which they end.
 struct Fields<'a>(&'a [u8]);
 
@@ -93,7 +93,8 @@ impl<'a> Fields<'a> {
         };
         let (bytes, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
         self.0 = rest;
-        Some((tag >> 3, if tag & 7 == LENGTH { bytes } else { &[] }))
+        // A number that is no field's, so that one of another type is not taken for the data.
+        Some((if tag & 7 == LENGTH { tag >> 3 } else { 0 }, bytes))
     }
 
     /// Seven bits in each byte, the lowest first, as long as the top bit is set.
@@ -300,6 +301,14 @@ mod tests {
         assert_eq!(read(&whole(&message())), Ok(expected));
         assert_eq!(read(&whole(b"")), Ok(vec![]));
         assert_eq!(read(&whole(&field(3, &field(3, b"")))), Ok(vec![vec![]]));
+    }
+
+    #[test]
+    fn the_data_has_a_length() {
+        let user_record = [&b"\x18\x07"[..], &field(3, b"one"), b"\x18\x07"].concat();
+        let message = [&b"\x18\x07"[..], &field(3, &user_record), b"\x1d\0\0\0\0"].concat();
+        assert_eq!(read(&whole(&message)), Ok(vec![b"one".to_vec()]));
+        assert!(read(&whole(&field(3, b"\x18\x07"))).is_err());
     }
 
     /// Whatever is cut off, nothing is handed out, and neither is anything of a message that is broken under a

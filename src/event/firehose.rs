@@ -26,7 +26,7 @@ pub(super) fn item(text: &str) -> Item<'_> {
             data: Text(data),
             approximate_arrival_timestamp: time,
         }) => Item {
-            identifier: record_id.map(|Text(id)| id),
+            identifier: items::identifier(record_id),
             content: Content::Record {
                 data,
                 arrived: kinesis::arrived(time, 1.0),

@@ -140,7 +140,7 @@ pub(super) fn record(text: &str) -> Item<'_> {
             );
         }
     };
-    let identifier = record.message_id.map(|Text(id)| id);
+    let identifier = identifier(record.message_id);
     let kinesis = record.kinesis.map(|Object(data)| data.item(record.arn));
     let content = match (kinesis, record.body) {
         (Some(item), None) => return item,
@@ -162,6 +162,11 @@ pub(super) fn record(text: &str) -> Item<'_> {
         identifier,
         content,
     }
+}
+
+/// By what the response names an item. No response may have an empty identifier.
+pub(super) fn identifier(id: Option<Text<'_>>) -> Option<Cow<'_, str>> {
+    id.map(|Text(id)| id).filter(|id| !id.is_empty())
 }
 
 /// What carries neither a body nor data.
@@ -189,7 +194,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, EventEr
 pub(super) fn invalid<'a>(text: &'a str, names: &[&[&str]], error: EventError) -> Item<'a> {
     let mut identifiers = names.iter().filter_map(|path| text_at(text, path));
     Item {
-        identifier: identifiers.next(),
+        identifier: identifiers.find(|id| !id.is_empty()),
         content: Content::Invalid(error),
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Content, Item, Text};
+use super::{Content, Item, Text, items};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,7 +23,7 @@ impl<'a> Record<'a> {
     /// `arn` is the stream's.
     pub(super) fn item(self, arn: Option<&'a RawValue>) -> Item<'a> {
         Item {
-            identifier: self.sequence_number.map(|Text(number)| number),
+            identifier: items::identifier(self.sequence_number),
             content: Content::Record {
                 data: self.data.0,
                 arrived: arrived(self.approximate_arrival_timestamp, 1000.0),

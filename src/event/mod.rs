@@ -214,7 +214,7 @@ impl Item<'_> {
             Content::Invalid(error) => return Err(error.clone()),
         };
         if document.id.is_none() {
-            let identifier = self.identifier.as_deref().filter(|id| !id.is_empty());
+            let identifier = self.identifier.as_deref();
             // Without an identifier only the data is the same in each attempt.
             let id = identifier.map_or_else(|| id::digest(&document.data.0).into(), Cow::Borrowed);
             document.id = Some(id);
@@ -257,6 +257,8 @@ impl<'a> Document<'a> {
 pub(crate) enum EventError {
     /// It is not JSON, or not of a documented shape. Line and column count from one.
     Json { line: usize, column: usize },
+    /// It is no JSON object, but this.
+    NotAnObject(&'static str),
     /// An item of a batch is not of a documented shape. Line and column count from its first byte.
     Item { line: usize, column: usize },
     /// It is valid, but carries no document of a CloudWatch Logs subscription.
@@ -277,6 +279,10 @@ const STREAM: &str = "the on-failure record of a stream, which has no data: it i
                       numbers in KinesisBatchInfo, and invoke this function with \
                       {\"Records\":[{\"kinesis\":{\"sequenceNumber\":…,\"data\":…}}]}, where data is each record's Data";
 
+/// The same with the records, as an S3 bucket gets it.
+const STREAM_PAYLOAD: &str = "the on-failure record of a stream with its records in payload: invoke this function with \
+                              the content of payload, which is an event (jq -r .payload)";
+
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -284,6 +290,10 @@ impl fmt::Display for EventError {
                 f,
                 "expected JSON of the form {{\"awslogs\":{{\"data\":\"<base64>\"}}}}, found \
                  something else at line {line} column {column}"
+            ),
+            Self::NotAnObject(found) => write!(
+                f,
+                "expected a JSON object, as {{\"awslogs\":{{\"data\":\"<base64>\"}}}}, found {found}"
             ),
             Self::Item { line, column } => write!(
                 f,
@@ -361,12 +371,23 @@ const MAX_WRAPPERS: usize = 3;
 
 const UNKNOWN: EventError = EventError::Unsupported("an event of an unknown kind");
 const PAYLOAD: &str = "the record of another function's failure";
+const S3_TEST: &str = "the test (s3:TestEvent) that S3 sends when its notifications are set up, which names no object";
+const REQUEST: &str = "a request to an API, to a load balancer or to a function's URL";
 const SNS: &str = "a notification of SNS that has none inside";
 
 /// The single document of an event that has at most so many wrappers around it.
 fn document_in(event: &str, wrappers: usize) -> Result<Document<'_>, EventError> {
-    let shape: Shape<'_> = serde_json::from_str(event)?;
-    shape.document(event, wrappers)
+    shape(event)?.document(event, wrappers)
+}
+
+/// What tells the kind of this event.
+fn shape(event: &str) -> Result<Shape<'_>, EventError> {
+    match event.trim_ascii_start().as_bytes() {
+        [b'{', ..] => Ok(serde_json::from_str(event)?),
+        [] => Err(EventError::NotAnObject("nothing")),
+        [b'[', ..] => Err(EventError::NotAnObject("an array")),
+        _ => Err(EventError::NotAnObject("another value")),
+    }
 }
 
 impl<'a> Shape<'a> {
@@ -435,10 +456,27 @@ fn without_document<'a>(
             return unwrap(text, wrappers, kind);
         }
     }
-    Err(match items::member(event, "KinesisBatchInfo") {
-        Some(_) => EventError::Elsewhere(STREAM),
-        None => UNKNOWN,
-    })
+    Err(told(event))
+}
+
+/// What an event is that has no document anywhere.
+fn told(event: &str) -> EventError {
+    let member = |name| items::member(event, name).filter(|value| *value != "null");
+    if member("KinesisBatchInfo").is_some() {
+        return EventError::Elsewhere(match member("payload") {
+            Some(_) => STREAM_PAYLOAD,
+            None => STREAM,
+        });
+    }
+    if member("Event") == Some("\"s3:TestEvent\"") {
+        return EventError::Unsupported(S3_TEST);
+    }
+    let context = member("requestContext").unwrap_or_default();
+    let is_request = |name: &&str| items::member(context, name).is_some();
+    match ["httpMethod", "http", "elb"].iter().any(is_request) {
+        true => EventError::Unsupported(REQUEST),
+        false => UNKNOWN,
+    }
 }
 
 /// The single document of a notification of SNS. The message inside counts as its wrapper.
@@ -465,7 +503,9 @@ fn unwrap<'a>(
     };
     document.map_err(|error| match error {
         // A payload that is no event at all was never given to a function.
-        EventError::Json { .. } if kind != PAYLOAD => EventError::Unsupported(kind),
+        EventError::Json { .. } | EventError::NotAnObject(_) if kind != PAYLOAD => {
+            EventError::Unsupported(kind)
+        }
         error if error == UNKNOWN => EventError::Unsupported(kind),
         error => error,
     })
@@ -479,7 +519,8 @@ fn unwrap<'a>(
 /// batch is that item's own [`Batch::document`].
 pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     let event = str::from_utf8(event).map_err(|error| not_text(&event[..error.valid_up_to()]))?;
-    let mut shape: Shape<'_> = serde_json::from_str(event)?;
+    let event = event.strip_prefix('\u{feff}').unwrap_or(event);
+    let mut shape = shape(event)?;
     let is_for_a_document = shape.is_for_a_document();
     let stream = kinesis::stream_name(shape.delivery_stream_arn);
     let records = items::read(shape.records.take(), items::record)?;
@@ -520,12 +561,28 @@ pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     {
         // SNS sends one at a time, and waits for no response.
         return notified(text, MAX_WRAPPERS).map(Event::Single);
+    } else if let Some(error) = unsupported(&items) {
+        return Err(error.clone());
     }
     Ok(Event::Batch(Batch {
         items,
         source,
         stream,
     }))
+}
+
+/// What all of these items are, if none of them is for this function and the response could name none.
+fn unsupported<'a>(items: &'a [Item<'_>]) -> Option<&'a EventError> {
+    let errors = items
+        .iter()
+        .map(|item| match (&item.content, &item.identifier) {
+            (
+                Content::Invalid(error @ (EventError::Unsupported(_) | EventError::Elsewhere(_))),
+                None,
+            ) => Some(error),
+            _ => None,
+        });
+    errors.reduce(|first, next| next.and(first)).flatten()
 }
 
 #[cfg(test)]
@@ -623,8 +680,28 @@ mod tests {
             ),
             (r#"{"Records":[]}"#, &[]),
             (r#"{"records":[]}"#, &[]),
+            ("\u{feff}{\"awslogs\":{\"data\":\"eA==\"}}", &["- eA=="]),
+            // The response can't name one by an empty id.
+            (
+                r#"{"Records":[{"messageId":"","body":"{\"awslogs\":{\"data\":\"eA==\"}}"},{"messageId":"","body":7}]}"#,
+                &["?: digest eA==", "?: failed"],
+            ),
+            (
+                r#"{"Records":[{"kinesis":{"sequenceNumber":"","data":"eA=="}}]}"#,
+                &["?: digest eA=="],
+            ),
+            (
+                r#"{"records":[{"recordId":"","data":"eA=="}]}"#,
+                &["?: digest eA=="],
+            ),
         ] {
-            assert_eq!(documents(event).unwrap(), expected, "{event}");
+            let found = documents(event).unwrap();
+            let digest = id::digest("eA==");
+            let found: Vec<_> = found
+                .iter()
+                .map(|name| name.replace(&digest, "digest"))
+                .collect();
+            assert_eq!(found, expected, "{event}");
         }
     }
 
@@ -962,12 +1039,22 @@ mod tests {
 
     #[test]
     fn broken_events() {
-        for (text, line, column) in [
-            ("", 1, 0),
-            ("{\"awslogs\"", 1, 10),
-            ("[1]", 1, 2),
-            ("{}x", 1, 3),
+        for (text, found) in [
+            ("", "nothing"),
+            (" \n", "nothing"),
+            ("\u{feff}", "nothing"),
+            ("[]", "an array"),
+            (" [1]", "an array"),
+            ("null", "another value"),
+            ("\"x\"", "another value"),
+            ("hello", "another value"),
+            ("\u{feff}\u{feff}{}", "another value"),
         ] {
+            let error = documents(text).unwrap_err();
+            assert_eq!(error, EventError::NotAnObject(found), "{text}");
+            assert!(error.to_string().contains(found), "{error}");
+        }
+        for (text, line, column) in [("{\"awslogs\"", 1, 10), ("{}x", 1, 3)] {
             assert_eq!(
                 documents(text),
                 Err(EventError::Json { line, column }),
@@ -1051,6 +1138,40 @@ mod tests {
             (
                 r#"{"requestPayload":{"Records":[{"s3":{}},{"s3":{}}]}}"#,
                 "notification of S3",
+            ),
+            (r#"{"Records":[{"s3":{}},{"s3":{}}]}"#, "notification of S3"),
+            (
+                r#"{"Records":[{"eventID":"1","dynamodb":{}},{}]}"#,
+                "a batch of other records",
+            ),
+            (
+                r#"{"KinesisBatchInfo":{},"payload":"{\"Records\":[]}"}"#,
+                "jq -r .payload",
+            ),
+            (
+                r#"{"KinesisBatchInfo":{},"payload":null}"#,
+                "still in the stream",
+            ),
+            (
+                r#"{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"b"}"#,
+                "s3:TestEvent",
+            ),
+            (r#"{"Event":"x"}"#, "an event of an unknown kind"),
+            (
+                r#"{"httpMethod":"GET","requestContext":{"httpMethod":"GET","stage":"x"},"body":null}"#,
+                "a request to an API",
+            ),
+            (
+                r#"{"version":"2.0","requestContext":{"http":{"method":"GET"}}}"#,
+                "a request to an API",
+            ),
+            (
+                r#"{"requestContext":{"elb":{"targetGroupArn":"a"}},"httpMethod":"GET"}"#,
+                "a load balancer",
+            ),
+            (
+                r#"{"requestContext":{"requestId":"r"}}"#,
+                "an event of an unknown kind",
             ),
         ] {
             let error = documents(text).unwrap_err();

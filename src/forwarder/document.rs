@@ -5,7 +5,7 @@ use std::fmt;
 use std::mem;
 
 use crate::envelope::{Envelope, EnvelopeError, Finish, Header, Lines, LogEvent, MessageType};
-use crate::error::Category;
+use crate::error::{Category, Error};
 use crate::event::{self, Document, EventError, Form, HEAD, Layer, TextKind};
 use crate::gzip::{Gunzip, GzipError, Step};
 use crate::json::JsonError;
@@ -17,6 +17,9 @@ const PIECE: usize = 64 * 1024;
 
 /// How deep aggregated records may be inside each other. Nobody makes any that are.
 const MAX_AGGREGATED: usize = 2;
+
+/// U+FEFF, which some tools put in front of a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How many bytes of headers are kept for a second pass: of a thousand documents whose log events come before their
 /// header. AWS writes no such document at all.
@@ -154,6 +157,7 @@ impl Pass<'_> {
     }
 
     fn inflate(&mut self, mut piece: &[u8]) -> Result<(), DocumentError> {
+        self.text.was_compressed = true;
         loop {
             let offset = self.gunzip.offset();
             match self.gunzip.step(&mut piece) {
@@ -175,6 +179,7 @@ impl Pass<'_> {
     }
 
     fn plain(&mut self, piece: &[u8]) -> Result<(), DocumentError> {
+        self.text.was_compressed = false;
         for bytes in piece.chunks(PIECE) {
             if (self.out_of_time)() {
                 return Err(DocumentError::OutOfTime(self.text.offset()));
@@ -207,6 +212,9 @@ pub(crate) struct TextReader {
     skipped: u64,
     /// How many documents have begun in this pass.
     documents: usize,
+    /// How many bytes of a byte order mark the text has begun with, up to its first other byte.
+    mark: usize,
+    was_compressed: bool,
     /// Those whose log events came before their header, by their numbers, with what they say of themselves.
     late: Vec<(usize, Header)>,
     late_bytes: usize,
@@ -237,6 +245,8 @@ impl TextReader {
             state: State::Between,
             head: Vec::new(),
             skipped: 0,
+            mark: 0,
+            was_compressed: false,
             documents: 0,
             late: Vec::new(),
             late_bytes: 0,
@@ -280,6 +290,7 @@ impl TextReader {
         };
         self.head.clear();
         self.lines.clear();
+        self.mark = 0;
         self.skipped = 0;
         self.envelope.reset(Header::default());
     }
@@ -288,8 +299,31 @@ impl TextReader {
         self.skipped + self.envelope.offset()
     }
 
-    /// Reads the next piece.
+    /// Reads the next piece. A byte order mark in front of the text is dropped.
     pub(crate) fn read(&mut self, mut bytes: &[u8], sink: Sink<'_>) -> Result<(), DocumentError> {
+        while let Some(&expected) = BYTE_ORDER_MARK.get(self.mark) {
+            match bytes.split_first() {
+                None => return Ok(()),
+                Some((&byte, rest)) if byte == expected => {
+                    self.mark += 1;
+                    self.skipped += 1;
+                    bytes = rest;
+                }
+                Some(_) => self.read_begin_of_mark(sink)?,
+            }
+        }
+        self.read_text(bytes, sink)
+    }
+
+    /// Reads what has looked like a byte order mark, and is none.
+    fn read_begin_of_mark(&mut self, sink: Sink<'_>) -> Result<(), DocumentError> {
+        let begin = &BYTE_ORDER_MARK[..self.mark];
+        self.mark = BYTE_ORDER_MARK.len();
+        self.skipped = 0;
+        self.read_text(begin, sink)
+    }
+
+    fn read_text(&mut self, mut bytes: &[u8], sink: Sink<'_>) -> Result<(), DocumentError> {
         if self.state == State::Unknown {
             if self.head.is_empty() {
                 let text = bytes.trim_ascii_start();
@@ -316,7 +350,7 @@ impl TextReader {
 
     /// Tells what the text is, and reads the bytes that tell it.
     fn tell(&mut self, sink: Sink<'_>) -> Result<(), DocumentError> {
-        let kind = event::text_kind(&self.head);
+        let kind = event::text_kind(&self.head, self.was_compressed);
         let kind = kind.map_err(|at| DocumentError::NotText(self.skipped + at as u64))?;
         let head = mem::take(&mut self.head);
         let result = match kind {
@@ -420,6 +454,9 @@ impl TextReader {
 
     /// Says that the text has ended.
     pub(crate) fn finish(&mut self, sink: Sink<'_>) -> Result<(), DocumentError> {
+        if self.mark < BYTE_ORDER_MARK.len() {
+            self.read_begin_of_mark(sink)?;
+        }
         if self.state == State::Unknown && !self.head.is_empty() {
             self.tell(sink)?;
         }
@@ -462,6 +499,8 @@ static NO_DOCUMENT: Header = Header {
 /// Why an item can't be read, and at which byte of its stage.
 #[derive(Debug)]
 pub(crate) enum DocumentError {
+    /// The event, or the item, carries none.
+    Event(EventError),
     Base64(EventError),
     Gzip(GzipError, u64),
     Aggregated(usize),
@@ -475,12 +514,16 @@ impl DocumentError {
     pub(super) fn category(&self) -> Category {
         match self {
             Self::OutOfTime(_) => Category::Undelivered,
+            Self::Event(EventError::Unsupported(_) | EventError::Elsewhere(_)) => {
+                Category::UnsupportedEvent
+            }
             _ => Category::InvalidEvent,
         }
     }
 
     pub(super) fn stage(&self) -> &'static str {
         match self {
+            Self::Event(_) => "read the event",
             Self::Base64(_) => "decode the event's base64",
             Self::Gzip(..) => "decompress the event",
             Self::Aggregated(_) => "split the aggregated record",
@@ -488,6 +531,13 @@ impl DocumentError {
             Self::NotText(_) => "read the record",
             Self::OutOfTime(_) => "read the log document to its end",
         }
+    }
+}
+
+impl From<DocumentError> for Error {
+    #[cold]
+    fn from(error: DocumentError) -> Self {
+        Self::new(error.category(), error.stage(), error.to_string())
     }
 }
 
@@ -500,7 +550,7 @@ impl From<EventError> for DocumentError {
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Base64(error) => error.fmt(f),
+            Self::Event(error) | Self::Base64(error) => error.fmt(f),
             Self::Gzip(error, offset) => write!(f, "{error}, at compressed byte {offset}"),
             Self::Aggregated(offset) => write!(
                 f,

@@ -36,6 +36,8 @@ pub(super) struct Feed<'a> {
     pub(super) source: Option<Source>,
     /// What came of the lines of the documents before it.
     pub(super) groups: Vec<Group>,
+    /// How many lines were not handed over since their document is not valid. They count as undelivered.
+    pub(super) withheld: u64,
 }
 
 /// A log group and its stream.
@@ -56,7 +58,12 @@ pub(super) struct Output<'a> {
     pub(super) node_host: &'a NodeHost,
     pub(super) document_id: &'a str,
     pub(super) counts: Counts,
+    /// How many log events came before the item in its delivery.
+    pub(super) first: usize,
+    /// What is being filled: lines of one document, or some that came without one, of other items too.
     pub(super) chunk: Option<Chunk>,
+    /// Whether they came without one.
+    pub(super) is_of_lines: bool,
 }
 
 /// Lines at the start of the document that only its other lines can settle.
@@ -240,19 +247,19 @@ impl Feed<'_> {
         }
     }
 
-    /// Hands over what is left. Of a document that is not valid, the chunk that is being filled is
-    /// not sent.
+    /// Hands over what is left, but for lines without a document: those of the next item may join them. Of a document
+    /// that is not valid, what the chunk that is being filled has of it is not sent.
     pub(super) fn finish(&mut self, delivery: &mut Delivery<'_, '_>, is_valid: bool) {
         if is_valid {
             self.settle(delivery);
+            if !self.output.is_of_lines {
+                self.output.send(delivery);
+            }
         } else {
             let waiting = std::mem::take(&mut self.waiting);
-            self.output.counts.undelivered += waiting.events.len() as u64;
-        }
-        match self.output.chunk.take() {
-            Some(chunk) if is_valid => delivery.send(chunk),
-            Some(chunk) => self.output.counts.undelivered += chunk.parts.len() as u64,
-            None => {}
+            let withheld = waiting.events.len() + self.output.take_back(self.before);
+            self.withheld += withheld as u64;
+            self.output.counts.undelivered += withheld as u64;
         }
         self.end_source();
     }
@@ -309,6 +316,10 @@ impl Output<'_> {
             record,
             path,
         };
+        let is_of_lines = has_no_source(header);
+        if std::mem::replace(&mut self.is_of_lines, is_of_lines) != is_of_lines {
+            self.send(delivery);
+        }
         if self.chunk.is_none() && delivery.is_over() {
             self.counts.undelivered += 1;
             return Ok(());
@@ -316,12 +327,36 @@ impl Output<'_> {
         self.counts
             .count_made_up(record.host_source, record.has_template);
         let chunk = self.chunk.get_or_insert_with(|| delivery.chunk());
-        self.writer.push(chunk, header, ordinal, &call);
+        self.writer.push(chunk, header, self.first + ordinal, &call);
         if self.writer.is_full(chunk) {
-            delivery.send(std::mem::take(chunk));
-            self.chunk = None;
+            self.send(delivery);
         }
         Ok(())
+    }
+
+    /// Hands over the chunk that is being filled.
+    pub(super) fn send(&mut self, delivery: &mut Delivery<'_, '_>) {
+        if let Some(chunk) = self.chunk.take() {
+            delivery.send(chunk);
+        }
+    }
+
+    /// Takes the item's lines from this one on out of the chunk that is being filled, and says how many there were.
+    #[cold]
+    fn take_back(&mut self, ordinal: usize) -> usize {
+        let from = self.first + ordinal;
+        let Some(chunk) = &mut self.chunk else {
+            return 0;
+        };
+        let all = chunk.parts.len();
+        // Those of one document may have changed places, but none of them stands before another one's.
+        let others = chunk.parts.partition_point(|part| part.ordinal < from);
+        chunk.parts.truncate(others);
+        match chunk.parts.last() {
+            Some(last) => chunk.bytes.truncate(last.to),
+            None => self.chunk = None,
+        }
+        all - others
     }
 }
 
@@ -335,6 +370,11 @@ impl Source {
             lacks: Lacks::NOTHING,
         }
     }
+}
+
+/// Whether lines say nothing of where they are from, as those that come without a document.
+fn has_no_source(header: &Header) -> bool {
+    header.owner.is_none() && header.log_group.is_none() && header.log_stream.is_none()
 }
 
 /// What is known of a line beside its text.
@@ -354,6 +394,10 @@ fn origin<'a>(
 
 /// An id that can stand in a header and in JSON as it is.
 fn valid_id(id: &[u8]) -> Option<&str> {
-    let is_valid = id.iter().copied().all(is_id_byte);
+    // CloudWatch's own are digits. Without an early end, so that the compiler makes vector instructions of it.
+    let is_number = id
+        .iter()
+        .fold(true, |all, byte| all & byte.is_ascii_digit());
+    let is_valid = is_number || id.iter().copied().all(is_id_byte);
     str::from_utf8(id).ok().filter(|_| is_valid)
 }

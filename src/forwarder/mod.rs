@@ -5,10 +5,13 @@
 mod document;
 mod feed;
 mod history;
+mod share;
 
+use std::cell::RefCell;
+use std::iter;
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Counts, Verdict};
+use crate::account::{Account, Counts, Stats, Verdict};
 use crate::config::{Config, DefaultHosts};
 use crate::error::{Category, Error};
 use crate::event::{self, Batch, Document, End, Event, EventError, Source, summary, usable_id};
@@ -20,6 +23,7 @@ pub(crate) use document::{DocumentError, Reader};
 pub(crate) use document::{Part, TextReader};
 use feed::{Feed, Output, Waiting};
 use history::{History, Ordinals};
+use share::Share;
 
 /// How much of the time that an invocation has is kept for its end: a tenth, within these limits. The
 /// result has to be posted before Lambda kills the function, or nobody learns the counts. A function with little
@@ -101,11 +105,14 @@ impl Forwarder {
         let times = Times::new(deadline);
         match event::read(event).map_err(unreadable)? {
             Event::Single(document) => {
-                self.forward_document(request_id, &document, times, false, account)?;
+                self.forward_document(request_id, document, times, false, account)?;
                 Ok(summary(&account.counts))
             }
             Event::Batch(batch) => {
-                let ends = self.forward_batch(request_id, &batch, times, account);
+                let ends = match batch.source {
+                    Source::Firehose => self.forward_records(request_id, &batch, times, account),
+                    _ => self.forward_batch(request_id, &batch, times, account),
+                };
                 let response = batch.response(&ends, self.drops);
                 response.ok_or_else(|| unnamed(&batch, &ends, &account.failures))
             }
@@ -131,25 +138,14 @@ impl Forwarder {
             let result = if Instant::now() < times.deadline {
                 let document = batch.document(item).map_err(unreadable);
                 document.and_then(|document| {
-                    self.forward_document(request_id, &document, times, may_come_again, account)
+                    self.forward_document(request_id, document, times, may_come_again, account)
                 })
             } else {
-                let text = "the time of the invocation was over before its turn came";
-                Err(Error::new(
-                    Category::Undelivered,
-                    "read an item of the batch",
-                    text,
-                ))
+                Err(too_late())
             };
             let category = result.as_ref().err().map(Error::category);
             if !is_held {
-                ends.push(match (&result, category) {
-                    (Ok(end), _) => *end,
-                    (_, Some(Category::InvalidEvent | Category::UnsupportedEvent)) => {
-                        End::Unreadable
-                    }
-                    _ => End::Failed,
-                });
+                ends.push(end(&result));
                 if let Err(error) = result {
                     account.failures.push(error);
                     is_held = is_ordered && item.identifier.is_some();
@@ -170,26 +166,69 @@ impl Forwarder {
         ends
     }
 
+    /// Forwards the records of Firehose, many in one delivery ([`share`]).
+    fn forward_records(
+        &mut self,
+        request_id: &str,
+        batch: &Batch<'_>,
+        times: Times,
+        account: &mut Account,
+    ) -> Vec<End> {
+        let mut ends = Vec::new();
+        while let Some(rest) = batch
+            .items
+            .get(ends.len()..)
+            .filter(|rest| !rest.is_empty())
+        {
+            let results = if Instant::now() < times.deadline {
+                let mut documents = rest.iter().map(|item| batch.document(item));
+                // None of them comes again.
+                let forwarded = &mut Ordinals::default();
+                let shares = self.deliver(request_id, &mut documents, times, forwarded);
+                let results = shares.into_iter().map(|share| self.book(share, account));
+                results.collect()
+            } else {
+                vec![Err(too_late())]
+            };
+            for result in results {
+                ends.push(end(&result));
+                account.failures.extend(result.err());
+            }
+        }
+        ends
+    }
+
     /// Forwards the records of one item. `may_come_again`: even if it succeeds.
     fn forward_document(
         &mut self,
         request_id: &str,
-        document: &Document<'_>,
+        document: Document<'_>,
         times: Times,
         may_come_again: bool,
         account: &mut Account,
     ) -> Result<End, Error> {
-        let id = &*usable_id(document.id.as_deref().unwrap_or(request_id));
+        let id = usable_id(document.id.as_deref().unwrap_or(request_id)).into_owned();
         let fingerprint = document.data.fingerprint();
-        let mut forwarded = self.history.take(id, fingerprint);
-        let mut own = Account::default();
-        let result = self.deliver(id, document, times, &mut forwarded, &mut own);
-        if own.counts.forwarded > 0 {
-            self.accepted_at = Some(Instant::now());
+        let mut forwarded = self.history.take(&id, fingerprint);
+        let mut documents = iter::once(Ok(document));
+        let mut shares = self.deliver(request_id, &mut documents, times, &mut forwarded);
+        let result = match shares.pop() {
+            Some(share) => self.book(share, account),
+            None => Ok(End::Read),
+        };
+        if result.is_err() || may_come_again {
+            self.history.remember(&id, fingerprint, forwarded);
         }
+        result
+    }
+
+    /// Says what has become of an item, and adds its account to the event's.
+    fn book(&self, share: Share, account: &mut Account) -> Result<End, Error> {
+        let own = share.account;
         let verdict = own.verdict(self.is_accepting());
-        let has_failed = own.outcome.last_failure.is_some();
-        let result = match (result, verdict) {
+        let has_failed =
+            own.outcome.last_failure.is_some() && own.counts.undelivered > share.withheld;
+        let result = match (share.read, verdict) {
             (Ok(()), verdict) => verdict,
             // It was read too late because the Node was too slow, perhaps; or part of it can't be read, and the rest
             // needs another attempt.
@@ -199,81 +238,114 @@ impl Forwarder {
                 let text = format!("{error}; {verdict}");
                 Err(Error::new(Category::Undelivered, error.stage(), text))
             }
-            (Err(error), _) => Err(Error::new(
-                error.category(),
-                error.stage(),
-                error.to_string(),
-            )),
+            (Err(error), _) => Err(error.into()),
         };
         let counts = &own.counts;
         let is_whole =
             counts.received > 0 && counts.received == counts.forwarded + counts.forwarded_earlier;
         account.add(own);
-        if result.is_err() || may_come_again {
-            self.history.remember(id, fingerprint, forwarded);
-        }
         result.map(|()| if is_whole { End::Forwarded } else { End::Read })
     }
 
-    /// Reads the item, and delivers what it holds.
-    fn deliver(
+    /// Reads items, and delivers what they hold, until there are enough of them. The Node gets none of what was
+    /// `forwarded`; that is for a single item, which comes again.
+    fn deliver<'d>(
         &mut self,
-        id: &str,
-        document: &Document<'_>,
+        request_id: &str,
+        documents: &mut dyn Iterator<Item = Result<Document<'d>, EventError>>,
         times: Times,
         forwarded: &mut Ordinals,
-        account: &mut Account,
-    ) -> Result<(), DocumentError> {
+    ) -> Vec<Share> {
         let Self {
             node,
+            node_host,
             reader,
+            lines,
             writer,
+            strip_stage,
+            default_hosts,
+            region,
             max_inflated_bytes,
+            own_log_group,
             ..
         } = self;
         let earlier = forwarded.clone();
-        let mut feed = Feed {
-            lines: &mut self.lines,
-            own_log_group: self.own_log_group.as_deref(),
-            earlier: &earlier,
-            ordinal: 0,
-            before: 0,
-            waiting: Waiting::default(),
-            output: Output {
-                writer,
-                strip_stage: self.strip_stage,
-                node_host: &self.node_host,
-                document_id: id,
-                counts: Counts::default(),
-                chunk: None,
-            },
-            hosts: &self.default_hosts,
-            region: self.region.as_deref(),
-            stream: document.stream.as_deref(),
-            source: None,
-            groups: Vec::new(),
-        };
-        let mut settled = Counts::default();
+        let shares = RefCell::new(Vec::new());
         let mut settle = |ordinal, verdict| {
-            settled.settle(verdict);
+            if let Some(share) = share::of(&mut shares.borrow_mut(), ordinal) {
+                share.account.counts.settle(verdict);
+            }
             if verdict == Verdict::Forwarded {
                 forwarded.insert(ordinal);
             }
         };
-        let (result, outcome) = node.deliver(writer, times.deadline, &mut settle, |delivery| {
+        let ((), mut outcome) = node.deliver(writer, times.deadline, &mut settle, |delivery| {
             let out_of_time = || Instant::now() >= times.read_until;
-            let result = reader.read(document, *max_inflated_bytes, &out_of_time, &mut |part| {
-                feed.take(delivery, &part);
-            });
-            feed.finish(delivery, true);
-            result
+            let mut first = 0;
+            let mut chunk = None;
+            for document in documents {
+                let at = shares.borrow().len();
+                // From now on, verdicts on its records may come.
+                shares.borrow_mut().push(Share::new(first));
+                let read = document.map_err(DocumentError::Event).and_then(|document| {
+                    let id = &*usable_id(document.id.as_deref().unwrap_or(request_id));
+                    let mut feed = Feed {
+                        lines: &mut *lines,
+                        own_log_group: own_log_group.as_deref(),
+                        earlier: &earlier,
+                        ordinal: 0,
+                        before: 0,
+                        waiting: Waiting::default(),
+                        output: Output {
+                            writer,
+                            strip_stage: *strip_stage,
+                            node_host,
+                            document_id: id,
+                            counts: Counts::default(),
+                            first,
+                            chunk: chunk.take(),
+                            is_of_lines: true,
+                        },
+                        hosts: default_hosts,
+                        region: region.as_deref(),
+                        stream: document.stream.as_deref(),
+                        source: None,
+                        groups: Vec::new(),
+                        withheld: 0,
+                    };
+                    let limit = *max_inflated_bytes;
+                    let read = reader.read(&document, limit, &out_of_time, &mut |part| {
+                        feed.take(delivery, &part);
+                    });
+                    feed.finish(delivery, true);
+                    first += feed.ordinal;
+                    chunk = feed.output.chunk;
+                    let share = &mut shares.borrow_mut()[at];
+                    share.withheld = feed.withheld;
+                    share.account.counts.add(&feed.output.counts);
+                    share.account.groups = feed.groups;
+                    share.account.bytes_inflated = reader.inflated();
+                    read
+                });
+                shares.borrow_mut()[at].read = read;
+                if share::are_enough(at + 1, first) || delivery.is_over() {
+                    break;
+                }
+            }
+            if let Some(chunk) = chunk {
+                delivery.send(chunk);
+            }
         });
-        account.bytes_inflated = reader.inflated();
-        account.groups = feed.groups;
-        account.counts = feed.output.counts;
-        account.counts.add(&settled);
-        account.outcome = outcome;
-        result
+        let mut shares = shares.into_inner();
+        for share in &mut shares {
+            share.account.outcome = outcome.clone();
+            // The event's account is the sum of its items'.
+            outcome.stats = Stats::default();
+        }
+        if shares.iter().any(Share::is_accepted) {
+            self.accepted_at = Some(Instant::now());
+        }
+        shares
     }
 
     /// Whether the Node has accepted records just now.
@@ -340,9 +412,20 @@ fn writer(config: &Config) -> Writer {
 }
 
 fn unreadable(error: EventError) -> Error {
-    let category = match error {
-        EventError::Unsupported(_) | EventError::Elsewhere(_) => Category::UnsupportedEvent,
-        _ => Category::InvalidEvent,
-    };
-    Error::new(category, "read the event", error.to_string())
+    DocumentError::Event(error).into()
+}
+
+/// The failure of an item whose turn has not come.
+fn too_late() -> Error {
+    let text = "the time of the invocation was over before its turn came";
+    Error::new(Category::Undelivered, "read an item of the batch", text)
+}
+
+/// What has become of an item.
+fn end(result: &Result<End, Error>) -> End {
+    match result.as_ref().map_err(Error::category) {
+        Ok(end) => *end,
+        Err(Category::InvalidEvent | Category::UnsupportedEvent) => End::Unreadable,
+        Err(_) => End::Failed,
+    }
 }

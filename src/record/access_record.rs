@@ -54,6 +54,10 @@ impl<'a> AccessRecord<'a> {
     /// `$context.path` begins with the stage only on the gateway's own domain, and never where the
     /// stage is `$default` (DESIGN.md, "Path and stage").
     pub(crate) fn path_without_stage(&self) -> &'a [u8] {
+        // A template alone has no stage before it.
+        if self.template == Some(self.path) {
+            return self.path;
+        }
         let stripped = self
             .stage
             .filter(|_| is_own_domain(self.host))

@@ -1,6 +1,6 @@
 //! The fields of one line, and what two values of one field mean.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::access_record::{AccessRecord, HostSource};
 use super::domain::{is_own_domain, push_own_domain};
@@ -9,7 +9,7 @@ use super::names::{FIELDS, Field, Found, IDENTITY, Name, Place, is_identity};
 use super::shape::FieldSet;
 use super::skip::Skip;
 use super::span::Span;
-use super::template::{Route, Target, fill, has_braces};
+use super::template::{Route, Target, fill, has_braces, names_endpoint};
 use super::validate::{Host, address, is_absent, milliseconds, number, valid_method};
 use super::{Origin, Reading};
 use crate::json;
@@ -30,6 +30,8 @@ pub(super) struct Fields {
     pub(super) is_malformed: bool,
     /// A value holds what may be names of the line's template, so that these are not known for certain.
     pub(super) holds_names: bool,
+    /// Such a name is one that most records are made without.
+    pub(super) holds_extra: bool,
     /// Of the fields that say what was called, and by whom, those that the record is made of.
     used: FieldSet,
     /// What the format lacks of a record, where there is none.
@@ -78,6 +80,7 @@ impl Fields {
             others: Vec::new(),
             is_malformed: false,
             holds_names: false,
+            holds_extra: false,
             used: FieldSet::default(),
             lacks: Lacks::NOTHING,
             exceptions: Default::default(),
@@ -92,6 +95,7 @@ impl Fields {
         self.others.clear();
         self.is_malformed = false;
         self.holds_names = false;
+        self.holds_extra = false;
         self.exceptions = Default::default();
         self.filled_in = None;
         self.lacks = Lacks::NOTHING;
@@ -173,7 +177,7 @@ impl Fields {
         const ESSENTIAL: [Field; 4] = [Field::Method, Field::Path, Field::Host, Field::SourceIp];
         const TEMPLATES: [Field; 3] = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
         let has_templates =
-            reading.sends_templates && TEMPLATES.into_iter().any(|field| self.has_name(field));
+            reading.sends_template_paths && TEMPLATES.into_iter().any(|field| self.has_name(field));
         if ESSENTIAL.into_iter().all(|field| self.has_name(field)) && !has_templates {
             return FieldSet::ESSENTIAL;
         }
@@ -206,10 +210,10 @@ impl Fields {
         let is_present = |field: Field| !is_absent(self.slots[field as usize].value.of(line));
         let has_method = is_present(Field::Method) || is_present(Field::OtherMethod);
         let has_path = self.has_name(Field::Path) || self.has_name(Field::OtherPath);
-        if reading.sends_templates {
+        if reading.sends_template_paths || !has_path {
             insert(Field::ResourcePath);
         }
-        if reading.sends_templates || !has_method || !has_path {
+        if reading.sends_template_paths || !has_method || !has_path {
             insert(Field::RouteKey);
             let needs_other = !has_method || !self.has_name(Field::ResourcePath);
             if needs_other && !self.has_name(Field::RouteKey) {
@@ -222,6 +226,7 @@ impl Fields {
     /// Chooses the values that say what was called, and by whom, and holds all others against them.
     pub(super) fn resolve(&mut self, line: &[u8], reading: Reading) -> Result<(), Skip> {
         self.used = self.choose_fields(line, reading);
+        self.is_malformed |= self.holds_extra && self.used != FieldSet::ESSENTIAL;
         if self.is_malformed || self.slots.iter().all(|slot| slot.rank == 0) {
             return Err(Skip::Malformed);
         }
@@ -370,14 +375,14 @@ impl Fields {
         has
     }
 
-    /// The path of a line whose format has no other name for a template, and its stage: whether the path is one is
-    /// for the document's other lines to tell.
-    #[inline]
-    pub(super) fn path_alone<'a>(&self, line: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        let [path, stage] = [Field::Path, Field::Stage].map(|field| self.slots[field as usize]);
+    /// The path, the stage and the status of a line whose format has no other name for a template: whether the path is
+    /// one is for the document's other lines to tell.
+    pub(super) fn path_alone<'a>(&self, line: &'a [u8]) -> Option<[&'a [u8]; 3]> {
+        let [path, stage, status] =
+            [Field::Path, Field::Stage, Field::Status].map(|field| self.slots[field as usize]);
         let templates = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
         let is_alone = path.rank > 0 && !templates.into_iter().any(|field| self.has_name(field));
-        is_alone.then(|| (path.value.of(line), stage.value.of(line)))
+        is_alone.then(|| [path, stage, status].map(|slot| slot.value.of(line)))
     }
 
     /// Makes the record of a line. `paths_are_templates`: the document's other lines tell that.
@@ -410,15 +415,40 @@ impl Fields {
         }
         let host = get(slots, line, Field::Host).ok_or(Skip::NoHost)?;
         let host = Host::new(host).ok_or(Skip::InvalidHost)?;
+        let template = if reading.sends_templates {
+            self.template_beside(line)
+        } else {
+            None
+        };
         let call = Call {
             host: host.normal(&mut self.host).ok_or(Skip::InvalidHost)?,
             host_source: HostSource::Line,
             path: path.ok_or(Skip::NoPath)?,
             has_template: false,
-            template: None,
+            template,
             method: valid_method(method.ok_or(Skip::NoMethod)?).ok_or(Skip::InvalidMethod)?,
         };
         Ok(record_of(slots, line, &call))
+    }
+
+    /// The template that stands beside the path, where it is certain: the record does without.
+    #[cold]
+    fn template_beside<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
+        let fields = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
+        let field = fields.into_iter().find(|field| self.has_name(*field))?;
+        let Slot { place, value, .. } = self.slots[field as usize];
+        let others = self
+            .others
+            .iter()
+            .filter(|other| other.found.name.0 == field);
+        let others = others.map(|other| (other.place, other.value));
+        let templates = std::iter::once((place, value)).chain(others);
+        let mut templates = templates
+            .filter_map(|(place, value)| Some((place, Route::new(value.of(line)).template?)));
+        let (place, template) = templates.next()?;
+        let is_certain =
+            place != Place::AfterCaller && templates.all(|(_, other)| other == template);
+        Some(template).filter(|_| is_certain && !self.holds_extra)
     }
 
     /// The same for a line that is not of the documented kind.
@@ -482,42 +512,49 @@ impl Fields {
         // Another one may have two values.
         let used = self.used;
         let get_used = |field| get(field).filter(|_| used.contains(field));
-        let route = get(Field::RouteKey).or_else(|| get_used(Field::OtherTemplate));
-        let route = route.map(Route::new).unwrap_or_default();
-        let resource = get(Field::ResourcePath).filter(|path| path[0] == b'/');
+        let resource = get(Field::ResourcePath);
+        let key = get(Field::RouteKey).or_else(|| get_used(Field::OtherTemplate));
+        let [resource_route, route] =
+            [resource, key].map(|key| key.map(Route::new).unwrap_or_default());
+        let mut template = resource_route.template.or(route.template);
+        if let (Some(one), Some(other)) = (resource_route.template, route.template)
+            && one != other
+            && reading.sends_template_paths
+        {
+            return Err(Skip::ContradictoryTemplate);
+        }
         let mut names_template =
-            has_name(Field::ResourcePath) || has_name(Field::RouteKey) || route.template.is_some();
-        let mut template = resource.or(route.template);
+            has_name(Field::ResourcePath) || has_name(Field::RouteKey) || template.is_some();
         let method = get(Field::Method).or_else(|| get_used(Field::OtherMethod));
-        let mut method = method.or(route.method);
+        let mut method = method.or(route.method).or(resource_route.method);
         let url = get_used(Field::OtherPath).and_then(Url::new);
         let mut path = if has_name(Field::Path) {
             get(Field::Path)
         } else {
             url.map(|url| url.path)
         };
+        let mut takes_any = [resource, key].contains(&Some(b"$default"));
         // A path without a slash may be a route's key.
         if let Some(key) = path.filter(|path| path[0] != b'/') {
-            let Route {
-                method: routes,
-                template: routes_template,
-            } = Route::new(key);
-            if routes_template.is_some() || key == b"$default" {
+            let own = Route::new(key);
+            if own.template.is_some() || key == b"$default" {
                 path = None;
                 names_template = true;
-                method = method.or(routes);
-                template = template.or(routes_template);
+                takes_any |= own.template.is_none();
+                method = method.or(own.method);
+                template = template.or(own.template);
             }
         }
         let names_nothing = method.is_none() && path.is_none() && template.is_none();
         let is_websockets = |key: &[u8]| !key.contains(&b'/') && key != b"$default";
-        if has_name(Field::WebSocket) && (method.is_none() || path.is_none() && resource.is_none())
+        if has_name(Field::WebSocket) && (method.is_none() || path.is_none() && template.is_none())
             || names_nothing && get(Field::RouteKey).is_some_and(is_websockets)
         {
             return Err(Skip::WebSocket);
         }
         if paths_are_templates && path.is_some_and(has_braces) {
             template = path.take();
+            names_template = true;
         }
 
         let status = slots[Field::Status as usize].value.of(line);
@@ -526,6 +563,8 @@ impl Fields {
         let host = if has_name(Field::Host) {
             get(Field::Host).map(Source::Line)
         } else {
+            // That of a URL beside a path may be another one.
+            let url = url.filter(|_| !has_name(Field::Path));
             let logged = get_used(Field::OtherHost).or_else(|| url.and_then(|url| url.host));
             let logged = logged.filter(|host| !means_nothing(Field::OtherHost, host));
             let api_id = get_used(Field::ApiId)
@@ -540,51 +579,39 @@ impl Fields {
                 .or_else(|| default.map(Source::Default))
         };
 
+        // A caller may have opened a container around what only seems to be absent.
+        let others = &self.others;
+        let is_hidden = |field: Field| {
+            !has_name(field) && others.iter().any(|other| other.found.name.0 == field)
+        };
+        let is_useful = template.is_some_and(names_endpoint);
         if host.is_none() || method.is_none() || path.is_none() {
-            let is_domain = |host: &[u8]| {
-                host.contains(&b'.')
-                    && str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_err())
-            };
-            let names_host = get(Field::Host).is_some_and(is_domain);
-            let names_method = method.is_some() || has_name(Field::Method);
-            let names_endpoint = path.is_some() || has_name(Field::Path) || names_template;
-            let named = [
-                names_method,
-                names_endpoint,
-                has_name(Field::Host),
-                has_name(Field::RequestId),
-            ];
-            let named = named.into_iter().filter(|is_named| *is_named).count();
-            let is_access_log = named >= 2
-                || has_status && named > 0
-                || names_host
-                || has_name(Field::ResourcePath)
-                || has_name(Field::RouteKey);
-            if !is_access_log {
+            if !self.is_access_log(line, has_status, names_template) {
                 return Err(Skip::Unrelated);
             }
-            if host.is_none() && !has_name(Field::Host) {
-                self.lacks.add(Lacks::HOST);
+            let lacks = &mut self.lacks;
+            if host.is_none() && !has_name(Field::Host) && !is_hidden(Field::Host) {
+                lacks.add(Lacks::HOST);
+                if is_call && origin.default_host.is_none() {
+                    lacks.add(Lacks::HOST_BUT_DEFAULT);
+                }
             }
-            if path.is_none()
-                && (!has_name(Field::Path) || names_template)
-                && !(reading.sends_template_paths && names_template)
-            {
-                self.lacks.add(Lacks::PATH);
+            let lacks_path = if reading.sends_template_paths {
+                !names_template || takes_any || template.is_some() && !is_useful
+            } else {
+                !has_name(Field::Path) || names_template
+            };
+            if path.is_none() && lacks_path && !is_hidden(Field::Path) {
+                lacks.add(Lacks::PATH);
             }
-            if path.is_none() && template.is_some() && !reading.sends_template_paths {
-                self.lacks.add(Lacks::PATH_BUT_TEMPLATE);
+            if path.is_none() && is_useful && !reading.sends_template_paths {
+                lacks.add(Lacks::PATH_BUT_TEMPLATE);
             }
-            if method.is_none() && !has_name(Field::Method) {
-                self.lacks.add(Lacks::METHOD);
+            if method.is_none() && !has_name(Field::Method) && !is_hidden(Field::Method) {
+                lacks.add(Lacks::METHOD);
             }
         }
         let host = host.ok_or(Skip::NoHost)?;
-        // A caller may have opened a container around what only seems to be absent.
-        let is_hidden = |field: Field| {
-            let mut others = self.others.iter();
-            !has_name(field) && others.any(|other| other.found.name.0 == field)
-        };
         let made_up = [
             (Field::Host, true),
             (Field::Method, method.is_some()),
@@ -595,25 +622,25 @@ impl Fields {
                 return Err(contradictory(field));
             }
         }
-        let stage = get(Field::Stage);
         let (path, has_template) = match (template, path) {
             (Some(template), path) if reading.sends_template_paths => {
-                let is_own = match host {
-                    Source::Line(host) => str::from_utf8(host)
-                        .is_ok_and(|host| is_own_domain(&host.to_ascii_lowercase())),
-                    Source::ApiId => true,
-                    Source::Default(host) => is_own_domain(host),
-                };
-                let path = path.filter(|path| path[0] == b'/');
                 let target = Target {
-                    path,
-                    stage,
-                    is_own_domain: is_own,
+                    path: path.filter(|path| path[0] == b'/'),
+                    stage: get(Field::Stage),
+                    is_own_domain: host.is_own_domain(),
                 };
                 if !fill(&mut self.path, template, target) {
                     return Err(Skip::TemplateOnly);
                 }
                 (Path::Filled, true)
+            }
+            // A template that is none may stand for a route: the path is not to be sent.
+            (None, Some(_))
+                if reading.sends_template_paths
+                    && !takes_any
+                    && (resource.is_some() || key.is_some()) =>
+            {
+                return Err(Skip::TemplateOnly);
             }
             (_, Some(path)) => (Path::of(path)?, false),
             (Some(_), None) => return Err(Skip::TemplateOnly),
@@ -627,6 +654,41 @@ impl Fields {
             template: template.filter(|_| reading.sends_templates),
             host,
         })
+    }
+
+    /// Whether a line that lacks something is an access log's at all, or an application's own.
+    fn is_access_log(&self, line: &[u8], has_status: bool, names_template: bool) -> bool {
+        use Field as F;
+        let has_any = |fields: &[Field]| fields.iter().any(|field| self.has_name(*field));
+        let names_endpoint = has_any(&[F::Path, F::OtherPath]) || names_template;
+        let host = get(&self.slots, line, F::Host).and_then(Host::new);
+        let others = [
+            F::Protocol,
+            F::Stage,
+            F::ResponseLength,
+            F::ResponseLatency,
+            F::IntegrationLatency,
+            F::IntegrationStatus,
+            F::SourceIp,
+            F::UserAgent,
+            F::Host,
+            F::RequestId,
+        ];
+        let named = others
+            .into_iter()
+            .filter(|field| self.has_name(*field))
+            .count()
+            + usize::from(has_status)
+            + usize::from(names_endpoint)
+            + usize::from(has_any(&[F::Method, F::OtherMethod]));
+        // Names that nothing else has.
+        let is_gateways = |field: Field| self.slots[field as usize].rank / 2 == 1;
+        let is_gateways = [F::Method, F::Host].into_iter().any(is_gateways)
+            || has_any(&[F::ResourcePath, F::RouteKey, F::ApiId]);
+        named >= 3
+            || named >= 2 && is_gateways
+            || self.has_name(F::RequestId) && names_endpoint
+            || host.is_some_and(Host::is_domain)
     }
 }
 
@@ -712,6 +774,18 @@ enum Source<'a> {
     Default(&'a str),
 }
 
+impl Source<'_> {
+    fn is_own_domain(self) -> bool {
+        match self {
+            Self::Line(host) => {
+                str::from_utf8(host).is_ok_and(|host| is_own_domain(&host.to_ascii_lowercase()))
+            }
+            Self::ApiId => true,
+            Self::Default(host) => is_own_domain(host),
+        }
+    }
+}
+
 /// Where the path is.
 #[derive(Debug, Clone, Copy)]
 enum Path<'a> {
@@ -767,7 +841,7 @@ impl<'a> Url<'a> {
 fn means_nothing(field: Field, value: &[u8]) -> bool {
     match field {
         Field::OtherPath => Url::new(value).is_none(),
-        Field::OtherHost => !value.contains(&b'.') || Host::new(value).is_none(),
+        Field::OtherHost => !Host::new(value).is_some_and(Host::is_domain),
         Field::OtherSourceIp => address(value).is_none(),
         Field::OtherTemplate => Route::new(value).template.is_none(),
         _ => is_absent(value),
@@ -794,7 +868,7 @@ fn is_same(field: Field, one: &[u8], other: &[u8]) -> bool {
             }
             _ => false,
         },
-        Field::OtherTemplate => {
+        Field::OtherTemplate | Field::ResourcePath | Field::RouteKey => {
             let (one, other) = (Route::new(one), Route::new(other));
             one.template == other.template && (one.method.is_none() || other.method.is_none())
         }

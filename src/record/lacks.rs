@@ -20,6 +20,8 @@ impl Lacks {
     pub(crate) const DOUBLE_QUOTES: Self = Self(1 << 5);
     /// Its names have no quotes.
     pub(crate) const QUOTES: Self = Self(1 << 6);
+    /// It has no name for the host, and a default one would do.
+    pub(crate) const HOST_BUT_DEFAULT: Self = Self(1 << 7);
 
     pub(crate) fn add(&mut self, other: Self) {
         self.0 |= other.0;

@@ -185,15 +185,17 @@ impl LineReader {
     /// Reads the fields of a line, and holds it against the others.
     fn prepare(&mut self, escaped: &[u8], origin: Origin<'_>, pass: Pass) -> Result<Read, Skip> {
         let guess = std::mem::take(&mut self.takes_turns);
-        for is_other in [guess, !guess] {
-            if is_other || guess {
-                self.layouts.swap(0, 1);
-            }
-            self.fields.clear();
-            if self.layouts[0].read(escaped, &mut self.fields).is_some() {
-                self.takes_turns = is_other;
-                return self.prepare_flat(escaped, origin, pass);
-            }
+        if guess {
+            self.layouts.swap(0, 1);
+        }
+        if self.read_layout(escaped) {
+            self.takes_turns = guess;
+            return self.prepare_flat(escaped, origin, pass);
+        }
+        self.layouts.swap(0, 1);
+        if self.read_layout(escaped) {
+            self.takes_turns = !guess;
+            return self.prepare_flat(escaped, origin, pass);
         }
         if self.read_plain(escaped).is_some() {
             // The one that was not used last is replaced.
@@ -205,6 +207,12 @@ impl LineReader {
             }
         }
         self.prepare_any(escaped, origin, pass)
+    }
+
+    #[inline]
+    fn read_layout(&mut self, escaped: &[u8]) -> bool {
+        self.fields.clear();
+        self.layouts[0].read(escaped, &mut self.fields).is_some()
     }
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read.
@@ -458,7 +466,7 @@ fn note_path(paths: &mut Paths, fields: &Fields, line: &[u8], pass: Pass) -> boo
         return false;
     }
     let path = fields.path_alone(line);
-    path.is_some_and(|(path, stage)| paths.note(path, stage))
+    path.is_some_and(|[path, stage, status]| paths.note(path, stage, status))
 }
 
 /// Holds a line against the others of its document, which it joins. `false`: it has to wait for them.

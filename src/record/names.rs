@@ -164,29 +164,26 @@ impl Names {
     /// Where names like ours mean something else, only those count that say what was called, or by whom: a
     /// caller can put the gateway's own fields into such a container.
     pub(super) fn find(&self) -> Option<Found> {
-        let exact = self.find_by(find_exact);
-        exact.or_else(|| self.find_by(|name| find_derived(name, MAX_OWNERS)))
+        self.find_exact().or_else(|| self.find_derived())
     }
 
-    fn find_by(&self, find: impl Fn(&[u8]) -> Option<Name>) -> Option<Found> {
+    fn find_exact(&self) -> Option<Found> {
         let mut ignored = None;
         let innermost = self.open.last();
-        let is_headers = innermost.is_some_and(|container| container.is_headers);
         for from in self.beginnings() {
-            let Some(name) = find(&self.path[from..]) else {
+            let Some(name) = find_exact(&self.path[from..]) else {
                 continue;
             };
             let mut name = Name(name.0, name.1 + u8::from(from > 0));
             // "http": {"path": …} is a path as "path" is one, and "request": {"uri": …} a template as "uri" is one.
             if name.0 == Field::Path
                 && from < self.leaf
-                && let Some(Name(Field::Path, rank)) = find(&self.path[self.leaf..])
+                && let Some(Name(Field::Path, rank)) = find_exact(&self.path[self.leaf..])
             {
                 name.1 = rank + 1;
             }
             if self.is_backends_status(name, from) {
-                let is_derived = name.1 >= 2 * DERIVED;
-                name.1 = if is_derived { u8::MAX } else { BACKENDS_STATUS };
+                name.1 = BACKENDS_STATUS;
             }
             // "integration": {"requestId": …} is not the request's id, and "integration": {"request": {"path": …}} not
             // the request's path.
@@ -196,9 +193,7 @@ impl Names {
                 let is_within = foreign.is_some_and(|foreign| from >= foreign);
                 is_within && (is_identity(name.0) || from == self.leaf && is_foreign(name_of))
             });
-            let is_header = matches!(name.0, Field::UserAgent | Field::OtherSourceIp);
-            let is_ignored = innermost.is_some_and(|container| container.is_ignored);
-            if !(is_ignored && !(is_headers && is_header) || is_foreign) {
+            if !self.is_ignored(name.0) && !is_foreign {
                 return Some(Found::own(name));
             }
             if is_identity(name.0) {
@@ -209,6 +204,34 @@ impl Names {
             }
         }
         ignored
+    }
+
+    /// Looks at all names together: what is uncertain is so the more in a container that is not known. Of what does
+    /// not say what was called, or by whom, the last name alone may do.
+    #[cold]
+    fn find_derived(&self) -> Option<Found> {
+        let is_short = self.path.len() <= MAX_NAME;
+        let all = is_short
+            .then(|| find_derived(&self.path, MAX_OWNERS))
+            .flatten();
+        let own = || {
+            let own = find_derived(&self.path[self.leaf..], MAX_OWNERS);
+            own.filter(|name| !is_identity(name.0))
+        };
+        let mut name = all.or_else(own)?;
+        if self.is_backends_status(name, 0) {
+            name.1 = u8::MAX;
+        }
+        let is_ignored = self.is_ignored(name.0);
+        (!is_ignored || is_identity(name.0)).then_some(Found { name, is_ignored })
+    }
+
+    /// Whether the last name lies where such names mean something else.
+    fn is_ignored(&self, field: Field) -> bool {
+        self.open.last().is_some_and(|container| {
+            let is_header = matches!(field, Field::UserAgent | Field::OtherSourceIp);
+            container.is_ignored && !(container.is_headers && is_header)
+        })
     }
 
     /// Whether the last name says of an address that it is one only together with its container's.
@@ -238,11 +261,11 @@ impl Names {
         name.0 == Field::IntegrationStatus && (is_nested || self.is_separated && is_full)
     }
 
-    /// Whether the innermost name, or all of them together, is one of ours that a record is made of for certain.
-    pub(super) fn is_known(&self) -> bool {
+    /// The field that the innermost name alone stands for, or all of them together.
+    pub(super) fn find_any(&self) -> Option<Field> {
         let alone = find(&self.path[self.leaf..]);
         let name = alone.or_else(|| self.find().map(|found| found.name));
-        name.is_some_and(|name| name.0 != Field::OtherEpoch)
+        name.map(|name| name.0)
     }
 
     /// The place of what follows the value of the last name, which stands for `name`.
@@ -369,6 +392,13 @@ pub(super) enum Field {
 }
 
 pub(super) const FIELDS: usize = Field::WebSocket as usize + 1;
+
+impl Field {
+    /// Whether a record of the documented format is made without it.
+    pub(super) fn is_extra(self) -> bool {
+        IDENTITY[ESSENTIAL..].contains(&self)
+    }
+}
 
 /// A field, and which of its names was used: twice the rank in the table, and one more where the name lies in an
 /// object that does not belong to it. The lowest outranks the others.
@@ -575,10 +605,10 @@ names! {
 names! {
     /// Names under which other values are common, too.
     find_other;
-    OtherPath: "url" 1, "fullpath" 2, "fullurl" 3, "proxyurl" 4, "pathname" 5, "urlpath" 6, "uripath" 7, "endpoint" 8, "endpointurl" 9;
-    OtherHost: "customdomain" 1, "customdomainname" 2, "fqdn" 3, "servername" 4, "vhost" 5, "virtualhost" 6, "authority" 7;
+    OtherPath: "url" 1, "fullpath" 2, "fullurl" 3, "proxyurl" 4, "pathname" 5, "urlpath" 6, "uripath" 7, "httptarget" 8;
+    OtherHost: "customdomain" 1, "customdomainname" 2, "fqdn" 3, "servername" 4, "vhost" 5, "virtualhost" 6, "urldomain" 7, "serveraddress" 8;
     OtherSourceIp: "ipaddress" 1, "sourceipaddress" 2, "clientaddress" 3, "clientaddr" 4, "client" 5, "realip" 6, "callerip" 7, "remotehost" 8, "xforwardedfor" 9, "headersxforwardedfor" 10;
-    OtherTemplate: "resource" 1, "route" 2, "routepath" 3, "httproute" 4;
+    OtherTemplate: "resource" 1, "route" 2, "routepath" 3, "httproute" 4, "matchedroute" 5, "routetemplate" 6, "pathtemplate" 7;
     OtherEpoch: "requesttime" 1, "requesttimestamp" 2, "timestamp" 3, "time" 4, "ts" 5, "epoch" 6;
 }
 
@@ -603,11 +633,11 @@ const OWNERS: [(&[u8], Scope); 19] = [
     (b"aws", Scope::Vendor),
     (b"request", Scope::Request),
     (b"req", Scope::Request),
-    (b"http", Scope::Request),
-    (b"identity", Scope::Request),
-    (b"client", Scope::Request),
-    (b"caller", Scope::Request),
+    (b"http", Scope::All),
+    (b"identity", Scope::Caller),
     (b"call", Scope::Request),
+    (b"client", Scope::Caller),
+    (b"caller", Scope::Caller),
     (b"response", Scope::Response),
     (b"resp", Scope::Response),
     (b"res", Scope::Response),
@@ -620,6 +650,8 @@ enum Scope {
     /// `awsRequestId` is that of a function.
     Vendor,
     Request,
+    /// Who has called has a host, too.
+    Caller,
     Response,
 }
 
@@ -639,6 +671,10 @@ impl Scope {
                         Field::RequestId | Field::Protocol | Field::Stage | Field::UserAgent
                     )
             }
+            Self::Caller => matches!(
+                field,
+                Field::SourceIp | Field::OtherSourceIp | Field::UserAgent
+            ),
             Self::Response => is_of_response,
         }
     }

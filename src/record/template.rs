@@ -14,7 +14,7 @@ impl<'a> Route<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         let space = text.iter().position(|byte| *byte == b' ');
         let (method, template) = match space {
-            Some(space) => (&text[..space], &text[space + 1..]),
+            Some(space) => (&text[..space], text[space..].trim_ascii_start()),
             None => (&b""[..], text),
         };
         let is_method = |method: &&[u8]| {
@@ -28,6 +28,11 @@ impl<'a> Route<'a> {
             template: Some(template),
         }
     }
+}
+
+/// Whether a template stands for one endpoint, and not for any path.
+pub(super) fn names_endpoint(template: &[u8]) -> bool {
+    !(template.starts_with(b"/{") && template.ends_with(b"+}") && !template[1..].contains(&b'/'))
 }
 
 /// Where a call went, beside its template.
@@ -70,6 +75,9 @@ pub(super) fn fill(out: &mut Vec<u8>, template: &[u8], target: Target<'_>) -> bo
     true
 }
 
+/// More than any API has. For templates of more it would take too long to try each place.
+const MAX_SEGMENTS: usize = 128;
+
 /// What of a path stands before the segments of a template, and what after them.
 fn split<'a>(
     fixed: &[u8],
@@ -77,40 +85,56 @@ fn split<'a>(
     is_greedy: bool,
     target: Target<'_>,
 ) -> Option<(&'a [u8], &'a [u8])> {
-    let count = fixed.iter().filter(|byte| **byte == b'/').count();
+    let slashes = |text: &[u8]| text.iter().filter(|byte| **byte == b'/').count();
+    let count = slashes(fixed);
     let path = if is_greedy {
         path
     } else {
         // A slash at the end makes no other resource.
         path.strip_suffix(b"/").unwrap_or(path)
     };
-    // On the API's own domain the stage comes first, and before nothing else; only `$default` has none. A custom domain
-    // has a base path of any length.
-    let is_stage = |before: &[u8]| {
-        target.stage != Some(b"$default")
-            && before.iter().filter(|byte| **byte == b'/').take(2).count() == 1
+    let at = |from: usize| {
+        let (before, rest) = path.split_at(from);
+        let (own, after) = rest.split_at(end_of(rest, count)?);
+        let segments = |text| <[u8]>::split(text, |byte: &u8| *byte == b'/');
+        let mut pairs = segments(fixed).zip(segments(own));
+        let is_it = (is_greedy || after.is_empty())
+            && pairs.all(|(template, real)| matches_segment(template, real));
+        is_it.then_some((before, after))
     };
-    let may_precede =
-        |before: &[u8]| !target.is_own_domain || before.is_empty() || is_stage(before);
-    let starts = || (0..=path.len()).filter(|at| matches!(path.get(*at), None | Some(b'/')));
-    let find = |may_precede: &dyn Fn(&[u8]) -> bool| {
-        starts().find_map(|from| {
-            let (before, rest) = path.split_at(from);
-            let to = end_of(rest, count)?;
-            let (own, after) = rest.split_at(to);
-            let is_it = may_precede(before)
-                && (is_greedy || after.is_empty())
-                && fixed
-                    .split(|byte| *byte == b'/')
-                    .zip(own.split(|byte| *byte == b'/'))
-                    .all(|(template, real)| matches_segment(template, real));
-            is_it.then_some((before, after))
-        })
+    // On the API's own domain the stage comes first, and nothing else; only `$default` has none. A custom domain has a
+    // base path of any length.
+    let is_stage = |before: &[u8]| before.len() > 1 && slashes(before) == 1;
+    let may_precede = |before: &[u8]| {
+        !target.is_own_domain
+            || before.is_empty()
+            || is_stage(before) && target.stage != Some(b"$default")
     };
-    if target.is_own_domain {
-        return find(&is_stage).or_else(|| find(&may_precede));
+    if count > MAX_SEGMENTS {
+        return None;
     }
-    find(&may_precede)
+    if !is_greedy {
+        // There is one place where so many segments are left.
+        let all = slashes(path);
+        let from = end_of(path, all.checked_sub(count)?)?;
+        return at(from).filter(|(before, _)| may_precede(before));
+    }
+    let stage = target.stage.filter(|_| target.is_own_domain);
+    let behind_stage = stage.and_then(|stage| {
+        let rest = path.strip_prefix(b"/")?.strip_prefix(stage)?;
+        (rest.is_empty() || rest[0] == b'/').then_some(path.len() - rest.len())
+    });
+    if let Some(found) = behind_stage.and_then(at) {
+        return Some(found);
+    }
+    // Where it fits in several places, values in one of them would stand before it in another.
+    let starts = (0..=path.len()).filter(|at| matches!(path.get(*at), None | Some(b'/')));
+    let mut found = starts
+        .take(MAX_SEGMENTS)
+        .filter_map(at)
+        .filter(|(before, _)| may_precede(before));
+    let first = found.next()?;
+    (count == 0 || found.next().is_none()).then_some(first)
 }
 
 /// Where so many segments end that `path` begins with.
@@ -122,7 +146,26 @@ fn end_of(path: &[u8], count: usize) -> Option<usize> {
 /// Whether a segment of a path can be one of a template. The gateway has compared them decoded.
 fn matches_segment(template: &[u8], real: &[u8]) -> bool {
     let is_parameter = template.starts_with(b"{") && template.ends_with(b"}");
-    template == real || is_parameter && !real.is_empty() || real.contains(&b'%')
+    if is_parameter {
+        return !real.is_empty();
+    }
+    let mut rest = real;
+    let decoded = std::iter::from_fn(|| {
+        let (&first, after) = rest.split_first()?;
+        let escape = |digits: &[u8]| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok();
+        let byte = match after.get(..2).filter(|_| first == b'%').and_then(escape) {
+            Some(byte) => {
+                rest = &after[2..];
+                byte
+            }
+            None => {
+                rest = after;
+                first
+            }
+        };
+        Some(byte)
+    });
+    template.iter().copied().eq(decoded)
 }
 
 fn push_real(out: &mut Vec<u8>, path: &[u8]) {
@@ -144,6 +187,8 @@ pub(super) struct Paths {
     is_real: bool,
     lines: u32,
     with_braces: u32,
+    /// One of those with braces was a call that succeeded, as few are for paths that a caller makes up.
+    has_succeeded: bool,
 }
 
 impl Paths {
@@ -157,17 +202,21 @@ impl Paths {
     }
 
     /// Notes the path of a line that has no template. Returns whether it may be one.
-    pub(super) fn note(&mut self, path: &[u8], stage: &[u8]) -> bool {
+    pub(super) fn note(&mut self, path: &[u8], stage: &[u8], status: &[u8]) -> bool {
         self.is_real |= is_real(path, stage);
         let has_braces = has_braces(path);
         self.lines = self.lines.saturating_add(1);
         self.with_braces += u32::from(has_braces);
+        self.has_succeeded |= has_braces && matches!(status.first(), None | Some(b'2'));
         has_braces && !self.is_real
     }
 
     /// Whether a path with braces is a template.
     pub(super) fn are_templates(&self) -> bool {
-        !self.is_real && self.with_braces >= 2 && self.with_braces >= self.lines - self.with_braces
+        !self.is_real
+            && self.has_succeeded
+            && self.with_braces >= 2
+            && self.with_braces >= self.lines - self.with_braces
     }
 }
 
@@ -340,6 +389,56 @@ mod tests {
             }
         }
         assert_eq!(filled("/{proxy+}", "", "prod", true), None);
+        // Nothing is sent that may be a value in a place which the route names.
+        for (template, path, stage, is_own_domain, expected) in [
+            ("/{a}/{proxy+}", "/prod/S/y", "prod", true, "/prod/{a}/y"),
+            ("/{a}/{proxy+}", "/S/y", "$default", true, "/{a}/y"),
+            ("/{a}/{proxy+}", "/S/a/b", "", true, "/{a}/{proxy+}"),
+            ("/{a}/{proxy+}", "/v1/S/y", "", false, "/{a}/{proxy+}"),
+            (
+                "/u/{id}/{proxy+}",
+                "/u/u/S/x",
+                "",
+                false,
+                "/u/{id}/{proxy+}",
+            ),
+            (
+                "/u/{id}/{proxy+}",
+                "/a%62c/u/S/x",
+                "",
+                false,
+                "/a%62c/u/{id}/x",
+            ),
+            ("/u/{id}/{proxy+}", "/v1/%75/S/x", "", false, "/v1/u/{id}/x"),
+            (
+                "/{a}/u/{id}/{proxy+}",
+                "/v1/a%20b/u/S/x",
+                "",
+                false,
+                "/v1/{a}/u/{id}/x",
+            ),
+            (
+                "/{a}/{id}/{proxy+}",
+                "//prod/A/S/x",
+                "prod",
+                true,
+                "/{a}/{id}/{proxy+}",
+            ),
+            ("/a/{id}", "/b/S", "prod", true, "/a/{id}"),
+        ] {
+            let found = filled(template, path, stage, is_own_domain);
+            assert_eq!(found.as_deref(), Some(expected), "{template} {path}");
+        }
+        // Neither long paths nor long templates take long.
+        let slashes = "/".repeat(60_000);
+        for template in [
+            "/a/{id}",
+            "/{a}/x/{proxy+}",
+            &format!("{slashes}a"),
+            &format!("{slashes}{{a+}}"),
+        ] {
+            filled(template, &slashes, "prod", false);
+        }
     }
 
     #[test]
@@ -347,7 +446,7 @@ mod tests {
         let are_templates = |paths: &[&str]| {
             let mut seen = Paths::default();
             for path in paths {
-                seen.note(path.as_bytes(), b"prod");
+                seen.note(path.as_bytes(), b"prod", b"200");
             }
             seen.are_templates()
         };

@@ -1277,6 +1277,19 @@ fn templates_are_read_as_what_they_are() {
             Ok("GET h Line /prod/a/{b} /{proxy+}"),
             Ok("GET h Line /prod/a/%7Bb%7D /{proxy+}"),
         ),
+        (
+            r#""httpMethod":"GET","path":"/prod/pets/7","resourcePath":"GET /pets/{id}""#,
+            Ok("GET h Line /prod/pets/7 -"),
+            Ok("GET h Line /prod/pets/7 /pets/{id}"),
+            Ok("GET h Line /prod/pets/{id} /pets/{id}"),
+        ),
+        // What stands in a template's place and is none: the path may hold what is not to be sent.
+        (
+            r#""httpMethod":"GET","path":"/pets/7","resourcePath":"pets""#,
+            Ok("GET h Line /pets/7 -"),
+            Ok("GET h Line /pets/7 -"),
+            only_template,
+        ),
         // Where a path should be.
         (
             r#""path":"GET /pets/{id}""#,
@@ -1294,7 +1307,8 @@ fn templates_are_read_as_what_they_are() {
         (
             r#""httpMethod":"GET","path":"/pets/7","resource":"abc12","route":"GET /pets/{id}""#,
             Ok("GET h Line /pets/7 -"),
-            Ok("GET h Line /pets/7 /pets/{id}"),
+            // Behind a name that may hold anything.
+            Ok("GET h Line /pets/7 -"),
             Ok("GET h Line /pets/{id} /pets/{id}"),
         ),
     ] {
@@ -1331,8 +1345,18 @@ fn a_template_with_two_values_can_not_be_trusted() {
         let line = format!(r#"{{"domainName":"h","httpMethod":"GET","path":"/a",{members}}}"#);
         let reason = read_with(&line, TEMPLATES, Origin::default()).unwrap_err();
         assert_eq!(reason.contradictory_field(), Some(field), "{line}");
-        // Where none is sent, it does not matter.
+        // Where none is needed, it does not matter.
         yields(&line, &least("GET", "h", "/a"));
+        let beside = Reading {
+            sends_templates: true,
+            ..Reading::default()
+        };
+        let read = read_with(&line, beside, Origin::default());
+        assert!(
+            read.as_ref()
+                .is_ok_and(|read| read.starts_with("GET h Line /a ")),
+            "{read:?}"
+        );
     }
 }
 
@@ -1372,12 +1396,17 @@ fn what_a_format_lacks() {
         (
             r#"{"requestId":"r","httpMethod":"GET","path":"/x","status":"200"}"#,
             Skip::NoHost,
-            Lacks::HOST,
+            all(&[Lacks::HOST, Lacks::HOST_BUT_DEFAULT]),
         ),
         (
             r#"{"requestId":"r","httpMethod":"GET","resourcePath":"/x","status":"200"}"#,
             Skip::NoHost,
-            all(&[Lacks::HOST, Lacks::PATH, Lacks::PATH_BUT_TEMPLATE]),
+            all(&[
+                Lacks::HOST,
+                Lacks::HOST_BUT_DEFAULT,
+                Lacks::PATH,
+                Lacks::PATH_BUT_TEMPLATE,
+            ]),
         ),
         (
             r#"{"requestId":"r","routeKey":"GET /x","status":"200","domainName":"h"}"#,
@@ -1390,9 +1419,41 @@ fn what_a_format_lacks() {
             all(&[Lacks::PATH, Lacks::METHOD]),
         ),
         (
-            r#"{"requestId":"r","status":"200"}"#,
+            r#"{"requestId":"r","status":"200","responseLength":"9"}"#,
             Skip::NoHost,
-            all(&[Lacks::HOST, Lacks::PATH, Lacks::METHOD]),
+            all(&[
+                Lacks::HOST,
+                Lacks::HOST_BUT_DEFAULT,
+                Lacks::PATH,
+                Lacks::METHOD,
+            ]),
+        ),
+        // A default host would not do: nothing shows a call.
+        (
+            r#"{"httpMethod":"GET","path":"/x","status":"ok"}"#,
+            Skip::NoHost,
+            Lacks::HOST,
+        ),
+        // What a container hides is there.
+        (
+            r#"{"requestId":"r","status":"200","headers":{"host":"h","httpMethod":"GET"},"path":"/x"}"#,
+            Skip::NoHost,
+            Lacks::NOTHING,
+        ),
+        (
+            r#"{"requestId":"r","httpMethod":"GET","routeKey":"ANY /{proxy+}","domainName":"h"}"#,
+            Skip::TemplateOnly,
+            Lacks::PATH,
+        ),
+        (
+            r#"{"requestId":"r","status":"200","message":"done"}"#,
+            Skip::Unrelated,
+            Lacks::NOTHING,
+        ),
+        (
+            r#"{"method":"handleRequest","path":"/var/task"}"#,
+            Skip::Unrelated,
+            Lacks::NOTHING,
         ),
         // The names are there, and the values are not.
         (
@@ -1457,11 +1518,50 @@ fn other_names() {
         r#""$context.httpMethod":"GET","$context.path":"/x","$context.domainName":"h.example""#,
         r#""HTTP Method":"GET","Request":{"Url":"/x"},"Domain Name":"h.example""#,
         r#""method":"GET","url":"https://h.example/x""#,
-        r#""method":"GET","path":"/x","proxyUrl":"https://h.example/y","path":"/x""#,
         r#""gateway":{"httpMethod":"GET"},"full_path":"/x","customDomain":"h.example""#,
+        r#""http.request.method":"GET","url.path":"/x","url.domain":"h.example""#,
+        r#""http.method":"GET","http.target":"/x","http.host":"h.example""#,
     ] {
         let read = read_with(&line(members), Reading::default(), Origin::default());
         assert_eq!(read.as_deref(), Ok("GET h.example Line /x -"), "{members}");
+    }
+    // What has no such name is no host, and no path, whatever it has.
+    for (members, reason) in [
+        (
+            r#""httpMethod":"GET","path":"/x","ClientHost":"203.0.113.7""#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","client_hostname":"h.example""#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","serverName":"10.0.0.3""#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","customDomain":"v1.2""#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","url":"https://h.example/y""#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","path":"/x","target":{"url":"https://h.example/y"}"#,
+            Skip::NoHost,
+        ),
+        (
+            r#""httpMethod":"GET","domainName":"h.example","user":{"url":"/y"}"#,
+            Skip::NoPath,
+        ),
+        (
+            r#""httpMethod":"GET","domainName":"h.example","client_path":"/y""#,
+            Skip::NoPath,
+        ),
+    ] {
+        let read = read_with(&line(members), Reading::default(), Origin::default());
+        assert_eq!(read, Err(reason), "{members}");
     }
     // They are nothing beside one that is certain, and are no contradiction.
     for members in [

@@ -4,7 +4,7 @@
 //! the end of the line, follows.
 
 use super::fields::Fields;
-use super::names::MAX_NAME;
+use super::names::{Field, MAX_NAME};
 use super::span::{Span, whitespace};
 use super::walk::Walk;
 
@@ -198,7 +198,12 @@ fn holds_field(value: &[u8], walk: &mut Walk, fields: &mut Fields) -> bool {
                 if let Some((name, after)) = any_name_at(&value[at..]) {
                     walk.name(name);
                     fields.holds_names = true;
-                    holds |= walk.names.is_known();
+                    match walk.names.find_any() {
+                        None | Some(Field::OtherEpoch) => {}
+                        // Most records are made without these.
+                        Some(field) if field.is_extra() => fields.holds_extra = true,
+                        Some(_) => holds = true,
+                    }
                     if let Some(bracket @ (b'{' | b'[')) = value.get(at + after) {
                         walk.names.open(*bracket == b'[');
                     }

@@ -118,6 +118,14 @@ impl<'a> Host<'a> {
         Some(buffer)
     }
 
+    /// Whether it is a domain of several labels, and no address.
+    pub(super) fn is_domain(self) -> bool {
+        let last = self.name.rsplit(|byte| *byte == b'.').next();
+        last.is_some_and(|last| {
+            last.len() < self.name.len() && !last.iter().all(u8::is_ascii_digit)
+        })
+    }
+
     pub(super) fn is(self, other: Self) -> bool {
         self.name.eq_ignore_ascii_case(other.name) && self.port == other.port
     }

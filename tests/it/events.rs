@@ -113,6 +113,7 @@ fn an_invalid_stream_fails_the_invocation() {
     };
     let gzipped = |text: &str| wrap(&gzip(text.as_bytes()).unwrap());
     let cases = [
+        (b"[]".to_vec(), "failed to read the event", "found an array"),
         (b"{".to_vec(), "failed to read the event", "line 1 column 1"),
         (
             br#"{"awslogs":{"data":"H4s*AAA="}}"#.to_vec(),
@@ -214,6 +215,14 @@ fn events_of_other_kinds_are_named() {
         ),
         (r#"{"key1":"value1"}"#, "an event of an unknown kind"),
         (
+            r#"{"Records":[{"eventID":"1","dynamodb":{}},{"eventID":"2","dynamodb":{}}]}"#,
+            "a batch of other records",
+        ),
+        (
+            r#"{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"body":null}"#,
+            "a request to an API",
+        ),
+        (
             r#"{"version":"0","detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#,
             "EventBridge",
         ),
@@ -286,6 +295,16 @@ fn documents_of_every_make() {
         ("reversed keys", gzip(reversed.as_bytes()).unwrap(), 1),
         ("zlib", zlib.finish().unwrap(), 1),
         ("two members", two_members, 1),
+        (
+            "a newline behind the stream",
+            [&gzip(&text).unwrap()[..], b"\n"].concat(),
+            1,
+        ),
+        (
+            "a byte order mark",
+            gzip(&[b"\xef\xbb\xbf", &text[..]].concat()).unwrap(),
+            1,
+        ),
         ("header fields", named.finish().unwrap(), 1),
         (
             "a newline behind",

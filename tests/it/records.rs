@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cw_resend_lambda::standin::cloudwatch::{Line, document, event_id, gzip, wrap};
 use cw_resend_lambda::standin::node::Fault;
@@ -124,6 +124,14 @@ fn records_of_every_form() {
     let [one, two] = [1, 2].map(event_id);
     let spaced = [b" \n", &first[..], b"\r\n\t", &second, b"\n"].concat();
     let both = vec![one.clone(), two];
+    let marked = |text: &[u8]| [b"\xef\xbb\xbf", text].concat();
+    let with_new_key = [b"{\"new\":{\"a\":[1]},", &first[1..]].concat();
+    let owned = line("GET", "/o").replacen('{', r#"{"owner": "me", "#, 1);
+    let in_lines = |texts: [&[u8]; 2]| {
+        let [one, two] = texts.map(|text| gzip(text).unwrap());
+        [&one[..], b"\n", &two, b"\n"].concat()
+    };
+    let first_line = line("GET", "/lines/0");
     let pretty = serde_json::from_slice::<Value>(&first).unwrap();
     let pretty = serde_json::to_vec_pretty(&pretty).unwrap();
     let mixed = aggregated(&[
@@ -143,7 +151,7 @@ fn records_of_every_form() {
             vec![one.clone()],
         ),
         ("a document", first.clone(), vec![one.clone()]),
-        ("a document over several lines", pretty, vec![one]),
+        ("a document over several lines", pretty, vec![one.clone()]),
         (
             "two documents",
             [&first[..], &second].concat(),
@@ -159,6 +167,48 @@ fn records_of_every_form() {
         ),
         ("with empty lines", windows.into_bytes(), raw.to_vec()),
         ("compressed lines", gzip(&text).unwrap(), raw.to_vec()),
+        (
+            "a document behind a byte order mark",
+            marked(&first),
+            vec![one.clone()],
+        ),
+        ("lines behind one", marked(&text), raw.to_vec()),
+        (
+            "compressed behind one",
+            gzip(&marked(&spaced)).unwrap(),
+            both.clone(),
+        ),
+        (
+            "aggregated behind one",
+            aggregated(&[&marked(&first), &marked(&second)]),
+            both.clone(),
+        ),
+        ("nothing but one", marked(b""), Vec::new()),
+        (
+            "a compressed document whose first key is unknown",
+            gzip(&with_new_key).unwrap(),
+            vec![one],
+        ),
+        (
+            "a line whose first key is a document's",
+            owned.clone().into_bytes(),
+            raw[..1].to_vec(),
+        ),
+        (
+            "such lines, compressed",
+            gzip(format!("{owned}\n{owned}").as_bytes()).unwrap(),
+            raw[..2].to_vec(),
+        ),
+        (
+            "compressed documents in lines",
+            in_lines([&first, &second]),
+            both.clone(),
+        ),
+        (
+            "compressed lines in lines",
+            in_lines([first_line.as_bytes(), owned.as_bytes()]),
+            raw[..2].to_vec(),
+        ),
         ("nothing", Vec::new(), Vec::new()),
         ("empty lines", b"\n\r\n \n".to_vec(), Vec::new()),
         ("aggregated", mixed, mixed_ids),
@@ -214,7 +264,13 @@ fn what_is_no_access_log_is_told() {
         ("NUL", b"ab\0c".to_vec(), "at byte 2"),
         ("NUL behind whitespace", b"\n\n \0c".to_vec(), "at byte 3"),
         ("compressed NUL", gzip(b"ab\0c").unwrap(), "at byte 2"),
-        ("a picture", b"\x89PNG\r\n\x1a\n\0\0".to_vec(), "at byte 0"),
+        ("a picture", b"\x89PNG\r\n\x1a\n\0\0".to_vec(), "at byte 6"),
+        ("text that is not UTF-8", b"caf\xe9 \xff".to_vec(), ""),
+        (
+            "what begins as a byte order mark does",
+            b"\xef\xbb".to_vec(),
+            "",
+        ),
         (
             "compressed twice",
             gzip(&gzip(&plain(1)).unwrap()).unwrap(),
@@ -268,6 +324,31 @@ fn what_is_no_access_log_is_told() {
             assert!(is_expected, "{name}: {result}");
         }
         assert_eq!(node.snapshot().distinct, 0);
+    }
+}
+
+/// A caller may bring bytes that are not UTF-8 in a format that does not escape them.
+#[test]
+fn a_line_that_is_not_utf_8_costs_itself() {
+    let clf = b"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 200 1 r \"ua caf\xe9\"\n";
+    let data = [&clf[..], &lines(1)].concat();
+    for data in [data.clone(), gzip(&data).unwrap(), aggregated(&[&data])] {
+        for event in [kinesis(&[&data]), firehose(&[&data])] {
+            let node = node();
+            let function = Function::start(&node, &[]);
+            let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+            let result = result.unwrap();
+            let is_success = result == json!({"batchItemFailures": []})
+                || result["records"][0]["result"] == "Ok";
+            assert!(is_success, "{result}");
+            assert_eq!(report["recordsForwarded"], 1, "{report}");
+            assert_eq!(
+                report["skipped"],
+                json!({"unsupportedFormat": 1}),
+                "{report}"
+            );
+            assert_eq!(node.snapshot().distinct, 1);
+        }
     }
 }
 
@@ -340,6 +421,19 @@ fn a_batch_has_one_source() {
             (json!("s3"), vec!["/pets/3".to_string()]),
         ]
     );
+    // Lines without a document are together over several records.
+    sources.lock().unwrap().clear();
+    let event = firehose(&[&lines(1), &lines(2), &plain(1), &plain(1), b"", &lines(1)]);
+    function.invoke(&event, TIME).unwrap();
+    assert_eq!(
+        *sources.lock().unwrap(),
+        [
+            (Value::Null, vec![text(0), text(0), text(1)]),
+            (json!("s1"), vec!["/pets/1".to_string()]),
+            (json!("s1"), vec!["/pets/1".to_string()]),
+            (Value::Null, vec![text(0)]),
+        ]
+    );
 }
 
 /// Only what was forwarded whole may end here: of everything else the stream's destination has the only copy.
@@ -397,6 +491,200 @@ fn firehose_drops_what_was_forwarded_whole() {
         );
         assert_eq!(report["itemsFailed"], 3, "{report}");
         assert_adds_up(&report);
+    }
+}
+
+/// How many lines each of so many records has, in which the nth line of record m is `/m/n`: one, and now and then two.
+fn lines_of(record: usize) -> usize {
+    if record % 7 == 3 { 2 } else { 1 }
+}
+
+fn records_of_lines(count: usize) -> Vec<Vec<u8>> {
+    let record = |m| (0..lines_of(m)).map(move |n| line("GET", &format!("/{m}/{n}")) + "\n");
+    (0..count)
+        .map(|m| record(m).collect::<String>().into_bytes())
+        .collect()
+}
+
+fn firehose_of(records: &[Vec<u8>]) -> Vec<u8> {
+    firehose(&records.iter().map(|data| &data[..]).collect::<Vec<_>>())
+}
+
+/// API Gateway puts one line into each record of Firehose: a round for each of them would take too long.
+#[test]
+fn records_of_one_line_share_rounds() {
+    let records = 300;
+    let ids: BTreeMap<String, u64> = (0..records)
+        .flat_map(|m| (0..lines_of(m)).map(move |n| (format!("49{m}-{n}"), 1)))
+        .collect();
+    for format in ["resend", "batch"] {
+        let node = faulty_node(|_, _| Fault::delay(Duration::from_millis(20)));
+        let function = Function::start(&node, &[("X_NODE_FORMAT", format)]);
+        let event = firehose_of(&records_of_lines(records));
+        let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+        let result = result.unwrap();
+        let results = result["records"].as_array().unwrap();
+        assert_eq!(results.len(), records);
+        assert!(results.iter().all(|record| record["result"] == "Ok"));
+        assert_eq!(node.deliveries(), ids);
+        assert_eq!(report["recordsForwarded"], ids.len(), "{report}");
+        assert_adds_up(&report);
+        let snapshot = node.snapshot();
+        assert_eq!(snapshot.violations, Vec::<String>::new());
+        if format == "batch" {
+            // Of 200 records, or 64 KiB.
+            assert!(snapshot.batches <= 4, "{snapshot:?}");
+        } else {
+            // What follows a round that is awaited takes another connection.
+            assert!(snapshot.connections > 1, "{snapshot:?}");
+        }
+    }
+}
+
+/// Records that share a delivery, and messages, have each their own result.
+#[test]
+fn each_record_that_shares_a_delivery_has_its_own_result() {
+    let of = |paths: &[&str]| {
+        let lines = paths.iter().map(|path| line("GET", path) + "\n");
+        lines.collect::<String>().into_bytes()
+    };
+    let mut corrupt = gzip(&of(&["/corrupt", "/corrupt"])).unwrap();
+    // Its checksum, which is read last.
+    let checksum = corrupt.len() - 8;
+    corrupt[checksum] ^= 1;
+    let broken = plain(4);
+    // Each with its result by default and with `dropped`, and how many of its first lines arrive.
+    let records: Vec<(Vec<u8>, &str, &str, usize)> = vec![
+        (of(&["/a"]), "Ok", "Dropped", 1),
+        (of(&["/refused"]), "ProcessingFailed", "ProcessingFailed", 0),
+        // From a Node that accepts others.
+        (of(&["/blocked"]), "Ok", "Ok", 0),
+        (b"hello".to_vec(), "Ok", "Ok", 0),
+        (b"a\0".to_vec(), "Ok", "Ok", 0),
+        (of(&["/b", "/refused"]), "Ok", "Ok", 1),
+        (corrupt.clone(), "Ok", "Ok", 0),
+        (of(&["/c", "/d"]), "Ok", "Dropped", 2),
+        (Vec::new(), "Ok", "Ok", 0),
+        (plain(1), "Ok", "Dropped", 0),
+        (corrupt, "Ok", "Ok", 0),
+        (of(&["/e"]), "Ok", "Dropped", 1),
+        (broken[..broken.len() - 2].to_vec(), "Ok", "Ok", 0),
+        (
+            of(&["/f", "/absent"]),
+            "ProcessingFailed",
+            "ProcessingFailed",
+            1,
+        ),
+        (gzip(&of(&["/g", "/h"])).unwrap(), "Ok", "Dropped", 2),
+    ];
+    let data: Vec<Vec<u8>> = records.iter().map(|(data, ..)| data.clone()).collect();
+    let mut ids: BTreeMap<String, u64> = (0..)
+        .zip(&records)
+        .flat_map(|(m, record): (u64, _)| (0..record.3).map(move |n| (format!("49{m}-{n}"), 1)))
+        .collect();
+    ids.insert(event_id(1), 1);
+    for (format, dropped) in [("resend", "ok"), ("batch", "dropped")] {
+        let node = faulty_node(|message, _| {
+            let text = String::from_utf8_lossy(&message.http.body);
+            let has = |path: &str| message.http.target == path || text.contains(path);
+            match () {
+                () if has("/absent") => Fault::status(503),
+                () if has("/blocked") => Fault::status(403),
+                () if has("/refused") => Fault::status(400),
+                () => Fault::none(),
+            }
+        });
+        let function = Function::start(
+            &node,
+            &[
+                ("X_NODE_FORMAT", format),
+                ("X_FIREHOSE_RESULT", dropped),
+                ("X_NODE_CONNECTIONS", "1"),
+                ("X_NODE_TIMEOUT_MS", "500"),
+                ("X_NODE_DOWN_AFTER_MS", "500"),
+            ],
+        );
+        let event = firehose_of(&data);
+        let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+        let result = result.unwrap();
+        for (n, (data, ok, drop, _)) in records.iter().enumerate() {
+            let expected = if dropped == "ok" { ok } else { drop };
+            let data = match *expected {
+                "Dropped" => json!(""),
+                _ => base64(data),
+            };
+            assert_eq!(
+                result["records"][n],
+                json!({"recordId": format!("49{n}"), "result": expected, "data": data}),
+                "{format} {report}"
+            );
+        }
+        let mut arrived = node.deliveries();
+        arrived.retain(|_, times| *times > 0);
+        assert_eq!(arrived, ids, "{format}");
+        assert_eq!(node.snapshot().violations, Vec::<String>::new());
+        assert_adds_up(&report);
+        // Two refused, one absent, and four that can't be read.
+        let count = |name: &str| report[name].as_u64().unwrap();
+        assert_eq!(count("itemsFailed"), 6, "{report}");
+        assert_eq!(count("recordsForwarded"), ids.len() as u64, "{report}");
+        assert_eq!(report["refused"], json!({"400": 2, "403": 1}));
+        assert_eq!(count("recordsSkipped"), 1, "{report}");
+        assert_eq!(count("recordsUndelivered"), 6, "{report}");
+    }
+}
+
+/// Exactly the records have failed of which the Node has not got all lines; and when it comes back, it gets those that
+/// were not read yet.
+#[test]
+fn a_node_that_goes_down_costs_the_records_that_were_on_their_way() {
+    let records = 1_200;
+    for (format, comes_back) in [("resend", false), ("resend", true), ("batch", false)] {
+        let down_since = Mutex::new(None::<Instant>);
+        let before = if format == "batch" { 2 } else { 150 };
+        let node = faulty_node(move |_, nth| {
+            if nth <= before {
+                return Fault::none();
+            }
+            let since = *down_since.lock().unwrap().get_or_insert_with(Instant::now);
+            if comes_back && since.elapsed() > Duration::from_millis(700) {
+                Fault::none()
+            } else {
+                Fault::status(503)
+            }
+        });
+        let function = Function::start(
+            &node,
+            &[
+                ("X_NODE_FORMAT", format),
+                ("X_FIREHOSE_RESULT", "dropped"),
+                ("X_NODE_TIMEOUT_MS", "500"),
+                ("X_NODE_DOWN_AFTER_MS", "500"),
+            ],
+        );
+        let event = firehose_of(&records_of_lines(records));
+        let (result, report) = function.outcome_of(|| function.begin(&event, TIME));
+        let result = result.unwrap();
+        let mut arrived = node.deliveries();
+        // Of some only the request has.
+        arrived.retain(|_, times| *times > 0);
+        let mut failed = 0;
+        for m in 0..records {
+            let is_whole = (0..lines_of(m)).all(|n| arrived.contains_key(&format!("49{m}-{n}")));
+            let expected = if is_whole {
+                "Dropped"
+            } else {
+                "ProcessingFailed"
+            };
+            assert_eq!(result["records"][m]["result"], expected, "{m}: {report}");
+            failed += u64::from(!is_whole);
+        }
+        assert_adds_up(&report);
+        assert_eq!(report["itemsFailed"], failed, "{report}");
+        assert_eq!(report["recordsForwarded"], arrived.len(), "{report}");
+        assert!(failed > 0 && !arrived.is_empty());
+        let has_last = arrived.contains_key(&format!("49{}-0", records - 1));
+        assert_eq!(has_last, comes_back, "{report}");
     }
 }
 
