@@ -67,7 +67,7 @@ locals {
     # The function sends this metric only where there are such groups. Three times within an hour are no odd event,
     # and a group with few lines reaches them too.
     { for name in ["log-groups-skipped"] : name => {
-      description = "More than half of the lines of a log group are skipped: its stage logs another format, or another program writes into it. The function's log names it, as mostlySkipped."
+      description = "More than half of the lines of a log group, or of a Firehose stream, are skipped: its stage logs another format, or another program writes into it. The function's log names it, as mostlySkipped."
       namespace   = "CwResend", metric = "logGroupsMostlySkipped", dimensions = local.resend_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 12, datapoints = 3, missing = "notBreaching"

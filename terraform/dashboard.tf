@@ -1,8 +1,9 @@
 locals {
   # The reasons in the function's README: each is a member of `skipped` in its report line.
   skip_reasons = [
-    "websocket", "executionLog", "unsupportedFormat", "noHost", "noPath", "noMethod",
-    "invalidHost", "invalidMethod", "oversized", "malformed", "contradiction", "ownNode", "ownLogGroup",
+    "websocket", "executionLog", "unsupportedFormat", "noHost", "noPath", "noMethod", "templateOnly",
+    "invalidHost", "invalidPath", "invalidMethod", "unrelated", "oversized", "malformed", "contradiction",
+    "ownNode", "ownLogGroup",
   ]
 
   resend  = ["functionName", local.function_name]

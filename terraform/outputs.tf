@@ -34,7 +34,7 @@ output "access_log_stream_command" {
 }
 
 output "access_log_stream_bucket" {
-  description = "With `enable_access_log_stream`: bucket with the lines that were not forwarded."
+  description = "With `enable_access_log_stream`: bucket with the lines that were not forwarded and, unless `firehose_result` is `dropped`, with all others."
   value       = one(aws_s3_bucket.access_log[*].bucket)
 }
 

@@ -35,6 +35,11 @@ EXAMPLES = {
 }
 
 
+def unique(prefix):
+    """The end of all names, by the README's rule."""
+    return f"{prefix}-{hashlib.sha1(f'{ACCOUNT}/us-east-1/{prefix}'.encode()).hexdigest()[:6]}"
+
+
 def pack(binary, path):
     """Makes the package for Lambda: the binary as `bootstrap`, executable."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +89,7 @@ class Cycle:
             self.step("each check fails when its subject is mutated", mutations.run, stack)
         else:
             self.step("and so do those of the access-log stream", mutations.run, stack, ["access_log_stream_is_as_configured"])
-        self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend")
+        self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend", self.terraform)
         self.step("examples", self.examples, stack, EXAMPLES[self.variant])
 
         self.step("a changed tag and token", self.change, stack)
@@ -306,7 +311,8 @@ class Cycle:
             "manage_api_gateway_account": True,
             "enable_redrive": True,
             "enable_access_log_stream": True,
-            "default_hosts": {"*": "api.example.com"},
+            "default_hosts": {f"amazon-apigateway-{unique(LONG_PREFIX)}": "api.example.com"},
+            "path_source": "template",
             "firehose_result": "dropped",
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
@@ -325,7 +331,8 @@ class Cycle:
             "function_variables": {
                 "X_NODE_CONNECTIONS": "4",
                 "X_NODE_HEADERS": '{"X-Team":"payments"}',
-                "X_DEFAULT_HOST": '{"*":"api.example.com"}',
+                "X_DEFAULT_HOST": json.dumps(variables["default_hosts"], separators=(",", ":")),
+                "X_PATH": "template",
                 "X_FIREHOSE_RESULT": "dropped",
             },
         }
@@ -424,10 +431,9 @@ REJECTED = [
 
 def plan_wrong_input(cycle):
     """A plan of the configuration itself rejects each input, with its error and before anything is created."""
-    suffix = hashlib.sha1(f"{ACCOUNT}/us-east-1/api-gw-discovery".encode()).hexdigest()[:6]
     for settings, beginnings in REJECTED:
         if "api_gateway_log_group_name" in settings:
-            settings = settings | {"api_gateway_log_group_name": f"/aws/apigateway/wallarm-api-discovery-api-gw-discovery-{suffix}"}
+            settings = settings | {"api_gateway_log_group_name": f"/aws/apigateway/wallarm-api-discovery-{unique('api-gw-discovery')}"}
         cycle.variables.write_text(json.dumps(settings))
         result = cycle.terraform.run("plan", "-json", "-refresh=false", expected=(1,))
         cycle.variables.unlink()

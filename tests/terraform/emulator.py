@@ -493,13 +493,21 @@ def send_sqs_batch(*_):
 
 
 # Here, Lambda runs nothing by itself. A test that handles events adds a handler to this list. The handler gets
-# the deployed function, and the event as CloudWatch Logs would pass it.
+# the deployed function, and the event as CloudWatch Logs would pass it. A caller of a synchronous invocation waits
+# for what the one in the other list returns: whether the function failed, and its payload.
 
 handlers = []
+synchronous_handlers = []
 
 
 @shim(LambdaFunction, "invoke")
 def invoke(_, self, body, request_headers, response_headers):
+    event = json.loads(body)
+    if request_headers.get("X-Amz-Invocation-Type") == "RequestResponse" and synchronous_handlers:
+        outcome = synchronous_handlers[-1](self, event)
+        if outcome.is_error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return json.dumps(outcome.payload).encode()
     for handler in handlers:
-        handler(self, json.loads(body))
+        handler(self, event)
     return b"{}"

@@ -1,20 +1,31 @@
 """A line's whole path through the deployed stack: log group, subscription filter, the function's own
-package, and the Node's stand-in; and the failure queue if there is no Node.
+package, and the Node's stand-in; and the failure queue if there is no Node. The same for lines that come by Firehose.
 """
 
 import base64
 import gzip
 import json
 import re
+import shlex
+import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
+import uuid
+from pathlib import Path
 
 import emulator
 from deployed import dashboard_metrics, equal
 from lambda_service import LambdaService
 
+HERE = Path(__file__).resolve().parent
+FUNCTION = HERE.parents[1] / "README.md"
+DEPLOYING = HERE.parents[1] / "terraform/README.md"
+
+# How the ids of Firehose's records begin.
+RECORD_ID = "49546986683135544286507457936321625675700192471156785"
 # Seconds that the stand-in may take to report what arrived: it reports once a second.
 NODE_TIMEOUT = 20
 
@@ -116,12 +127,13 @@ def messages_of(stream):
         yield method, target, headers, body
 
 
-def access_log_line(stack, path, status="201"):
-    """The line that API Gateway would write with the stage's documented format."""
+def access_log_line(stack, path, status="201", output="access_log_format"):
+    """The line that API Gateway would write with the format of this output, the documented one or a lean one."""
     values = {
         "requestId": "7f3c1a4e-0e0b-4a35-9b7e-2f1f6f0f5a11",
         "httpMethod": "POST",
         "path": path,
+        "resourcePath": "/orders/{id}",
         "protocol": "HTTP/1.1",
         "status": status,
         "responseLength": "345",
@@ -136,7 +148,7 @@ def access_log_line(stack, path, status="201"):
         "identity.sourceIp": "203.0.113.7",
         "identity.userAgent": "curl/8.5.0",
     }
-    return re.sub(r"\$context\.([A-Za-z.]+)", lambda match: values[match.group(1)], stack.outputs["access_log_format"])
+    return re.sub(r"\$context\.([A-Za-z.]+)", lambda match: values[match.group(1)], stack.outputs[output])
 
 
 def put_line(stack, group, line):
@@ -155,23 +167,72 @@ def function_reports(stack):
     return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
 
 
-def run(stack, directory, program):
+class Commands:
+    """The commands of a README file, as a reader would paste them."""
+
+    def __init__(self, directory, terraform):
+        self.directory = directory / "commands"
+        self.s3 = directory / "s3"
+        self.s3.mkdir(parents=True)
+        programs = directory / "programs"
+        programs.mkdir()
+        for name, command in (
+            ("aws", [sys.executable, HERE / "aws.py"]),
+            ("terraform", [shutil.which("terraform"), f"-chdir={terraform.directory}"]),
+        ):
+            program = programs / name
+            program.write_text(f'#!/bin/sh\nexec {" ".join(shlex.quote(str(each)) for each in command)} "$@"\n')
+            program.chmod(0o755)
+        self.environment = {**terraform.environment, "S3_DIRECTORY": str(self.s3)}
+        self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
+
+    def run(self, file, heading, **replaced):
+        """Runs the first commands behind a heading in a directory of their own, which it returns."""
+        text = file.read_text()
+        assert text.count(heading) == 1, f"{file.name} must have {heading!r} once"
+        commands = re.search(r"^```sh\n(.*?)^```$", text.split(heading)[1], re.DOTALL | re.MULTILINE).group(1)
+        for word, value in replaced.items():
+            assert re.search(rf"\b{word}\b", commands), f"the commands of {heading!r} have no {word}"
+            commands = re.sub(rf"\b{word}\b", lambda _: value, commands)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir()
+        result = subprocess.run(
+            ["bash", "-uc", commands],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+        equal(result.stderr, "", f"what the commands of {heading!r} complain of")
+        return self.directory
+
+
+def run(stack, directory, program, terraform):
     node = Node(program)
     # The load balancer's name does not resolve here. Nothing else differs from the deployed stack.
     service = LambdaService(
         stack.emulator, directory, {"X_NODE_URL": node.address, "X_NODE_SCHEME": "http"}
     )
     emulator.handlers.append(service.handle)
+    emulator.synchronous_handlers.append(service.invoke_function)
+    commands = Commands(directory.with_name("readme"), terraform)
     try:
         lines_arrive(stack, service, node)
+        firehose_records_arrive(stack, service, node)
         node.stop()
         failed_event_is_kept(stack, service)
         if stack.settings.get("enable_redrive"):
             redrive_delivers_it(stack, service, node)
         else:
-            delivered_by_hand(stack, service, node)
+            delivered_by_hand(stack, node, commands)
+        node.stop()
+        failed_records_are_replayed(stack, service, node, commands)
     finally:
         emulator.handlers.remove(service.handle)
+        emulator.synchronous_handlers.remove(service.invoke_function)
         service.stop()
         if node.is_up:
             node.stop()
@@ -208,6 +269,11 @@ def lines_arrive(stack, service, node):
     # The dashboard shows only metrics that the function counts, with the dimensions with which it counts
     # them. This one is counted only where there is such a log group.
     rare = {"logGroupsMostlySkipped"}
+    # It shows each reason for which lines are skipped.
+    (table,) = re.findall(r"^\| counted as \|.*\n\| --- \|.*\n((?:\|.*\n)+)", FUNCTION.read_text(), re.MULTILINE)
+    documented = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    response = stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name)
+    equal(set(re.findall(r"sum\(skipped\.(\w+)\)", response["DashboardBody"])), documented, "the reasons that the dashboard shows")
     directive = reports[0]["_aws"]["CloudWatchMetrics"][0]
     counted = {metric["Name"] for metric in directive["Metrics"]}
     for namespace, metric, dimensions in dashboard_metrics(stack):
@@ -217,6 +283,102 @@ def lines_arrive(stack, service, node):
             for name, value in dimensions.items():
                 equal(value, reports[0][name], f"{metric}'s dimension {name}")
     print(f"  {count} lines went through subscription filter, deployed package and Node")
+
+
+def firehose_records_arrive(stack, service, node):
+    """Records of one line each, as API Gateway writes them: what Firehose gets back, and what the Node gets."""
+    settings = stack.settings
+    has_template = settings.get("path_source") == "template"
+    default_host = default_host_of(stack)
+    forwarded = {"ok": "Ok", "dropped": "Dropped"}[settings.get("firehose_result", "ok")]
+    gateways = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
+    lean = access_log_line(stack, "/prod/orders/f1", output="access_log_format_lean_rest")
+    without_host = json.loads(access_log_line(stack, "/orders/f2", output="access_log_format_lean_rest"))
+    del without_host["domainName"]
+
+    # Each line, the result of its record, and host and path of its call at the Node.
+    lines = [
+        (access_log_line(stack, "/prod/orders/f0"), forwarded, (gateways, "/prod/orders/f0")),
+        (lean + "\n", forwarded, (gateways, "/prod/orders/{id}" if has_template else "/prod/orders/f1")),
+        ("no access-log line", "Ok", None),
+        (
+            json.dumps(without_host),
+            forwarded if default_host else "Ok",
+            (default_host, "/orders/{id}" if has_template else "/orders/f2") if default_host else None,
+        ),
+    ]
+    before = len(function_reports(stack))
+    results = transform(stack, service, [line for line, _, _ in lines])
+    equal(results, [result for _, result, _ in lines], "the results of the records that Firehose passes")
+
+    calls = [call for _, _, call in lines if call]
+    count = len(stack.groups) + len(calls)
+    node.report(rf"{count} requests, {count} responses, .* {count} distinct records, 0 repeated, 0 unpaired, 0 violations")
+    by_kind = {"request": [], "response": []}
+    for _, target, headers, _ in node.messages():
+        # The ids of lines without a document are made of the record's.
+        if headers["x-request-id"].startswith(RECORD_ID):
+            by_kind[headers["x-wallarm-message"]].append((headers["host"], target))
+    equal(sorted(by_kind["request"]), sorted(calls), "hosts and paths of the requests from Firehose")
+    equal(sorted(by_kind["response"]), sorted(calls), "hosts and paths of the responses from Firehose")
+
+    (report,) = function_reports(stack)[before:]
+    skipped = {"malformed": 1} | ({} if default_host else {"noHost": 1})
+    equal(report["skipped"], skipped, "the reasons for which lines from Firehose are skipped")
+    # Half of the lines are not more than half of them.
+    equal(report.get("mostlySkipped", []), [], "what the function reports as mostly skipped")
+    print(f"  {len(lines)} records of Firehose came back as {', '.join(results)}, and {len(calls)} of their lines are at the Node")
+
+    # Of a stream without log groups, the alarm and the query name the stream.
+    transform(stack, service, ["no access-log line"] * 3)
+    report = function_reports(stack)[-1]
+    equal(report["mostlySkipped"], [stream_arn(stack).rsplit("/", 1)[1]], "what the function reports as mostly skipped")
+    equal(report["logGroupsMostlySkipped"], 1, "the metric of the alarm log-groups-skipped")
+    equal(report["message"], "event forwarded", "the message of that line")
+    (alarm,) = stack.aws("cloudwatch").describe_alarms(AlarmNames=[f"{stack.name}-log-groups-skipped"])["MetricAlarms"]
+    directive = report["_aws"]["CloudWatchMetrics"][0]
+    equal(alarm["Namespace"], directive["Namespace"], "the namespace of the alarm log-groups-skipped")
+    assert alarm["MetricName"] in {each["Name"] for each in directive["Metrics"]}, alarm["MetricName"]
+    dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+    equal(dimensions, {name: report[name] for name in directive["Dimensions"][0]}, "the dimensions of the alarm log-groups-skipped")
+
+
+def stream_arn(stack):
+    """The stream of the configuration, or one that somebody else has given the function to."""
+    other = f"arn:aws:firehose:{stack.emulator.region}:{emulator.ACCOUNT}:deliverystream/other"
+    return stack.outputs.get("access_log_stream_arn") or other
+
+
+def default_host_of(stack):
+    """The host of those lines of the stream that have none."""
+    return stack.settings.get("default_hosts", {}).get(stream_arn(stack).rsplit("/", 1)[1])
+
+
+def transform(stack, service, lines):
+    """Passes records of one line to the function as Firehose does, and returns their results."""
+    arn = stream_arn(stack)
+    function = stack.function_name
+    if stack.outputs.get("access_log_stream_arn"):
+        stream = stack.aws("firehose").describe_delivery_stream(DeliveryStreamName=arn.rsplit("/", 1)[1])
+        (destination,) = stream["DeliveryStreamDescription"]["Destinations"]
+        (processor,) = destination["ExtendedS3DestinationDescription"]["ProcessingConfiguration"]["Processors"]
+        parameters = {each["ParameterName"]: each["ParameterValue"] for each in processor["Parameters"]}
+        function = parameters["LambdaArn"].split(":function:")[1].removesuffix(":$LATEST")
+    now = int(time.time() * 1000)
+    records = [
+        {"recordId": f"{RECORD_ID}{number:03}", "approximateArrivalTimestamp": now, "data": base64.b64encode(line.encode()).decode()}
+        for number, line in enumerate(lines)
+    ]
+    event = {"invocationId": str(uuid.uuid4()), "deliveryStreamArn": arn, "region": stack.emulator.region, "records": records}
+    outcome = service.invoke(function, event)
+    assert not outcome.is_error, outcome.payload
+    results = outcome.payload["records"]
+    # Firehose takes each record that does not come back, or not like this, as failed.
+    equal([each["recordId"] for each in results], [each["recordId"] for each in records], "the ids of the records that come back")
+    for record, result in zip(records, results):
+        expected = "" if result["result"] == "Dropped" else record["data"]
+        equal(result["data"], expected, f"the data of a record that is {result['result']}")
+    return [each["result"] for each in results]
 
 
 def failed_event_is_kept(stack, service):
@@ -252,15 +414,15 @@ def failed_message(stack):
     return message
 
 
-def delivered_by_hand(stack, service, node):
+def delivered_by_hand(stack, node, commands):
     """The README's way without a redrive: invoke the function with the payload, and delete the message."""
     node.start()
-    message = failed_message(stack)
-    outcome = service.invoke(stack.function_name, json.loads(message["Body"])["requestPayload"])
-    assert not outcome.is_error, outcome.payload
-    stack.aws("sqs").delete_message(QueueUrl=stack.outputs["failure_queue_url"], ReceiptHandle=message["ReceiptHandle"])
+    commands.run(DEPLOYING, "**Failed events.**")
     arrives_late(node)
-    print("  passed to the function by hand, it arrives")
+    queue = stack.aws("sqs").get_queue_attributes(QueueUrl=stack.outputs["failure_queue_url"], AttributeNames=["All"])["Attributes"]
+    kept = queue["ApproximateNumberOfMessages"], queue["ApproximateNumberOfMessagesNotVisible"]
+    equal(kept, ("0", "0"), "the messages in the failure queue, visible and hidden")
+    print("  passed to the function by the README's commands, it arrives, and is deleted from the queue")
 
 
 def redrive_delivers_it(stack, service, node):
@@ -270,6 +432,63 @@ def redrive_delivers_it(stack, service, node):
     equal(service.poll(stack.function_name), (1, 1), "messages received and deleted with a Node")
     arrives_late(node)
     print("  the redrive keeps it until a Node is back, and then delivers it")
+
+
+def files(directory):
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+def failed_records_are_replayed(stack, service, node, commands):
+    """What Firehose writes below the prefix for errors comes back by the commands of both README files."""
+    settings = stack.settings
+    line = json.loads(access_log_line(stack, "/orders/f3", output="access_log_format_lean_rest"))
+    host = line["domainName"]
+    if default_host_of(stack):
+        host = default_host_of(stack)
+        del line["domainName"]
+    line = json.dumps(line)
+    equal(transform(stack, service, [line]), ["ProcessingFailed"], "the results of records without a Node")
+    has_stream = bool(stack.outputs.get("access_log_stream_arn"))
+    (report,) = function_reports(stack)[-1:]
+    equal(report["recordsUndelivered"], 1, "the metric of the alarm access-log-stream-undelivered")
+
+    # As the guide of Firehose says, under "Handle failure in data transformation".
+    failed = {
+        "attemptsMade": 1,
+        "arrivalTimestamp": 1793527200000,
+        "errorCode": "Lambda.FunctionError",
+        "errorMessage": "The Lambda function was successfully invoked but it returned an error result.",
+        "attemptEndingTimestamp": 1793527260000,
+        "rawData": base64.b64encode(line.encode()).decode(),
+        "lambdaArn": f"{stack.function['FunctionArn']}:$LATEST",
+    }
+    bucket = stack.outputs.get("access_log_stream_bucket") or "other"
+    place = commands.s3 / bucket / "failed/processing-failed/2026/11/01/10"
+    place.mkdir(parents=True)
+    stored = place / "amazon-apigateway-x-1-2026-11-01-10-00-00-0a1b2c3d"
+    stored.write_text(json.dumps(failed) + "\n")
+    function_readme = {"NAME": stack.function_name, "STREAM": stream_arn(stack), "OBJECT": shlex.quote(str(stored))}
+    if has_stream:
+        left = commands.run(DEPLOYING, "**The access-log stream.**")
+        equal([json.loads(path.read_text()) for path in files(left / "failed")], [failed], "the records that are left without a Node")
+    else:
+        left = commands.run(FUNCTION, "**Firehose** can use the function", **function_readme)
+        equal((left / "failed.jsonl").read_text(), stored.read_text(), "the records that are left without a Node")
+    node.start()
+    expected = 1
+    left = commands.run(FUNCTION, "**Firehose** can use the function", **function_readme)
+    assert not (left / "failed.jsonl").exists(), "records are left though there is a Node"
+    if has_stream:
+        expected += 1
+        left = commands.run(DEPLOYING, "**The access-log stream.**")
+        equal(files(left / "failed"), [], "the files that are left with a Node")
+    node.report(f"{expected} requests, {expected} responses, .* {expected} distinct records, 0 repeated, 0 unpaired, 0 violations")
+    path = "/orders/{id}" if settings.get("path_source") == "template" else "/orders/f3"
+    calls = {(headers["host"], target) for _, target, headers, _ in node.messages()}
+    equal(calls, {(host, path)}, "host and path of the call that was replayed")
+    times = {json.loads(body)["requestTimeEpoch"] for _, _, _, body in node.messages() if body}
+    equal(times, {failed["arrivalTimestamp"]}, "the time of the call that was replayed")
+    print("  a record without a Node is ProcessingFailed, and is replayed by the README's commands")
 
 
 def arrives_late(node):

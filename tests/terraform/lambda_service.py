@@ -275,7 +275,11 @@ class LambdaService:
 
     def invoke(self, name, event):
         """A synchronous invocation: the caller gets its outcome, and Lambda does not retry."""
-        return self.execute(self.function(name), event, str(uuid.uuid4()))
+        return self.invoke_function(self.function(name), event)
+
+    def invoke_function(self, function, event):
+        """For the emulator: the same."""
+        return self.execute(function, event, str(uuid.uuid4()))
 
     def function(self, name):
         return get_backend(ACCOUNT, self.emulator.region).get_function(name)

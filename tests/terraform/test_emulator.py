@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 import emulator
 from emulator import ACCOUNT, Emulator
+from lambda_service import Outcome
 
 TRUST = json.dumps(
     {
@@ -83,6 +84,16 @@ class EmulatorTest(unittest.TestCase):
         self.assertEqual(document["logGroup"], GROUP)
         self.assertEqual([each["message"] for each in document["logEvents"]], ["a line"])
         self.assertRegex(document["logEvents"][0]["id"], r"^\d{56}$")
+
+    def test_a_synchronous_invocation_returns_its_outcome(self):
+        for is_error, expected in ((False, None), (True, "Unhandled")):
+            emulator.synchronous_handlers.append(lambda function, event: Outcome(is_error, {"event": event}))
+            self.addCleanup(emulator.synchronous_handlers.clear)
+            response = self.emulator.client("lambda").invoke(
+                FunctionName="test", InvocationType="RequestResponse", Payload=b'{"records": []}'
+            )
+            self.assertEqual(json.loads(response["Payload"].read()), {"event": {"records": []}})
+            self.assertEqual(response.get("FunctionError"), expected)
 
     def test_a_function_has_one_on_failure_destination(self):
         functions = self.emulator.client("lambda")

@@ -1,0 +1,74 @@
+"""As much of the AWS CLI 2 as the commands in the README files use, against the emulator. S3 is a directory, which
+S3_DIRECTORY names.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import boto3
+
+
+def client(service):
+    return boto3.client(service, region_name=os.environ["AWS_REGION"])
+
+
+def invoke(arguments):
+    """Like the CLI, it succeeds even if the function fails, and prints what the query asks for."""
+    parser = argparse.ArgumentParser(prog="aws lambda invoke", allow_abbrev=False)
+    parser.add_argument("--function-name", required=True)
+    parser.add_argument("--cli-binary-format", choices=["raw-in-base64-out"], required=True)
+    parser.add_argument("--payload", required=True)
+    parser.add_argument("--query", choices=["FunctionError"])
+    parser.add_argument("--output", choices=["text"])
+    parser.add_argument("outfile", type=Path)
+    options = parser.parse_args(arguments)
+    payload = Path(options.payload.removeprefix("file://")).read_bytes()
+    response = client("lambda").invoke(FunctionName=options.function_name, InvocationType="RequestResponse", Payload=payload)
+    options.outfile.write_bytes(response["Payload"].read())
+    error = response.get("FunctionError")
+    print(error if options.query else json.dumps({"StatusCode": response["StatusCode"], **({"FunctionError": error} if error else {})}))
+
+
+def receive_message(arguments):
+    """Without a message, the CLI prints nothing."""
+    parser = argparse.ArgumentParser(prog="aws sqs receive-message", allow_abbrev=False)
+    parser.add_argument("--queue-url", required=True)
+    parser.add_argument("--output", choices=["json"])
+    options = parser.parse_args(arguments)
+    response = client("sqs").receive_message(QueueUrl=options.queue_url)
+    if response.get("Messages"):
+        print(json.dumps({"Messages": response["Messages"]}))
+
+
+def delete_message(arguments):
+    parser = argparse.ArgumentParser(prog="aws sqs delete-message", allow_abbrev=False)
+    parser.add_argument("--queue-url", required=True)
+    parser.add_argument("--receipt-handle", required=True)
+    options = parser.parse_args(arguments)
+    client("sqs").delete_message(QueueUrl=options.queue_url, ReceiptHandle=options.receipt_handle)
+
+
+def copy(arguments):
+    parser = argparse.ArgumentParser(prog="aws s3 cp", allow_abbrev=False)
+    parser.add_argument("--recursive", action="store_true", required=True)
+    parser.add_argument("source")
+    parser.add_argument("target", type=Path)
+    options = parser.parse_args(arguments)
+    source = Path(os.environ["S3_DIRECTORY"], options.source.removeprefix("s3://"))
+    shutil.copytree(source, options.target, dirs_exist_ok=True)
+
+
+COMMANDS = {
+    ("lambda", "invoke"): invoke,
+    ("sqs", "receive-message"): receive_message,
+    ("sqs", "delete-message"): delete_message,
+    ("s3", "cp"): copy,
+}
+
+
+if __name__ == "__main__":
+    COMMANDS[tuple(sys.argv[1:3])](sys.argv[3:])
