@@ -261,11 +261,17 @@ impl Names {
         name.0 == Field::IntegrationStatus && (is_nested || self.is_separated && is_full)
     }
 
-    /// The field that the innermost name alone stands for, or all of them together.
+    /// The field that the innermost name alone stands for, or all of them together. Of the uncertain ones only those
+    /// that say what was called, or by whom.
     pub(super) fn find_any(&self) -> Option<Field> {
-        let alone = find(&self.path[self.leaf..]);
-        let name = alone.or_else(|| self.find().map(|found| found.name));
-        name.map(|name| name.0)
+        let own = &self.path[self.leaf..];
+        let exact = find_exact(own).or_else(|| self.find_exact().map(|found| found.name));
+        let derived = || {
+            let own = find_derived(own, MAX_OWNERS);
+            let name = own.or_else(|| self.find_derived().map(|found| found.name));
+            name.filter(|name| name.0.is_extra())
+        };
+        exact.or_else(derived).map(|name| name.0)
     }
 
     /// The place of what follows the value of the last name, which stands for `name`.
@@ -612,7 +618,8 @@ names! {
     OtherEpoch: "requesttime" 1, "requesttimestamp" 2, "timestamp" 3, "time" 4, "ts" 5, "epoch" 6;
 }
 
-/// The field that a name stands for.
+/// The field that a name alone stands for.
+#[cfg(test)]
 pub(super) fn find(name: &[u8]) -> Option<Name> {
     find_exact(name).or_else(|| find_derived(name, MAX_OWNERS))
 }

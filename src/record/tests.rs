@@ -1615,6 +1615,38 @@ fn other_names() {
     }
 }
 
+/// A value that runs on over a name, as one that ends with a backslash does, costs the line only where that name may
+/// say what was called, or by whom.
+#[test]
+fn a_swallowed_name_that_is_not_needed_costs_no_line() {
+    let documented = |swallowed: &str| {
+        format!(
+            r#"{{"httpMethod":"GET","path":"/x","domainName":"h","userAgent":"x\","{swallowed}":"v","more":"y"}}"#
+        )
+    };
+    for name in [
+        "context.stage",
+        "latencyMs",
+        "requestTime",
+        "url",
+        "resourcePath",
+        "apiId",
+    ] {
+        let line = documented(name);
+        let read = read_with(&line, Reading::default(), Origin::default());
+        assert_eq!(read.as_deref(), Ok("GET h Line /x -"), "{line}");
+    }
+    for name in ["status", "sourceIp", "domainName"] {
+        let line = documented(name);
+        let read = read_with(&line, Reading::default(), Origin::default());
+        assert_eq!(read, Err(Skip::Malformed), "{line}");
+    }
+    // Where it is needed, it costs the line.
+    let line = documented("resourcePath").replace("\"more\"", "\"resourcePath\"");
+    let read = read_with(&line, TEMPLATES, Origin::default());
+    assert_eq!(read, Err(Skip::Malformed), "{line}");
+}
+
 /// What some formats have around their object.
 #[test]
 fn an_object_in_quotes_or_brackets() {

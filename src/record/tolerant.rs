@@ -4,7 +4,7 @@
 //! the end of the line, follows.
 
 use super::fields::Fields;
-use super::names::{Field, MAX_NAME};
+use super::names::MAX_NAME;
 use super::span::{Span, whitespace};
 use super::walk::Walk;
 
@@ -199,7 +199,7 @@ fn holds_field(value: &[u8], walk: &mut Walk, fields: &mut Fields) -> bool {
                     walk.name(name);
                     fields.holds_names = true;
                     match walk.names.find_any() {
-                        None | Some(Field::OtherEpoch) => {}
+                        None => {}
                         // Most records are made without these.
                         Some(field) if field.is_extra() => fields.holds_extra = true,
                         Some(_) => holds = true,
