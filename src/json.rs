@@ -145,6 +145,8 @@ impl Lexer {
             LexerState::Scalar => {
                 let length = scalar_length(input);
                 if self.partial.len() + length > MAX_SCALAR {
+                    // The fault is where the scalar begins, however it was cut.
+                    self.offset -= self.partial.len() as u64;
                     return Err(JsonError::InvalidScalar);
                 }
                 let piece = self.take(input, length);
@@ -877,6 +879,27 @@ mod tests {
                 (Err(e), Ok(_)) if e.to_string().contains("escape") => {}
                 _ => panic!("{}: {theirs:?} {ours:?}", String::from_utf8_lossy(&bytes)),
             }
+        }
+    }
+
+    /// Where a scalar is too long is the same however it was cut.
+    #[test]
+    fn a_scalar_that_is_too_long_is_located_at_its_begin() {
+        let text = format!("[ {}", "x".repeat(3 * MAX_SCALAR));
+        for size in [1, 7, 1000, text.len()] {
+            let mut lexer = Lexer::new(usize::MAX);
+            let mut pieces = text.as_bytes().chunks(size);
+            let error = pieces.find_map(|mut piece| {
+                loop {
+                    match lexer.next(&mut piece) {
+                        Ok(Some(_)) => {}
+                        Ok(None) => return None,
+                        Err(error) => return Some(error),
+                    }
+                }
+            });
+            assert_eq!(error, Some(JsonError::InvalidScalar));
+            assert_eq!(lexer.offset(), 2, "{size}");
         }
     }
 }
