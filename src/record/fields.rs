@@ -20,6 +20,9 @@ const MAX_USER_AGENT: usize = 8 * 1024;
 /// The most other values of method, path, host and address that a line may have. Equal ones do not count.
 const MAX_OTHERS: usize = 256;
 
+/// The fields that can hold the template of a route, in the order in which they count.
+const TEMPLATES: [Field; 3] = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
+
 /// The fields of one line.
 #[derive(Debug)]
 pub(super) struct Fields {
@@ -175,7 +178,6 @@ impl Fields {
     /// Of the fields that say what was called, and by whom, those that the record is made of.
     fn choose_fields(&self, line: &[u8], reading: Reading) -> FieldSet {
         const ESSENTIAL: [Field; 4] = [Field::Method, Field::Path, Field::Host, Field::SourceIp];
-        const TEMPLATES: [Field; 3] = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
         let has_templates =
             reading.sends_template_paths && TEMPLATES.into_iter().any(|field| self.has_name(field));
         if ESSENTIAL.into_iter().all(|field| self.has_name(field)) && !has_templates {
@@ -380,8 +382,7 @@ impl Fields {
     pub(super) fn path_alone<'a>(&self, line: &'a [u8]) -> Option<[&'a [u8]; 3]> {
         let [path, stage, status] =
             [Field::Path, Field::Stage, Field::Status].map(|field| self.slots[field as usize]);
-        let templates = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
-        let is_alone = path.rank > 0 && !templates.into_iter().any(|field| self.has_name(field));
+        let is_alone = path.rank > 0 && !TEMPLATES.into_iter().any(|field| self.has_name(field));
         is_alone.then(|| [path, stage, status].map(|slot| slot.value.of(line)))
     }
 
@@ -434,8 +435,7 @@ impl Fields {
     /// The template that stands beside the path, where it is certain: the record does without.
     #[cold]
     fn template_beside<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
-        let fields = [Field::ResourcePath, Field::RouteKey, Field::OtherTemplate];
-        let field = fields.into_iter().find(|field| self.has_name(*field))?;
+        let field = TEMPLATES.into_iter().find(|field| self.has_name(*field))?;
         let Slot { place, value, .. } = self.slots[field as usize];
         let others = self
             .others
