@@ -11,6 +11,10 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use cw_resend_lambda::local::{
+    cost::{
+        self,
+        plan::{self, Plan},
+    },
     demo::{self, Source},
     error::CommandError,
     watch,
@@ -34,6 +38,8 @@ enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5050")]
         listen: String,
     },
+    /// Calculate what a month of it costs on AWS, for your own figures.
+    Cost(Cost),
     /// Run the function itself, as Lambda does.
     #[command(hide = true)]
     Bootstrap,
@@ -64,10 +70,99 @@ enum Format {
     Batch,
 }
 
+/// Numbers may have k, M or G behind them, for a thousand, a million and a billion.
+#[derive(Debug, clap::Args)]
+struct Cost {
+    /// Calls of the API in a month.
+    #[arg(long, value_name = "N", value_parser = plan::quantity)]
+    calls: f64,
+    /// The stage's log format: lines of 513 bytes, or of 203.
+    #[arg(long, value_enum, default_value_t = LogFormat::Documented)]
+    format: LogFormat,
+    /// Bytes of a log line, in place of a format.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, conflicts_with = "format")]
+    line_bytes: Option<f64>,
+    /// Bytes that CloudWatch Logs bills for a line beside it. Its API counts 26, and its pages do not say
+    /// whether the bill does.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "0")]
+    event_overhead: f64,
+    /// Lines in an event. The function's report has them as `recordsReceived`.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "107")]
+    lines_per_event: f64,
+    /// The share of the calls that sampling forwards, such as 0.01, 1% or 1/100.
+    #[arg(long, value_name = "SHARE", value_parser = plan::share, default_value = "1")]
+    sample: f64,
+    /// The way of the lines to the function.
+    #[arg(long, value_enum, default_value_t = Via::Cloudwatch)]
+    via: Via,
+    /// The function's own log: a compact line, or one with its metrics and the platform's lines.
+    #[arg(long, value_enum, default_value_t = Report::Metrics)]
+    report: Report,
+    /// Everything that Terraform deploys, or the function alone.
+    #[arg(long, value_enum, default_value_t = Layout::Terraform)]
+    layout: Layout,
+    /// Days for which CloudWatch Logs keeps lines.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "30")]
+    retention_days: f64,
+    /// Milliseconds that the Node takes for a message.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "1")]
+    node_ms: f64,
+    /// Calls a second that one Node carries.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "500")]
+    node_rate: f64,
+    /// The busiest second as a multiple of the mean, for the shards of a Kinesis stream.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "3")]
+    peak: f64,
+    /// GB a month through the NAT gateway.
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "0")]
+    nat_gb: f64,
+    /// Prices in place of those of us-east-1, in a file like bench/prices.
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// The format of the README.
+    Documented,
+    /// The format with six fields.
+    Lean,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Via {
+    /// A subscription of the log group.
+    Cloudwatch,
+    /// API Gateway writes to Firehose: REST APIs only.
+    Firehose,
+    /// The subscription writes to a Kinesis stream.
+    Kinesis,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Report {
+    /// Metric filters count.
+    Compact,
+    /// The line has its metrics.
+    Metrics,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Layout {
+    /// Network, load balancer, Nodes and function.
+    Terraform,
+    /// The function, with a Node that is paid for already.
+    ExistingNode,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Bootstrap => return cw_resend_lambda::bootstrap(),
         Command::Demo(options) => run_demo(options),
+        Command::Cost(options) => run_cost(&options).map(|()| true),
         Command::Node { listen } => watch::run(&listen, &mut io::stdout()).map(|()| true),
     };
     match result {
@@ -99,4 +194,42 @@ fn run_demo(options: Demo) -> Result<bool, CommandError> {
         strip_stage: options.strip_stage,
     };
     demo::run(&options, &program, &mut io::stdout().lock())
+}
+
+fn run_cost(options: &Cost) -> Result<(), CommandError> {
+    let format = match options.format {
+        LogFormat::Documented => plan::DOCUMENTED_BYTES,
+        LogFormat::Lean => plan::LEAN_BYTES,
+    };
+    let plan = Plan {
+        calls: options.calls,
+        line_bytes: options.line_bytes.unwrap_or(format),
+        event_overhead: options.event_overhead,
+        lines_per_event: options.lines_per_event,
+        share: options.sample,
+        via: match options.via {
+            Via::Cloudwatch => plan::Via::CloudWatch,
+            Via::Firehose => plan::Via::Firehose,
+            Via::Kinesis => plan::Via::Kinesis,
+        },
+        report: match options.report {
+            Report::Compact => plan::Report::Compact,
+            Report::Metrics => plan::Report::Metrics,
+        },
+        layout: match options.layout {
+            Layout::Terraform => plan::Layout::Terraform,
+            Layout::ExistingNode => plan::Layout::ExistingNode,
+        },
+        retention_days: options.retention_days,
+        node_ms: options.node_ms,
+        node_rate: options.node_rate,
+        peak: options.peak,
+        nat_gb: options.nat_gb,
+    };
+    cost::run(
+        &plan,
+        options.prices.as_deref(),
+        options.json,
+        &mut io::stdout().lock(),
+    )
 }

@@ -1,0 +1,21 @@
+//! Simulates a day of the function at scale, and prints the table that `bench/COSTS.md` quotes.
+
+mod simulation;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let table = simulation::table().map_err(|error| error.to_string());
+    let result = table.and_then(|table| {
+        let mut out = io::stdout();
+        out.write_all(table.as_bytes()).map_err(|e| e.to_string())
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
