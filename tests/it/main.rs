@@ -7,6 +7,7 @@
 
 mod batches;
 mod bombs;
+mod cost;
 mod delivery;
 mod demo;
 mod events;

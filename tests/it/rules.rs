@@ -164,13 +164,14 @@ fn texts(places: &[&str], endings: &[&str]) -> Vec<(String, String)> {
     texts
 }
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     "SECURITY.md",
     "DESIGN.md",
     "CONTRIBUTING.md",
     "tests/README.md",
     "bench/README.md",
+    "bench/COSTS.md",
     "bootstrap/README.md",
     "terraform/README.md",
     "terraform/examples/README.md",

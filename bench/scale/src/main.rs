@@ -1,4 +1,4 @@
-//! Simulates a day of the function at scale, and prints the table that `bench/COSTS.md` quotes.
+//! Simulates a day of the function at scale, and prints the tables that `bench/COSTS.md` quotes.
 
 mod simulation;
 
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let table = simulation::table().map_err(|error| error.to_string());
     let result = table.and_then(|table| {
         let mut out = io::stdout();
-        out.write_all(table.as_bytes()).map_err(|e| e.to_string())
+        write!(out, "{table}\n{}", simulation::sampling_table()).map_err(|e| e.to_string())
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

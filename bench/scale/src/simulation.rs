@@ -330,6 +330,32 @@ pub(crate) fn simulate(scenario: &Scenario, prices: &Prices, work: &Work) -> Day
     day(scenario, prices, work, share)
 }
 
+/// What is forwarded of a million calls in 2.4 hours, by the number of processes that share them evenly.
+#[must_use]
+pub(crate) fn sampling_table() -> String {
+    const CALLS: f64 = 1e6;
+    /// Windows of an hour in 2.4 hours.
+    const WINDOWS: [f64; 3] = [1.0, 1.0, 0.4];
+    let keys = keys();
+    let all: f64 = WINDOWS.iter().sum();
+    let mut out = String::from("| processes | forwarded | % of calls |\n| ---: | ---: | ---: |\n");
+    for processes in [1.0, 4.0, 10.0, 50.0] {
+        let mut forwarded = 0.0;
+        for window in WINDOWS {
+            let calls = CALLS * window / all / processes;
+            let each: f64 = keys.iter().map(|part| (part * calls).min(5.0)).sum();
+            forwarded += each * processes;
+        }
+        let _ = writeln!(
+            out,
+            "| {processes} | {} | {} |",
+            number(forwarded.round()),
+            number(forwarded / CALLS * 100.0)
+        );
+    }
+    out
+}
+
 /// The figures of all scenarios, as a table in Markdown.
 ///
 /// # Errors
