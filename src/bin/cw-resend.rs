@@ -95,9 +95,10 @@ struct Cost {
     /// The way of the lines to the function.
     #[arg(long, value_enum, default_value_t = Via::Cloudwatch)]
     via: Via,
-    /// The function's own log: a compact line, or one with its metrics and the platform's lines.
-    #[arg(long, value_enum, default_value_t = Report::Metrics)]
-    report: Report,
+    /// The function's own log: a compact line, which is what Terraform deploys, or one with its metrics and
+    /// the platform's lines, which is what the function writes elsewhere.
+    #[arg(long, value_enum)]
+    report: Option<Report>,
     /// Everything that Terraform deploys, or the function alone.
     #[arg(long, value_enum, default_value_t = Layout::Terraform)]
     layout: Layout,
@@ -212,9 +213,9 @@ fn run_cost(options: &Cost) -> Result<(), CommandError> {
             Via::Firehose => plan::Via::Firehose,
             Via::Kinesis => plan::Via::Kinesis,
         },
-        report: match options.report {
-            Report::Compact => plan::Report::Compact,
-            Report::Metrics => plan::Report::Metrics,
+        report: match (options.report, options.layout) {
+            (Some(Report::Compact), _) | (None, Layout::Terraform) => plan::Report::Compact,
+            (Some(Report::Metrics), _) | (None, Layout::ExistingNode) => plan::Report::Metrics,
         },
         layout: match options.layout {
             Layout::Terraform => plan::Layout::Terraform,

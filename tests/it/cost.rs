@@ -166,17 +166,10 @@ fn by_hand_firehose_counts_five_kb_for_each_line() {
     // A line of more counts as two, and a stream with few lines is emptied once a minute.
     let longer = bill_of(&Plan {
         line_bytes: 5121.0,
-        ..plan.clone()
+        ..plan
     });
     assert!((longer.parts[0].dollars - 29.0).abs() < 1e-9);
-    assert_eq!(
-        bill_of(&Plan {
-            calls: 1e5,
-            ..plan.clone()
-        })
-        .events,
-        43_800.0
-    );
+    assert_eq!(bill_of(&Plan { calls: 1e5, ..plan }).events, 43_800.0);
     assert_eq!(
         bill_of(&Plan {
             calls: 10.0,
@@ -225,7 +218,7 @@ fn what_would_save_is_what_the_changed_plan_saves() {
     let savings = bill::savings(&plan, &prices, &work);
     let compact = Plan {
         report: Report::Compact,
-        ..plan.clone()
+        ..plan
     };
     let compact = before - Bill::of(&compact, &prices, &work).total();
     let found = savings
@@ -494,12 +487,10 @@ fn table(calls: &str) -> String {
             ("kinesis", "Kinesis"),
             ("firehose", "Firehose"),
         ] {
-            for (sample, report, forwarded) in
-                [("1", "metrics", "all"), ("1%", "compact", "1 %, compact")]
-            {
+            for (sample, forwarded) in [("1", "all"), ("1%", "1 %")] {
                 let text = printed(&[
                     "--calls", calls, "--format", format, "--via", via, "--sample", sample,
-                    "--report", report, "--json",
+                    "--json",
                 ]);
                 let bill: Value = serde_json::from_str(&text).unwrap();
                 out += &format!("| {format} | {way} | {forwarded} |");
@@ -524,7 +515,7 @@ fn table(calls: &str) -> String {
 /// What the function, its log and a stream cost together, by the lines of an event.
 fn events_table(calls: &str) -> String {
     let mut out = String::from(
-        "| lines an event | CloudWatch Logs | with the compact report | Kinesis, with the compact report |\n\
+        "| lines an event | report with metrics | compact report | compact report, Kinesis |\n\
          | ---: | ---: | ---: | ---: |\n",
     );
     for lines in ["1", "5", "20", "107", "200"] {
@@ -653,9 +644,7 @@ fn ten_billion_calls_cost_what_was_promised() {
         let bill: Value = serde_json::from_str(&printed(arguments)).unwrap();
         bill["dollars"].as_f64().unwrap()
     };
-    let sampled = [
-        "--sample", "1%", "--report", "compact", "--json", "--calls", "10G",
-    ];
+    let sampled = ["--sample", "1%", "--json", "--calls", "10G"];
     let with = |more: &[&'static str]| dollars(&[&sampled[..], more].concat());
     let (before, after) = (
         dollars(&["--calls", "10G", "--json"]),

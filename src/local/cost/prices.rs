@@ -13,10 +13,10 @@ impl Tiers {
     /// What `quantity` costs if `before` was bought already.
     #[must_use]
     pub fn cost(&self, before: f64, quantity: f64) -> f64 {
-        self.from_zero(before + quantity) - self.from_zero(before)
+        self.whole(before + quantity) - self.whole(before)
     }
 
-    fn from_zero(&self, quantity: f64) -> f64 {
+    fn whole(&self, quantity: f64) -> f64 {
         let mut left = quantity;
         let mut sum = 0.0;
         for &(size, price) in &self.0 {
