@@ -2,8 +2,9 @@
 //! outside of one. The only module that prints.
 //!
 //! The invocation's line is a document of CloudWatch's Embedded Metric Format (DESIGN.md, "Embedded Metric Format")
-//! and a structured log line at the same time. Nothing of a log line that was read, and so nothing
-//! that a stranger wrote, is ever printed. The names of log groups and streams are the operator's own.
+//! and a structured log line at the same time. Where metric filters make the metrics, it is compact: the same members
+//! without that block and without zeros (DESIGN.md, "The compact line"). Nothing of a log line that was read, and so
+//! nothing that a stranger wrote, is ever printed. The names of log groups and streams are the operator's own.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, PipeWriter, Write};
@@ -12,8 +13,6 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use serde::Serialize;
 
 use crate::account::{Account, Group};
 use crate::config::{Level, LogConfig};
@@ -102,107 +101,100 @@ pub(crate) struct Log {
     output: Arc<Mutex<Output>>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReportLine<'a> {
-    #[serde(rename = "_aws")]
-    aws: Aws,
-    timestamp: String,
-    level: &'static str,
-    message: &'static str,
-    request_id: &'a str,
-    function_name: &'a str,
-    records_received: u64,
-    records_forwarded: u64,
-    records_forwarded_earlier: u64,
-    records_refused: u64,
-    records_skipped: u64,
-    records_undelivered: u64,
-    refused: &'a BTreeMap<u16, u64>,
-    skipped: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    contradictions: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    made_up: BTreeMap<&'static str, u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_group: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log_stream: Option<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    log_groups_mostly_skipped: usize,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    mostly_skipped: Vec<String>,
-    retries: u64,
-    exchanges: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_latency_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_latency_max_ms: Option<f64>,
-    bytes_inflated: u64,
-    bytes_sent: u64,
-    duration_ms: f64,
-    cold_start: bool,
-    #[serde(skip_serializing_if = "is_zero")]
-    items_failed: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<String>,
+/// An object of JSON, written member by member: what is in a line depends on its form.
+#[derive(Default)]
+struct Object(String);
+
+impl Object {
+    /// A member whose value is JSON.
+    #[inline(never)]
+    fn json(&mut self, name: &str, json: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        for part in ["\"", name, "\":", json] {
+            self.0.push_str(part);
+        }
+    }
+
+    #[inline(never)]
+    fn text(&mut self, name: &str, text: &str) {
+        self.json(name, &quoted(text));
+    }
+
+    #[inline(never)]
+    fn number(&mut self, name: &str, number: u64) {
+        self.json(name, &number.to_string());
+    }
+
+    /// A number that is left out where it is zero.
+    fn some(&mut self, name: &str, number: u64) {
+        if number > 0 {
+            self.number(name, number);
+        }
+    }
+
+    /// Seconds as milliseconds, to the microsecond.
+    fn milliseconds(&mut self, name: &str, seconds: f64) {
+        let number = (seconds * 1e6).round() / 1e3;
+        let number = serde_json::to_string(&number).expect("JSON holds every number");
+        self.json(name, &number);
+    }
+
+    /// Counts by their names, which are left out where there are none.
+    fn counts(&mut self, name: &str, counts: Self) {
+        if !counts.0.is_empty() {
+            self.json(name, &counts.end());
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.0.push_str(if self.0.is_empty() { "{}" } else { "}" });
+        self.0
+    }
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
+impl From<BTreeMap<&'static str, u64>> for Object {
+    fn from(counts: BTreeMap<&'static str, u64>) -> Self {
+        let mut object = Self::default();
+        for (name, count) in counts {
+            object.number(name, count);
+        }
+        object
+    }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Aws {
-    timestamp: u64,
-    cloud_watch_metrics: [Directive; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Directive {
-    namespace: &'static str,
-    dimensions: [[&'static str; 1]; 1],
-    metrics: Vec<&'static Metric>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metric {
-    name: &'static str,
-    unit: &'static str,
+/// A string of JSON.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).expect("JSON holds every text")
 }
 
 /// Each metric is billed by the month, so that there are few: reasons, statuses and log groups are for a query
 /// over the log lines. The last two are not in each line: an event without an exchange has no latency.
-static METRICS: [Metric; 8] = [
-    count("recordsReceived"),
-    count("recordsForwarded"),
-    count("recordsRefused"),
-    count("recordsSkipped"),
-    count("recordsUndelivered"),
-    count("retries"),
-    Metric {
-        name: "nodeLatencyMs",
-        unit: "Milliseconds",
-    },
-    count("logGroupsMostlySkipped"),
+static METRICS: [(&str, &str); 8] = [
+    ("recordsReceived", "Count"),
+    ("recordsForwarded", "Count"),
+    ("recordsRefused", "Count"),
+    ("recordsSkipped", "Count"),
+    ("recordsUndelivered", "Count"),
+    ("retries", "Count"),
+    ("nodeLatencyMs", "Milliseconds"),
+    ("logGroupsMostlySkipped", "Count"),
 ];
 
-const fn count(name: &'static str) -> Metric {
-    Metric {
-        name,
-        unit: "Count",
+/// The block that has CloudWatch make metrics of the line's own members.
+fn embedded_metrics(unix: Duration, is_absent: impl Fn(&str) -> bool) -> String {
+    let mut text = format!(
+        r#"{{"Timestamp":{},"CloudWatchMetrics":[{{"Namespace":"{NAMESPACE}","Dimensions":[["functionName"]],"Metrics":["#,
+        unix.as_millis()
+    );
+    for (index, (name, unit)) in METRICS.iter().enumerate() {
+        if !is_absent(name) {
+            text.push_str(if index > 0 { "," } else { "" });
+            for part in [r#"{"Name":""#, name, r#"","Unit":""#, unit, r#""}"#] {
+                text.push_str(part);
+            }
+        }
     }
+    text + "]}]}"
 }
 
 impl Log {
@@ -274,18 +266,11 @@ impl Log {
         // So many exchanges that a float would miscount them don't fit into an event.
         #[allow(clippy::cast_precision_loss)]
         let mean = stats.latency_sum.as_secs_f64() / stats.exchanges.max(1) as f64;
-        let max = stats.latency_max.as_secs_f64();
         let unix = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let Findings {
             to_tell,
             mostly_skipped,
         } = &report.findings;
-        let has_mostly_skipped = !mostly_skipped.is_empty();
-        let metrics = METRICS.iter().filter(|metric| match metric.name {
-            "nodeLatencyMs" => has_latency,
-            "logGroupsMostlySkipped" => has_mostly_skipped,
-            _ => true,
-        });
         // Of several, the one whose lines were skipped says most.
         let groups = &report.account.groups;
         let group = groups.iter().max_by_key(|group| group.skipped);
@@ -304,52 +289,117 @@ impl Log {
         for (reason, count) in counts.skipped_by() {
             *skipped.entry(reason.name()).or_default() += count;
         }
-        let line = ReportLine {
-            aws: Aws {
-                timestamp: u64::try_from(unix.as_millis()).unwrap_or(u64::MAX),
-                cloud_watch_metrics: [Directive {
-                    namespace: NAMESPACE,
-                    dimensions: [["functionName"]],
-                    metrics: metrics.collect(),
-                }],
-            },
-            timestamp: rfc3339(unix),
-            level: level.name(),
-            message: match error {
+        let mut refused = Object::default();
+        for (status, count) in &counts.refused {
+            refused.number(&status.to_string(), *count);
+        }
+        let is_compact = self.config.is_compact;
+        // Where nothing is wrong, the compact line has only what somebody looks for.
+        let is_brief = is_compact
+            && level <= Level::Info
+            && stats.retries == 0
+            && hints.is_empty()
+            && mostly_skipped.is_empty();
+        let mut timestamp = rfc3339(unix);
+        if is_brief {
+            timestamp.truncate("2026-11-22T10:00:00".len());
+            timestamp.push('Z');
+        }
+
+        let mut line = Object::default();
+        let count = |line: &mut Object, name, count| {
+            if count > 0 || !is_compact {
+                line.number(name, count);
+            }
+        };
+        if !is_compact {
+            let is_absent = |metric: &str| match metric {
+                "nodeLatencyMs" => !has_latency,
+                "logGroupsMostlySkipped" => mostly_skipped.is_empty(),
+                _ => false,
+            };
+            line.json("_aws", &embedded_metrics(unix, is_absent));
+        }
+        line.text("timestamp", &timestamp);
+        line.text("level", level.name());
+        if !is_brief {
+            let message = match error {
                 None => "event forwarded",
                 Some(_) if items_failed > 0 => "items of the batch failed",
                 Some(_) => "event failed",
-            },
-            request_id: report.request_id,
-            function_name: &self.config.function_name,
-            records_received: counts.received,
-            records_forwarded: counts.forwarded,
-            records_forwarded_earlier: counts.forwarded_earlier,
-            records_refused: counts.refused(),
-            records_skipped: counts.skipped(),
-            records_undelivered: counts.undelivered,
-            refused: &counts.refused,
-            skipped,
-            contradictions: counts.contradictions(),
-            made_up: counts.made_up(),
-            log_group: printable_of(|group| &group.name),
-            log_stream: printable_of(|group| &group.stream),
-            log_groups_mostly_skipped: mostly_skipped.len(),
-            mostly_skipped: mostly_skipped.iter().map(|name| printable(name)).collect(),
-            retries: stats.retries,
-            exchanges: stats.exchanges,
-            node_latency_ms: has_latency.then(|| milliseconds(mean)),
-            node_latency_max_ms: has_latency.then(|| milliseconds(max)),
-            bytes_inflated: report.account.bytes_inflated,
-            bytes_sent: stats.bytes,
-            duration_ms: milliseconds(report.duration.as_secs_f64()),
-            cold_start: report.is_cold_start,
-            items_failed,
-            error_type: error.map(Error::error_type),
-            error_message: error.map(ToString::to_string),
-            hint: (!hints.is_empty()).then(|| hints.join("; ")),
-        };
-        serde_json::to_string(&line).expect("the line has nothing that JSON can't hold")
+            };
+            line.text("message", message);
+        }
+        line.text("requestId", report.request_id);
+        line.text("functionName", &self.config.function_name);
+        count(&mut line, "recordsReceived", counts.received);
+        count(&mut line, "recordsForwarded", counts.forwarded);
+        let earlier = counts.forwarded_earlier;
+        count(&mut line, "recordsForwardedEarlier", earlier);
+        count(&mut line, "recordsRefused", counts.refused());
+        count(&mut line, "recordsSkipped", counts.skipped());
+        count(&mut line, "recordsUndelivered", counts.undelivered);
+        if is_compact {
+            line.counts("refused", refused);
+            line.counts("skipped", skipped.into());
+        } else {
+            line.json("refused", &refused.end());
+            line.json("skipped", &Object::from(skipped).end());
+        }
+        line.counts("contradictions", counts.contradictions().into());
+        line.counts("madeUp", counts.made_up().into());
+        for (name, text) in [
+            ("logGroup", printable_of(|group| &group.name)),
+            ("logStream", printable_of(|group| &group.stream)),
+        ] {
+            if let Some(text) = text {
+                line.text(name, &text);
+            }
+        }
+        line.some("logGroupsMostlySkipped", mostly_skipped.len() as u64);
+        if !mostly_skipped.is_empty() {
+            let names = mostly_skipped.iter().map(|name| quoted(&printable(name)));
+            let names: Vec<String> = names.collect();
+            line.json("mostlySkipped", &format!("[{}]", names.join(",")));
+        }
+        count(&mut line, "retries", stats.retries);
+        if !is_brief {
+            count(&mut line, "exchanges", stats.exchanges);
+        }
+        if has_latency {
+            line.milliseconds("nodeLatencyMs", mean);
+        }
+        if has_latency && !is_brief {
+            line.milliseconds("nodeLatencyMaxMs", stats.latency_max.as_secs_f64());
+        }
+        if is_brief {
+            // Rounded up, as Lambda bills it.
+            let duration = report.duration + Duration::from_nanos(999_999);
+            line.number("durationMs", duration.as_millis() as u64);
+        } else {
+            count(&mut line, "bytesInflated", report.account.bytes_inflated);
+            count(&mut line, "bytesSent", stats.bytes);
+            line.milliseconds("durationMs", report.duration.as_secs_f64());
+        }
+        if report.is_cold_start || !is_compact {
+            line.json(
+                "coldStart",
+                if report.is_cold_start {
+                    "true"
+                } else {
+                    "false"
+                },
+            );
+        }
+        line.some("itemsFailed", items_failed as u64);
+        if let Some(error) = error {
+            line.text("errorType", error.error_type());
+            line.text("errorMessage", &error.to_string());
+        }
+        if !hints.is_empty() {
+            line.text("hint", &hints.join("; "));
+        }
+        line.end()
     }
 
     fn error_line(
@@ -359,16 +409,6 @@ impl Log {
         error: &Error,
         now: SystemTime,
     ) -> String {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Line<'a> {
-            timestamp: String,
-            level: &'static str,
-            message: &'a str,
-            error_type: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            request_id: Option<&'a str>,
-        }
         let message = error.to_string();
         if !self.config.json {
             // One line whatever the text holds: nobody can add another one.
@@ -383,14 +423,16 @@ impl Log {
                 error.error_type()
             );
         }
-        serde_json::to_string(&Line {
-            timestamp: rfc3339(now.duration_since(UNIX_EPOCH).unwrap_or_default()),
-            level: level.name(),
-            message: &message,
-            error_type: error.error_type(),
-            request_id,
-        })
-        .expect("the line has nothing that JSON can't hold")
+        let mut line = Object::default();
+        let now = rfc3339(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+        line.text("timestamp", &now);
+        line.text("level", level.name());
+        line.text("message", &message);
+        line.text("errorType", error.error_type());
+        if let Some(request_id) = request_id {
+            line.text("requestId", request_id);
+        }
+        line.end()
     }
 }
 
@@ -531,14 +573,13 @@ impl Output {
     }
 }
 
-/// Seconds as milliseconds, to the microsecond.
-fn milliseconds(seconds: f64) -> f64 {
-    (seconds * 1e6).round() / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BAD_LINE: &str = r#"{"_aws":{"Timestamp":1795341600123,"CloudWatchMetrics":[{"Namespace":"CwResend","Dimensions":[["functionName"]],"Metrics":[{"Name":"recordsReceived","Unit":"Count"},{"Name":"recordsForwarded","Unit":"Count"},{"Name":"recordsRefused","Unit":"Count"},{"Name":"recordsSkipped","Unit":"Count"},{"Name":"recordsUndelivered","Unit":"Count"},{"Name":"retries","Unit":"Count"},{"Name":"nodeLatencyMs","Unit":"Milliseconds"},{"Name":"logGroupsMostlySkipped","Unit":"Count"}]}]},"timestamp":"2026-11-22T10:00:00.123Z","level":"WARN","message":"event forwarded","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","functionName":"wallarm-cw-resend-x","recordsReceived":12,"recordsForwarded":5,"recordsForwardedEarlier":0,"recordsRefused":2,"recordsSkipped":5,"recordsUndelivered":0,"refused":{"403":2},"skipped":{"contradiction":3,"noHost":1,"websocket":1},"contradictions":{"host":2,"sourceIp":1},"logGroup":"/aws/apigateway/x?","logStream":"a5d7","logGroupsMostlySkipped":1,"mostlySkipped":["/aws/apigateway/x?"],"retries":3,"exchanges":4,"nodeLatencyMs":1.5,"nodeLatencyMaxMs":2.5,"bytesInflated":1000,"bytesSent":2000,"durationMs":12.345,"coldStart":true,"hint":"/aws/apigateway/x?: append \"domainName\": \"$context.domainName\" to the stage's access-log format, or set X_DEFAULT_HOST for lines without a host"}"#;
+    const IDLE_LINE: &str = r#"{"_aws":{"Timestamp":1795341600123,"CloudWatchMetrics":[{"Namespace":"CwResend","Dimensions":[["functionName"]],"Metrics":[{"Name":"recordsReceived","Unit":"Count"},{"Name":"recordsForwarded","Unit":"Count"},{"Name":"recordsRefused","Unit":"Count"},{"Name":"recordsSkipped","Unit":"Count"},{"Name":"recordsUndelivered","Unit":"Count"},{"Name":"retries","Unit":"Count"}]}]},"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"event forwarded","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","functionName":"wallarm-cw-resend-x","recordsReceived":0,"recordsForwarded":0,"recordsForwardedEarlier":0,"recordsRefused":0,"recordsSkipped":0,"recordsUndelivered":0,"refused":{},"skipped":{},"retries":0,"exchanges":0,"bytesInflated":1000,"bytesSent":0,"durationMs":12.345,"coldStart":false}"#;
+
     use crate::account::{Counts, Outcome, Stats};
     use crate::record::Skip;
 
@@ -546,9 +587,31 @@ mod tests {
         Log::new(LogConfig {
             level: Level::Info,
             json,
+            is_compact: false,
             function_name: "wallarm-cw-resend-x".into(),
             log_group: None,
         })
+    }
+
+    fn compact() -> Log {
+        Log::new(LogConfig {
+            is_compact: true,
+            // That of Terraform's default prefix.
+            function_name: "wallarm-cw-resend-api-gw-discovery-3f2a1c".into(),
+            ..log(true).config
+        })
+    }
+
+    /// One of which nothing is wrong.
+    fn good_account(lines: u64) -> Account {
+        let mut account = account(Counts {
+            received: lines,
+            forwarded: lines,
+            ..Counts::default()
+        });
+        account.outcome.stats.retries = 0;
+        account.groups.clear();
+        account
     }
 
     fn account(counts: Counts) -> Account {
@@ -597,8 +660,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_report_is_an_embedded_metric_document() {
+    /// One of which much is wrong.
+    fn bad_counts() -> Counts {
         let mut counts = Counts {
             received: 12,
             forwarded: 5,
@@ -610,7 +673,106 @@ mod tests {
         counts.skip(Skip::ContradictoryHost);
         counts.skip(Skip::ContradictoryHost);
         counts.skip(Skip::ContradictorySourceIp);
-        let account = account(counts);
+        counts
+    }
+
+    /// Users' own queries and alarms stand on it: no byte of it changes by accident.
+    #[test]
+    fn the_line_with_metrics_is_this_byte_for_byte() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);
+        let bad = account(bad_counts());
+        let report = report(&bad, None);
+        assert_eq!(
+            log(false).report_line(&report, report.level(), now),
+            BAD_LINE
+        );
+        let mut idle = good_account(0);
+        idle.outcome.stats = Stats::default();
+        let report = Report {
+            account: &idle,
+            is_cold_start: false,
+            findings: Findings::default(),
+            ..report
+        };
+        assert_eq!(
+            log(false).report_line(&report, report.level(), now),
+            IDLE_LINE
+        );
+    }
+
+    #[test]
+    fn where_nothing_is_wrong_the_compact_line_is_short() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);
+        let mut account = good_account(7000);
+        account.outcome.stats.latency_sum = Duration::from_micros(49_380);
+        let report = Report {
+            is_cold_start: false,
+            findings: Findings::default(),
+            duration: Duration::from_micros(12_344_001),
+            ..report(&account, None)
+        };
+        let line = compact().report_line(&report, report.level(), now);
+        assert_eq!(
+            line,
+            r#"{"timestamp":"2026-11-22T10:00:00Z","level":"INFO","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","functionName":"wallarm-cw-resend-api-gw-discovery-3f2a1c","recordsReceived":7000,"recordsForwarded":7000,"nodeLatencyMs":12.345,"durationMs":12345}"#
+        );
+        assert!(line.len() <= 250, "{}", line.len());
+        // What is no more than a fact is in it too.
+        let cold = Report {
+            is_cold_start: true,
+            ..report
+        };
+        let cold = compact().report_line(&cold, Level::Info, now);
+        assert!(cold.ends_with(r#","durationMs":12345,"coldStart":true}"#));
+    }
+
+    /// What calls for a look at the whole line.
+    #[test]
+    fn where_something_is_wrong_the_compact_line_lacks_only_zeros_and_the_metric_block() {
+        let error = Error::new(Category::Undelivered, "deliver", "refused");
+        let bad = account(bad_counts());
+        let mut retried = good_account(5);
+        retried.outcome.stats.retries = 1;
+        let mut failed = good_account(5);
+        failed.failures = vec![Error::new(Category::Undelivered, "deliver", "refused")];
+        let good = good_account(5);
+        let quiet = || Findings {
+            to_tell: Vec::new(),
+            mostly_skipped: Vec::new(),
+        };
+        let with = |to_tell: bool| Findings {
+            to_tell: bad.groups.iter().filter(|_| to_tell).collect(),
+            mostly_skipped: bad.groups.iter().map(|group| &*group.name).collect(),
+        };
+        for (name, account, error, findings) in [
+            ("refused and skipped", &bad, None, with(true)),
+            ("a failed event", &bad, Some(&error), with(true)),
+            ("retries", &retried, None, quiet()),
+            ("items that failed", &failed, None, quiet()),
+            ("a group of which most is skipped", &good, None, with(false)),
+        ] {
+            let report = Report {
+                findings,
+                ..report(account, error)
+            };
+            let line = |log: &Log| {
+                let line = log.report_line(&report, report.level(), UNIX_EPOCH);
+                serde_json::from_str::<serde_json::Map<_, _>>(&line).unwrap()
+            };
+            let mut whole = line(&log(false));
+            whole.remove("_aws");
+            whole.retain(|_, value| {
+                value.as_u64() != Some(0) && value.as_object().is_none_or(|map| !map.is_empty())
+            });
+            let mut log = compact();
+            log.config.function_name = "wallarm-cw-resend-x".into();
+            assert_eq!(line(&log), whole, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_report_is_an_embedded_metric_document() {
+        let account = account(bad_counts());
         let report = report(&account, None);
         assert_eq!(report.level(), Level::Warn);
         let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);

@@ -114,6 +114,7 @@ locals {
     X_MAX_INFLATED_BYTES      = var.x_max_inflated_bytes
     X_STRIP_STAGE             = var.x_strip_stage
     X_LOG_LEVEL               = var.x_log_level
+    X_REPORT_LINE             = var.report_line != "metrics" ? var.report_line : null
     X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
     X_PATH                    = var.path_source != "path" ? var.path_source : null
     X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
@@ -141,9 +142,13 @@ resource "aws_lambda_function" "resend" {
     security_group_ids = [aws_security_group.lambda.id]
   }
 
+  # In JSON, Lambda keeps its own lines to what went wrong: no START and no REPORT of each invocation. What the function
+  # prints is left to x_log_level: nothing of it is below INFO, and a line without a level counts as INFO.
   logging_config {
-    log_format = "Text"
-    log_group  = aws_cloudwatch_log_group.function.name
+    log_format            = local.is_compact ? "JSON" : "Text"
+    log_group             = aws_cloudwatch_log_group.function.name
+    application_log_level = local.is_compact ? "INFO" : null
+    system_log_level      = local.is_compact ? "WARN" : null
   }
 
   environment {
@@ -158,9 +163,11 @@ resource "aws_lambda_function" "resend" {
     )
   }
 
+  # The metric filters are there before the first compact line, and as long as the last one.
   # Lambda checks the role's permissions when it creates the function. The function gets an address only when
   # that responds: if a live stack changes to HTTPS, the function changes last.
   depends_on = [
+    aws_cloudwatch_log_metric_filter.report,
     aws_iam_role_policy.lambda,
     aws_lb_listener.node,
     aws_route53_record.node,

@@ -594,6 +594,17 @@ variable "x_log_level" {
   }
 }
 
+variable "report_line" {
+  description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation."
+  type        = string
+  default     = "compact"
+
+  validation {
+    condition     = contains(["compact", "metrics"], var.report_line)
+    error_message = "The value of report_line must be compact or metrics."
+  }
+}
+
 ################################################################################
 # Logs
 ################################################################################

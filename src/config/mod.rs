@@ -92,6 +92,8 @@ pub(crate) struct LogConfig {
     pub(crate) level: Level,
     /// Whether Lambda was told to keep logs as JSON (`AWS_LAMBDA_LOG_FORMAT`).
     pub(crate) json: bool,
+    /// Whether an invocation's line has no zeros and makes no metrics.
+    pub(crate) is_compact: bool,
     /// The function's name, the dimension of its metrics.
     pub(crate) function_name: String,
     /// The log group that this function writes to.
@@ -176,6 +178,8 @@ impl LogConfig {
                 .unwrap_or(Level::Info),
             json: lookup("AWS_LAMBDA_LOG_FORMAT")
                 .is_some_and(|format| format.eq_ignore_ascii_case("json")),
+            is_compact: lookup(REPORT_LINE)
+                .is_some_and(|form| form.eq_ignore_ascii_case(REPORT_LINES[1].0)),
             function_name: lookup("AWS_LAMBDA_FUNCTION_NAME")
                 .unwrap_or_else(|| "unknown".to_string()),
             log_group: lookup("AWS_LAMBDA_LOG_GROUP_NAME"),
@@ -263,6 +267,7 @@ impl Config {
             &[("ok", false), ("dropped", true)],
             false,
         ));
+        problems.value(vars.one_of(REPORT_LINE, &REPORT_LINES, false));
         if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
             problems.push(VariableError::new(
                 "X_LOG_LEVEL",
@@ -308,6 +313,9 @@ impl Config {
         }
     }
 }
+
+const REPORT_LINE: &str = "X_REPORT_LINE";
+const REPORT_LINES: [(&str, bool); 2] = [("metrics", false), ("compact", true)];
 
 const RESPONSE_TIMEOUT: &str = "X_NODE_TIMEOUT_MS";
 const DOWN_AFTER: &str = "X_NODE_DOWN_AFTER_MS";

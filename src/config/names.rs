@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
-pub const VARIABLES: [(&str, &str); 16] = [
+pub const VARIABLES: [(&str, &str); 17] = [
     ("X_NODE_URL", "the Node's address"),
     ("X_NODE_SCHEME", "http or https"),
     (
@@ -36,6 +36,10 @@ pub const VARIABLES: [(&str, &str); 16] = [
         "what Firehose gets of a record that was forwarded: ok or dropped",
     ),
     ("X_LOG_LEVEL", "the minimum level of what is printed"),
+    (
+        "X_REPORT_LINE",
+        "the form of the line for an invocation: metrics or compact",
+    ),
 ];
 
 /// A name that is nearly one of ours.

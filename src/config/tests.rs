@@ -273,6 +273,7 @@ fn wrong_values_name_the_variable_and_an_example() {
         ("X_PATH", "templates", "must be one of template, path"),
         ("X_FIREHOSE_RESULT", "drop", "must be one of ok, dropped"),
         ("X_LOG_LEVEL", "loud", "must be one of TRACE"),
+        ("X_REPORT_LINE", "json", "must be one of metrics, compact"),
         ("X_NODE_HEADERS", "X-Team: a", "must be a JSON object"),
         ("X_NODE_HEADERS", r#"{"X-Team":1}"#, "must be a JSON object"),
         (
@@ -488,6 +489,17 @@ fn our_log_level_goes_before_lambdas() {
 }
 
 #[test]
+fn the_form_of_the_report_line_is_the_one_with_metrics_unless_it_is_set() {
+    for (vars, is_compact) in [
+        (&[] as &[_], false),
+        (&[("X_REPORT_LINE", "metrics")], false),
+        (&[("X_REPORT_LINE", "Compact")], true),
+    ] {
+        assert_eq!(config(vars).unwrap().log.is_compact, is_compact, "{vars:?}");
+    }
+}
+
+#[test]
 fn typos_are_told_with_the_nearest_name() {
     for (typo, meant) in [
         ("X_NODE_CONECTIONS", "X_NODE_CONNECTIONS"),
@@ -499,6 +511,7 @@ fn typos_are_told_with_the_nearest_name() {
         ("X_SRTIP_STAEG", "X_STRIP_STAGE"),
         ("X_MAX_INFLATED_BYTE", "X_MAX_INFLATED_BYTES"),
         ("X_LOG_LEVLE", "X_LOG_LEVEL"),
+        ("X_REPORT_LINES", "X_REPORT_LINE"),
         ("x_node_scheme", "X_NODE_SCHEME"),
         ("x_log_level", "X_LOG_LEVEL"),
         ("X-NODE-URL", "X_NODE_URL"),

@@ -15,6 +15,7 @@ mod field;
 mod golden;
 mod harness;
 mod memory;
+mod metrics;
 mod output;
 mod records;
 mod restart;
