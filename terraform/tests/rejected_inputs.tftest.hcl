@@ -58,6 +58,7 @@ run "wrong_values_1" {
     default_hosts                    = { "*" = "https://api.example.com" }                            # With a scheme.
     path_source                      = "real"                                                         # Unknown.
     firehose_result                  = "Dropped"                                                      # With a capital letter.
+    report_line                      = "short"                                                        # Unknown.
     access_log_stream_buffer_mb      = 3                                                              # Too much with base64.
     access_log_stream_buffer_seconds = 0                                                              # Without end.
     api_gateway_log_group_name       = "arn:aws:logs:us-east-1:123456789012:log-group:a"              # An ARN.
@@ -110,6 +111,7 @@ run "wrong_values_1" {
     var.default_hosts,
     var.path_source,
     var.firehose_result,
+    var.report_line,
     var.access_log_stream_buffer_mb,
     var.access_log_stream_buffer_seconds,
     var.api_gateway_log_group_name,

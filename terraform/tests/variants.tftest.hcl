@@ -29,8 +29,38 @@ run "default" {
       X_WALLARM_APPLICATION_ID = "-1"
       X_NODE_URL               = "internal-mock.us-east-1.elb.amazonaws.com"
       X_NODE_SCHEME            = "http"
+      X_REPORT_LINE            = "compact"
     })
     error_message = "The function uses its default for a setting that is not set."
+  }
+  assert {
+    condition = alltrue([
+      aws_lambda_function.resend.logging_config[0].log_format == "JSON",
+      aws_lambda_function.resend.logging_config[0].system_log_level == "WARN",
+      aws_lambda_function.resend.logging_config[0].application_log_level == "INFO",
+    ])
+    error_message = "Lambda prints only what went wrong, and drops nothing that the function prints."
+  }
+  assert {
+    condition = { for key, each in aws_cloudwatch_log_metric_filter.report : key => each.pattern } == merge(
+      { for name in ["recordsReceived", "recordsForwarded", "recordsRefused", "recordsSkipped", "recordsUndelivered", "retries", "nodeLatencyMs", "logGroupsMostlySkipped"] :
+      name => "{ ($.${name} = *) && ($.functionName = *) && ($._aws NOT EXISTS) }" },
+      { for name in ["recordsReceived", "recordsForwarded", "recordsRefused", "recordsSkipped", "recordsUndelivered", "retries"] :
+      "${name}-zero" => "{ ($.${name} NOT EXISTS) && ($.functionName = *) && ($._aws NOT EXISTS) }" },
+    )
+    error_message = "A line has a value of each count, which is zero where it is not in the line; no other line and no line that makes metrics by itself has one."
+  }
+  assert {
+    condition = alltrue([for key, each in aws_cloudwatch_log_metric_filter.report : alltrue([
+      each.log_group_name == aws_cloudwatch_log_group.function.name,
+      each.metric_transformation[0].namespace == "CwResend",
+      each.metric_transformation[0].name == trimsuffix(key, "-zero"),
+      each.metric_transformation[0].value == (endswith(key, "-zero") ? "0" : "$.${key}"),
+      each.metric_transformation[0].unit == (key == "nodeLatencyMs" ? "Milliseconds" : "Count"),
+      each.metric_transformation[0].default_value == null,
+      each.metric_transformation[0].dimensions == tomap({ functionName = "$.functionName" }),
+    ])])
+    error_message = "The filters make the metrics of the dashboard and the alarms."
   }
   assert {
     condition = alltrue([
@@ -493,6 +523,7 @@ run "function_settings" {
     default_hosts                 = { "/aws/apigateway/orders" = "orders.example.com:8443", "*" = "api.example.com" }
     path_source                   = "template"
     firehose_result               = "dropped"
+    report_line                   = "metrics"
     lambda_reserved_concurrency   = 7
     lambda_architecture           = "x86_64"
     lambda_maximum_event_age      = 3600
@@ -528,6 +559,13 @@ run "function_settings" {
       aws_lambda_function_event_invoke_config.resend.maximum_retry_attempts == 1,
     ])
     error_message = "Lambda's own settings are set."
+  }
+  assert {
+    condition = alltrue([
+      length(aws_cloudwatch_log_metric_filter.report) == 0,
+      aws_lambda_function.resend.logging_config[0].log_format == "Text",
+    ])
+    error_message = "Lines with a block of metrics need no filters."
   }
 }
 

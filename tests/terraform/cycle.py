@@ -195,7 +195,9 @@ class Cycle:
             "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
             "access_log_stream_buffer_mb": 0.5,
             "access_log_stream_force_destroy": True,
+            "report_line": "compact",
         }
+        before = len(self.emulator.calls)
         self.set_variables(settings)
         _, changes = self.terraform.plan()
         replaced = {address for address, actions in changes.items() if "delete" in actions}
@@ -205,6 +207,8 @@ class Cycle:
         equal(stack.load_balancer["DNSName"], balancer, "the load balancer's name")
         equal(stack.function["FunctionArn"], function, "the function's ARN")
         equal(stack.function["Timeout"], 45, "the function's timeout")
+        # No compact line comes before what counts it.
+        self.came_in_order(before, "PutMetricFilter", "UpdateFunctionConfiguration")
         equal(stack.launch_template["InstanceType"], "t3.large", "the instances' type")
         refreshes = [call for call in self.emulator.calls if call.operation == "StartInstanceRefresh"]
         assert refreshes, "the running instances keep their old type"
@@ -314,6 +318,7 @@ class Cycle:
             "default_hosts": {f"amazon-apigateway-{unique(LONG_PREFIX)}": "api.example.com"},
             "path_source": "template",
             "firehose_result": "dropped",
+            "report_line": "metrics",
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
         }

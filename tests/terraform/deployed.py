@@ -491,6 +491,35 @@ def instances_protect_their_credentials(stack):
 ################################################################################
 
 
+def is_compact(stack):
+    return stack.settings.get("report_line", "compact") == "compact"
+
+
+def metric_filters(stack):
+    return stack.aws("logs").describe_metric_filters(logGroupName=f"/aws/lambda/{stack.function_name}")["metricFilters"]
+
+
+@check
+def metric_filters_are_for_compact_lines(stack):
+    filters = metric_filters(stack)
+    if not is_compact(stack):
+        equal(filters, [], "the metric filters beside lines that make metrics by themselves")
+        return
+    made = {}
+    for each in filters:
+        (metric,) = each["metricTransformations"]
+        assert "($._aws NOT EXISTS)" in each["filterPattern"], f"{each['filterName']} counts lines that make metrics by themselves"
+        assert "defaultValue" not in metric, f"{each['filterName']} has a default beside dimensions"
+        equal(metric["dimensions"], {"functionName": "$.functionName"}, f"the dimensions of {each['filterName']}")
+        made.setdefault((metric["metricNamespace"], metric["metricName"], metric["unit"]), []).append(metric["metricValue"])
+    expected = {("CwResend", name, "Count"): ["$." + name, "0"] for name in (
+        "recordsReceived", "recordsForwarded", "recordsRefused", "recordsSkipped", "recordsUndelivered", "retries",
+    )}
+    expected[("CwResend", "nodeLatencyMs", "Milliseconds")] = ["$.nodeLatencyMs"]
+    expected[("CwResend", "logGroupsMostlySkipped", "Count")] = ["$.logGroupsMostlySkipped"]
+    equal({key: sorted(values) for key, values in made.items()}, {key: sorted(values) for key, values in expected.items()}, "what the metric filters make")
+
+
 @check
 def function_is_configured_as_intended(stack):
     function, settings = stack.function, stack.settings
@@ -501,6 +530,9 @@ def function_is_configured_as_intended(stack):
         "PackageType": "Zip",
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{stack.function_name}"},
     }
+    if is_compact(stack):
+        # What the function prints is left to its own level.
+        expected["LoggingConfig"] |= {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
     equal({key: function.get(key) for key in expected}, expected, "the function")
     assert 30 <= function["Timeout"] <= 60, f"the timeout is {function['Timeout']} s"
     variables = function["Environment"]["Variables"]
@@ -510,6 +542,8 @@ def function_is_configured_as_intended(stack):
         "X_NODE_URL": host,
         "X_NODE_SCHEME": stack.scheme,
     }
+    if is_compact(stack):
+        known["X_REPORT_LINE"] = "compact"
     equal({key: variables.get(key) for key in known}, known, "the function's environment")
     own = settings.get("function_variables", {})
     rest = {key: value for key, value in variables.items() if key not in known}
@@ -945,6 +979,7 @@ def inventory(emulator):
         for each in aws("logs").describe_subscription_filters(logGroupName=group["logGroupName"])["subscriptionFilters"]
     ]
     add("subscription filters", filters, "logGroupName", "filterName")
+    add("metric filters", aws("logs").describe_metric_filters()["metricFilters"], "logGroupName", "filterName")
     found["Firehose streams"] = sorted(aws("firehose").list_delivery_streams()["DeliveryStreamNames"])
     add("buckets", aws("s3").list_buckets()["Buckets"], "Name")
     found["queues"] = sorted(aws("sqs").list_queues().get("QueueUrls", []))

@@ -16,7 +16,9 @@ import time
 import uuid
 from pathlib import Path
 
+import deployed
 import emulator
+import metric_filters
 from deployed import dashboard_metrics, equal
 from lambda_service import LambdaService
 
@@ -160,11 +162,23 @@ def put_line(stack, group, line):
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
 
 
-def function_reports(stack):
+def report_lines(stack):
     """The function's report of each invocation, read from the log group as an operator reads it."""
     group = f"/aws/lambda/{stack.function_name}"
     events = stack.aws("logs").filter_log_events(logGroupName=group)["events"]
-    return [json.loads(event["message"]) for event in events if event["message"].startswith("{")]
+    return [event["message"] for event in events if '"functionName":' in event["message"]]
+
+
+def function_reports(stack):
+    return [json.loads(line) for line in report_lines(stack)]
+
+
+def metrics_of(stack, line):
+    """The metrics that CloudWatch makes of a report line: by itself, or with the deployed filters, never with both."""
+    embedded, filtered = metric_filters.embedded_metrics_of(line), metric_filters.metrics_of(deployed.metric_filters(stack), line)
+    assert bool(embedded) != bool(filtered), f"metrics are made twice, or not at all, of {line}"
+    assert deployed.is_compact(stack) == bool(filtered), f"not the line that report_line says: {line}"
+    return embedded or filtered
 
 
 class Commands:
@@ -274,14 +288,16 @@ def lines_arrive(stack, service, node):
     documented = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     response = stack.aws("cloudwatch").get_dashboard(DashboardName=stack.name)
     equal(set(re.findall(r"sum\(skipped\.(\w+)\)", response["DashboardBody"])), documented, "the reasons that the dashboard shows")
-    directive = reports[0]["_aws"]["CloudWatchMetrics"][0]
-    counted = {metric["Name"] for metric in directive["Metrics"]}
+    made = metrics_of(stack, report_lines(stack)[0])
+    counted = {metric: value for _, metric, _, _, value in made}
+    latency = counted.pop("nodeLatencyMs")
+    assert 0 < latency < 10000, f"the latency of the Node is {latency}"
+    expected = {"recordsReceived": 1, "recordsForwarded": 1, "recordsRefused": 0, "recordsSkipped": 0, "recordsUndelivered": 0, "retries": 0}
+    equal(counted, expected, "the metrics of a line")
+    by_name = {(namespace, metric): dimensions for namespace, metric, _, dimensions, _ in made}
     for namespace, metric, dimensions in dashboard_metrics(stack):
-        if namespace == directive["Namespace"]:
-            assert metric in counted | rare, f"the dashboard shows {metric}, which the function does not count"
-            assert sorted(dimensions) in [sorted(each) for each in directive["Dimensions"]], dimensions
-            for name, value in dimensions.items():
-                equal(value, reports[0][name], f"{metric}'s dimension {name}")
+        if namespace == "CwResend" and metric not in rare:
+            equal(by_name.get((namespace, metric)), dimensions, f"the dimensions of {metric} on the dashboard")
     print(f"  {count} lines went through subscription filter, deployed package and Node")
 
 
@@ -331,16 +347,15 @@ def firehose_records_arrive(stack, service, node):
 
     # Of a stream without log groups, the alarm and the query name the stream.
     transform(stack, service, ["no access-log line"] * 3)
-    report = function_reports(stack)[-1]
+    line = report_lines(stack)[-1]
+    report = json.loads(line)
     equal(report["mostlySkipped"], [stream_arn(stack).rsplit("/", 1)[1]], "what the function reports as mostly skipped")
     equal(report["logGroupsMostlySkipped"], 1, "the metric of the alarm log-groups-skipped")
     equal(report["message"], "event forwarded", "the message of that line")
     (alarm,) = stack.aws("cloudwatch").describe_alarms(AlarmNames=[f"{stack.name}-log-groups-skipped"])["MetricAlarms"]
-    directive = report["_aws"]["CloudWatchMetrics"][0]
-    equal(alarm["Namespace"], directive["Namespace"], "the namespace of the alarm log-groups-skipped")
-    assert alarm["MetricName"] in {each["Name"] for each in directive["Metrics"]}, alarm["MetricName"]
     dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
-    equal(dimensions, {name: report[name] for name in directive["Dimensions"][0]}, "the dimensions of the alarm log-groups-skipped")
+    metric = (alarm["Namespace"], alarm["MetricName"], "Count", dimensions, 1)
+    assert metric in metrics_of(stack, line), f"the alarm log-groups-skipped does not see {line}"
 
 
 def stream_arn(stack):

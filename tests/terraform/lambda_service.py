@@ -131,6 +131,7 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_LAMBDA_LOG_FORMAT": (function.logging_config or {}).get("LogFormat", "Text"),
+            **({"AWS_LAMBDA_LOG_LEVEL": level} if (level := (function.logging_config or {}).get("ApplicationLogLevel")) else {}),
             "AWS_LAMBDA_LOG_GROUP_NAME": group,
             "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",

@@ -242,6 +242,11 @@ def filter_is_missing(stack):
     stack.aws("logs").delete_subscription_filter(logGroupName=stack.groups[-1], filterName=stack.function_name)
 
 
+@mutation("metric_filters_are_for_compact_lines")
+def metric_filter_is_missing(stack):
+    stack.aws("logs").delete_metric_filter(logGroupName=f"/aws/lambda/{stack.function_name}", filterName="retries-zero")
+
+
 @mutation("outputs_name_what_is_deployed")
 def output_names_another_group(stack):
     stack.outputs["node_log_group"] += "x"
