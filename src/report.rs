@@ -374,8 +374,8 @@ impl Log {
         }
         if is_brief {
             // Rounded up, as Lambda bills it.
-            let duration = report.duration + Duration::from_nanos(999_999);
-            line.number("durationMs", duration.as_millis() as u64);
+            let duration = report.duration.as_micros().div_ceil(1000);
+            line.number("durationMs", u64::try_from(duration).unwrap_or(u64::MAX));
         } else {
             count(&mut line, "bytesInflated", report.account.bytes_inflated);
             count(&mut line, "bytesSent", stats.bytes);
