@@ -16,8 +16,17 @@ use cw_resend_lambda::standin::runtime_api::{InvokeOptions, Outcome};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
-use crate::harness::{Function, PATIENCE, assert_adds_up, event_of, line};
+use crate::harness::{Function, PATIENCE, assert_adds_up, count_in, event_of, line};
 use crate::peer::{self, RawPeer, switched_node};
+
+/// The form of the report line that is tested with this wire format: each with one of them.
+fn report_line(format: &str) -> &'static str {
+    if format == "batch" {
+        "compact"
+    } else {
+        "metrics"
+    }
+}
 
 /// The lines of an event that are calls: enough for several messages on each connection.
 fn calls(format: &str) -> u64 {
@@ -643,6 +652,7 @@ fn set_up(cause: Cause, format: &'static str) -> Setting {
     vars.extend([
         ("X_NODE_URL", address),
         ("X_NODE_FORMAT", format.to_string()),
+        ("X_REPORT_LINE", report_line(format).to_string()),
     ]);
     if !ca.is_empty() {
         vars.push(("X_NODE_CA_CERT", ca));
@@ -823,7 +833,7 @@ pub(crate) fn run(case: &Case, format: &'static str) -> Result<Counts, String> {
         thread::sleep(Duration::from_millis(500));
     }
     let after = setting.node.snapshot();
-    let count = |name: &str| report[name].as_u64().unwrap();
+    let count = |name: &str| count_in(&report, name);
     let lines = calls(format) + OTHERS;
     let skipped = count("recordsSkipped");
     let refused = if queue.is_some() {

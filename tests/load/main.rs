@@ -30,7 +30,7 @@ use cw_resend_lambda::standin::node::{Fault, Options, Shape, StandInNode};
 use cw_resend_lambda::standin::sample::{Random, sample_lines};
 use serde_json::{Value, json};
 
-use harness::{Function, assert_adds_up};
+use harness::{Function, assert_adds_up, count_in};
 
 /// The seed of the numbers that make every decision. Each format has its own sequence.
 const SEED: u64 = 0x6c6f_6164;
@@ -158,13 +158,26 @@ fn main() {
     assert!(!has_failed, "a line was lost, or something grew: see above");
 }
 
+/// The form of the report line that is tested with this wire format: each with one of them.
+fn report_line(format: &str) -> &'static str {
+    if format == "batch" {
+        "compact"
+    } else {
+        "metrics"
+    }
+}
+
 /// Loads one process for this long, and returns its row of the table.
 fn run(format: &'static str, time: Duration) -> Vec<String> {
     let mut random = Random::new(SEED + format.len() as u64);
     let is_faulty = Arc::new(AtomicBool::new(false));
     let mut node = start_node("127.0.0.1:0", format, &is_faulty, random.next_u64());
     let address = node.address().to_string();
-    let vars = [("X_NODE_FORMAT", format)].into_iter().chain(SETTINGS);
+    let own = [
+        ("X_NODE_FORMAT", format),
+        ("X_REPORT_LINE", report_line(format)),
+    ];
+    let vars = own.into_iter().chain(SETTINGS);
     let function = Function::start(&node, &vars.collect::<Vec<_>>());
     assert!(function.api.wait_idle(harness::PATIENCE));
     let idle = InUse::of(function.pid());
@@ -288,12 +301,12 @@ fn play(
         let report = (0..3).find_map(|_| {
             let (result, report) = function.invoke_as(&id, &event);
             assert_adds_up(&report);
-            totals.retries += report["retries"].as_u64().unwrap();
+            totals.retries += count_in(&report, "retries");
             totals.failed += u64::from(result.is_err());
             result.is_ok().then_some(report)
         });
         match report {
-            Some(report) => skipped += report["recordsSkipped"].as_u64().unwrap(),
+            Some(report) => skipped += count_in(&report, "recordsSkipped"),
             None => queue.push(message(&id, &event)),
         }
     }
@@ -303,7 +316,7 @@ fn play(
         let batch = json!({ "Records": [message] }).to_string();
         let (result, report) = function.outcome_of(|| function.begin(batch.as_bytes(), TIMEOUT));
         assert_eq!(result.unwrap(), json!({ "batchItemFailures": [] }));
-        skipped += report["recordsSkipped"].as_u64().unwrap();
+        skipped += count_in(&report, "recordsSkipped");
     }
     let snapshot = node.snapshot();
     assert_eq!(snapshot.violations, Vec::<String>::new());
