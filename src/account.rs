@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     pub(crate) skipped: [u64; Skip::ALL.len()],
     /// Not accepted before the delivery ended.
     pub(crate) undelivered: u64,
+    /// Not forwarded, since the Node has had enough calls of the endpoint.
+    pub(crate) sampled: u64,
     /// Of those that were to be forwarded, how many have a host that their lines do not: one that the API's id tells,
     pub(crate) hosts_by_api_id: u64,
     /// or the one that the operator has set;
@@ -71,6 +73,7 @@ impl Counts {
             *count += other;
         }
         self.undelivered += other.undelivered;
+        self.sampled += other.sampled;
         self.hosts_by_api_id += other.hosts_by_api_id;
         self.hosts_by_default += other.hosts_by_default;
         self.template_paths += other.template_paths;
@@ -243,7 +246,8 @@ impl Account {
     ///
     /// A Node that refuses all of them is usually the wrong one. But one in blocking mode responds to an attack
     /// with 403, and a quiet API's events have one record each: from a Node that accepts others, that status is
-    /// a response like any other. `is_accepting`: the Node has accepted records just now.
+    /// a response like any other. `is_accepting`: the Node has accepted records just now. Such a Node would have
+    /// accepted what was left out by sampling as well, so that not all records were refused.
     ///
     /// # Errors
     ///
@@ -251,12 +255,15 @@ impl Account {
     pub(crate) fn verdict(&self, is_accepting: bool) -> Result<(), Error> {
         let counts = &self.counts;
         let forwarded = counts.forwarded + counts.forwarded_earlier;
-        let of_all = format!(
+        let mut of_all = format!(
             "of {} records; {forwarded} were forwarded, {} refused, {} skipped",
             counts.received,
             counts.refused(),
             counts.skipped(),
         );
+        if counts.sampled > 0 {
+            of_all += &format!(", {} left out by X_SAMPLE", counts.sampled);
+        }
         if counts.undelivered > 0 {
             let why = self.outcome.last_failure.as_deref();
             let why = why.unwrap_or("the time of the invocation was over");
@@ -267,7 +274,8 @@ impl Account {
                 text,
             ));
         }
-        if forwarded == 0 && counts.refused() > 0 && !(is_accepting && counts.is_blocked()) {
+        let may_be_refused = is_accepting && (counts.is_blocked() || counts.sampled > 0);
+        if forwarded == 0 && counts.refused() > 0 && !may_be_refused {
             let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
             let text = format!(
                 "the Node at {} refused {} {of_all}; it responded with status {}: check X_NODE_URL, \
@@ -287,8 +295,14 @@ mod tests {
     use super::*;
 
     /// Some of a document's records were refused with these statuses, and so many were forwarded.
-    fn outcome(statuses: &[u16], forwarded: u64, is_accepting: bool) -> Option<Category> {
+    fn outcome(
+        statuses: &[u16],
+        forwarded: u64,
+        sampled: u64,
+        is_accepting: bool,
+    ) -> Option<Category> {
         let mut account = Account::default();
+        account.counts.sampled = sampled;
         for &status in statuses {
             account.counts.settle(Verdict::Refused(status));
         }
@@ -302,19 +316,24 @@ mod tests {
     #[test]
     fn what_is_refused_as_a_whole_fails_unless_it_was_blocked_by_a_node_that_takes_others() {
         let refused = Some(Category::Refused);
-        for (statuses, forwarded, is_accepting, expected) in [
-            (&[][..], 0, false, None),
-            (&[403], 1, false, None),
-            (&[403], 0, false, refused),
-            (&[403; 100], 0, true, None),
-            (&[404], 0, true, refused),
-            (&[403, 404], 0, true, refused),
-            (&[404], 1, false, None),
+        for (statuses, forwarded, sampled, is_accepting, expected) in [
+            (&[][..], 0, 0, false, None),
+            (&[403], 1, 0, false, None),
+            (&[403], 0, 0, false, refused),
+            (&[403; 100], 0, 0, true, None),
+            (&[404], 0, 0, true, refused),
+            (&[403, 404], 0, 0, true, refused),
+            (&[404], 1, 0, false, None),
+            // What was left out would have been accepted, if anything is.
+            (&[], 0, 9, false, None),
+            (&[404], 0, 9, true, None),
+            (&[403], 0, 9, false, refused),
+            (&[404], 0, 9, false, refused),
         ] {
             assert_eq!(
-                outcome(statuses, forwarded, is_accepting),
+                outcome(statuses, forwarded, sampled, is_accepting),
                 expected,
-                "{statuses:?}, {forwarded}, {is_accepting}"
+                "{statuses:?}, {forwarded}, {sampled}, {is_accepting}"
             );
         }
     }

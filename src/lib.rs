@@ -84,6 +84,7 @@ mod node;
 mod record;
 mod report;
 mod runtime;
+mod sampler;
 mod time;
 mod wire;
 

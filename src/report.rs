@@ -339,6 +339,7 @@ impl Log {
         count(&mut line, "recordsRefused", counts.refused());
         count(&mut line, "recordsSkipped", counts.skipped());
         count(&mut line, "recordsUndelivered", counts.undelivered);
+        line.some("recordsSampled", counts.sampled);
         if is_compact {
             line.counts("refused", refused);
             line.counts("skipped", skipped.into());

@@ -1,7 +1,7 @@
 //! The configuration: environment variables, read once into typed values.
 //!
-//! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers`, `hosts` and `certificates`
-//! have the long ones. An empty value counts as unset, since templates write it for a setting that is left alone.
+//! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers`, `hosts`, `sample` and
+//! `certificates` have the long ones. An empty value counts as unset, since templates write it for a setting that is left alone.
 
 mod address;
 mod certificates;
@@ -9,6 +9,7 @@ mod headers;
 mod hosts;
 mod members;
 mod names;
+mod sample;
 mod vars;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ureq::tls::Certificate;
 
 use crate::error::{Category, Error};
+use crate::sampler::Rule;
 use crate::wire::Format;
 use address::address;
 use certificates::ca_certificates;
@@ -24,6 +26,7 @@ pub(crate) use hosts::DefaultHosts;
 use hosts::default_hosts;
 pub use names::VARIABLES;
 use names::{Mistyped, mistyped_names, overlooked_names};
+use sample::sample;
 use vars::{Problems, VariableError, Vars};
 
 /// What a function's environment says.
@@ -43,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) max_inflated_bytes: u64,
     /// Whether a record of Firehose that was forwarded whole is answered `Dropped`.
     pub(crate) drops_firehose_records: bool,
+    /// Which calls are forwarded, where not all of them are.
+    pub(crate) sample: Option<Rule>,
     /// What is printed.
     pub(crate) log: LogConfig,
 }
@@ -268,6 +273,7 @@ impl Config {
             false,
         ));
         problems.value(vars.one_of(REPORT_LINE, &REPORT_LINES, false));
+        let sample = problems.value(sample(&vars));
         if lookup("X_LOG_LEVEL").is_some_and(|level| Level::parse(&level).is_none()) {
             problems.push(VariableError::new(
                 "X_LOG_LEVEL",
@@ -304,6 +310,7 @@ impl Config {
                 region: lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION")),
                 max_inflated_bytes: max_inflated_bytes?,
                 drops_firehose_records: drops_firehose_records?,
+                sample: sample?,
                 log: LogConfig::from_vars(lookup),
             })
         };

@@ -35,6 +35,7 @@ pub const VARIABLES: [(&str, &str); 17] = [
         "X_FIREHOSE_RESULT",
         "what Firehose gets of a record that was forwarded: ok or dropped",
     ),
+    ("X_SAMPLE", "how many calls of each endpoint to forward"),
     ("X_LOG_LEVEL", "the minimum level of what is printed"),
     (
         "X_REPORT_LINE",

@@ -272,6 +272,52 @@ fn wrong_values_name_the_variable_and_an_example() {
         ("X_STRIP_STAGE", "yes", "must be one of true, 1, false, 0"),
         ("X_PATH", "templates", "must be one of template, path"),
         ("X_FIREHOSE_RESULT", "drop", "must be one of ok, dropped"),
+        (
+            "X_SAMPLE",
+            "5",
+            "must be a JSON object with calls and seconds",
+        ),
+        ("X_SAMPLE", r#"{"calls":5}"#, "must be a JSON object"),
+        (
+            "X_SAMPLE",
+            r#"{"calls":"5","seconds":3600}"#,
+            "must be a JSON object",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":5,"calls":6,"seconds":3600}"#,
+            "must be a JSON object",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":5,"seconds":3600,"keeps":"errors"}"#,
+            "must be a JSON object",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":1,"seconds":3600}"#,
+            "must have calls from 2 to 1000",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":70000,"seconds":3600}"#,
+            "must have calls from 2 to 1000",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":5,"seconds":599}"#,
+            "must have seconds from 600 to 604800",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":5,"seconds":604801}"#,
+            "must have seconds from 600 to 604800",
+        ),
+        (
+            "X_SAMPLE",
+            r#"{"calls":5,"seconds":3600,"keep":"all"}"#,
+            "must have no keep, or errors as keep",
+        ),
         ("X_LOG_LEVEL", "loud", "must be one of TRACE"),
         ("X_REPORT_LINE", "json", "must be one of metrics, compact"),
         ("X_NODE_HEADERS", "X-Team: a", "must be a JSON object"),
@@ -605,6 +651,22 @@ fn names_that_may_be_meant_for_us_are_one_warning() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn sample() {
+    assert_eq!(config(&[]).unwrap().sample, None);
+    for (value, keeps_errors) in [
+        (r#"{"calls":5,"seconds":3600}"#, false),
+        (
+            r#" { "keep" : "errors", "seconds" : 3600, "calls" : 5 } "#,
+            true,
+        ),
+    ] {
+        let rule = config(&[("X_SAMPLE", value)]).unwrap().sample.unwrap();
+        assert_eq!((rule.calls, rule.seconds), (5, 3600));
+        assert_eq!(rule.keeps_errors, keeps_errors);
+    }
 }
 
 #[test]

@@ -13,12 +13,15 @@ pub(crate) fn summary(counts: &Counts) -> Vec<u8> {
         forwarded: u64,
         refused: u64,
         skipped: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sampled: Option<u64>,
     }
     serde_json::to_vec(&Summary {
         received: counts.received,
         forwarded: counts.forwarded + counts.forwarded_earlier,
         refused: counts.refused(),
         skipped: counts.skipped(),
+        sampled: (counts.sampled > 0).then_some(counts.sampled),
     })
     .expect("numbers into memory always go")
 }

@@ -1,13 +1,17 @@
 //! Makes chunks of an item's log events: each is counted, and forwarded or skipped for a reason.
 
+use std::cell::Cell;
+
 use super::document::Part;
 use super::history::Ordinals;
+use super::sampling::Sampling;
 use crate::account::{Counts, Group};
 use crate::config::DefaultHosts;
 use crate::envelope::{Header, LogEvent, Message, MessageType};
 use crate::event::is_id_byte;
 use crate::node::{Delivery, NodeHost};
 use crate::record::{AccessRecord, Lacks, LineReader, Origin, Skip};
+use crate::sampler::Decision;
 use crate::wire::{self, Call, Chunk, Writer};
 
 /// How many log events of a document, and how many bytes of lines, come before those that wait are read again. By
@@ -64,6 +68,10 @@ pub(super) struct Output<'a> {
     pub(super) chunk: Option<Chunk>,
     /// Whether they came without one.
     pub(super) is_of_lines: bool,
+    /// What decides which records are left out.
+    pub(super) sampling: Option<&'a mut Sampling>,
+    /// The record that is forwarded only to see whether the Node takes any, by its place in the delivery.
+    pub(super) probe: &'a Cell<Option<usize>>,
 }
 
 /// Lines at the start of the document that only its other lines can settle.
@@ -301,6 +309,10 @@ impl Output<'_> {
         if wire::is_too_long(path) {
             return Err(Skip::Oversized);
         }
+        if self.leaves_out(delivery, record, path, ordinal) {
+            self.counts.sampled += 1;
+            return Ok(());
+        }
         let made_up;
         let id = match event.id.and_then(valid_id) {
             Some(id) => id,
@@ -332,6 +344,25 @@ impl Output<'_> {
             self.send(delivery);
         }
         Ok(())
+    }
+
+    /// Whether the Node has had enough calls of the record's endpoint.
+    fn leaves_out(
+        &mut self,
+        delivery: &Delivery<'_, '_>,
+        record: &AccessRecord<'_>,
+        path: &[u8],
+        ordinal: usize,
+    ) -> bool {
+        let Some(sampling) = &mut self.sampling else {
+            return false;
+        };
+        let ordinal = self.first + ordinal;
+        let decision = sampling.decide(record, path, ordinal, delivery.is_over());
+        if decision == Decision::Probe {
+            self.probe.set(Some(ordinal));
+        }
+        decision == Decision::Sample
     }
 
     /// Hands over the chunk that is being filled.

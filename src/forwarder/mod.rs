@@ -5,9 +5,10 @@
 mod document;
 mod feed;
 mod history;
+mod sampling;
 mod share;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::iter;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ pub(crate) use document::{DocumentError, Reader};
 pub(crate) use document::{Part, TextReader};
 use feed::{Feed, Output, Waiting};
 use history::{History, Ordinals};
+use sampling::Sampling;
 use share::Share;
 
 /// How much of the time that an invocation has is kept for its end: a tenth, within these limits. The
@@ -37,6 +39,10 @@ const RESULT: Duration = Duration::from_millis(200);
 /// For how long after the Node has last accepted a record a document may pass of which it blocked all. Longer
 /// ago, it may have begun to block everything.
 const RECENTLY: Duration = Duration::from_secs(60);
+
+/// How long the Node may have accepted nothing until a record is forwarded that would be left out. Without it, a Node
+/// that gets little would soon not count as one that accepts records.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
 
 /// Forwards events.
 #[derive(Debug)]
@@ -56,6 +62,7 @@ pub(crate) struct Forwarder {
     /// When the Node has last accepted a record of this process.
     accepted_at: Option<Instant>,
     history: History,
+    sampling: Option<Sampling>,
 }
 
 impl Forwarder {
@@ -68,7 +75,10 @@ impl Forwarder {
         let sends_template_paths = config.wire.sends_template_paths;
         let reading = Reading {
             sends_template_paths,
-            sends_templates: sends_template_paths || config.wire.format == Format::Batch,
+            // A template tells an endpoint better than a path does.
+            sends_templates: sends_template_paths
+                || config.wire.format == Format::Batch
+                || config.sample.is_some(),
         };
         Ok(Self {
             node: Node::new(&config.node)?,
@@ -84,6 +94,7 @@ impl Forwarder {
             own_log_group: config.log.log_group.clone(),
             accepted_at: None,
             history: History::default(),
+            sampling: config.sample.map(Sampling::new),
         })
     }
 
@@ -256,6 +267,7 @@ impl Forwarder {
         times: Times,
         forwarded: &mut Ordinals,
     ) -> Vec<Share> {
+        let wants_probe = !self.has_accepted_within(PROBE_AFTER);
         let Self {
             node,
             node_host,
@@ -267,13 +279,24 @@ impl Forwarder {
             region,
             max_inflated_bytes,
             own_log_group,
+            sampling,
             ..
         } = self;
+        if let Some(sampling) = &mut *sampling {
+            sampling.begin(wants_probe);
+        }
+        let probe = Cell::new(None);
         let earlier = forwarded.clone();
         let shares = RefCell::new(Vec::new());
         let mut settle = |ordinal, verdict| {
             if let Some(share) = share::of(&mut shares.borrow_mut(), ordinal) {
-                share.account.counts.settle(verdict);
+                let counts = &mut share.account.counts;
+                match verdict {
+                    Verdict::Forwarded => counts.settle(verdict),
+                    // It would not have been sent but for what its verdict tells of the Node.
+                    _ if probe.get() == Some(ordinal) => counts.sampled += 1,
+                    _ => counts.settle(verdict),
+                }
             }
             if verdict == Verdict::Forwarded {
                 forwarded.insert(ordinal);
@@ -305,6 +328,8 @@ impl Forwarder {
                             first,
                             chunk: chunk.take(),
                             is_of_lines: true,
+                            sampling: sampling.as_mut(),
+                            probe: &probe,
                         },
                         hosts: default_hosts,
                         region: region.as_deref(),
@@ -336,6 +361,9 @@ impl Forwarder {
                 delivery.send(chunk);
             }
         });
+        if let Some(sampling) = sampling {
+            sampling.end(forwarded);
+        }
         let mut shares = shares.into_inner();
         for share in &mut shares {
             share.account.outcome = outcome.clone();
@@ -350,7 +378,11 @@ impl Forwarder {
 
     /// Whether the Node has accepted records just now.
     fn is_accepting(&self) -> bool {
-        self.accepted_at.is_some_and(|at| at.elapsed() < RECENTLY)
+        self.has_accepted_within(RECENTLY)
+    }
+
+    fn has_accepted_within(&self, time: Duration) -> bool {
+        self.accepted_at.is_some_and(|at| at.elapsed() < time)
     }
 }
 

@@ -110,7 +110,8 @@ impl Summary {
         let total = |name| self.reports.total(name);
         let (received, forwarded) = (total("recordsReceived"), total("recordsForwarded"));
         let (refused, skipped) = (total("recordsRefused"), total("recordsSkipped"));
-        let accounted = forwarded + refused + skipped + total("recordsUndelivered");
+        let accounted =
+            forwarded + refused + skipped + total("recordsUndelivered") + total("recordsSampled");
         let by_reason = self.reports.skipped.values().sum();
         let mut problems = Vec::new();
         let mut expect = |what: &str, expected: u64, found: u64| {
@@ -194,7 +195,7 @@ impl Summary {
 
     fn write_accounting(&self, out: &mut dyn Write) -> io::Result<()> {
         let total = |name| self.reports.total(name);
-        writeln!(
+        write!(
             out,
             "\nAccounting\n  {} received = {} forwarded + {} refused + {} skipped + {} undelivered",
             total("recordsReceived"),
@@ -203,6 +204,10 @@ impl Summary {
             total("recordsSkipped"),
             total("recordsUndelivered"),
         )?;
+        match total("recordsSampled") {
+            0 => writeln!(out)?,
+            sampled => writeln!(out, " + {sampled} sampled")?,
+        }
         let node = &self.node;
         writeln!(
             out,

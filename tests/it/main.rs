@@ -21,6 +21,7 @@ mod records;
 mod restart;
 mod rules;
 mod runtime_api;
+mod sampling;
 mod scripted;
 mod structure;
 mod tls;

@@ -131,6 +131,7 @@ fn decisions_need_no_clock_and_no_thread() {
         "node/job.rs",
         "node/retry_after.rs",
         "record/",
+        "sampler/",
         "time.rs",
         "wire/",
     ];
