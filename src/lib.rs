@@ -24,6 +24,7 @@
 //! | a line is a contradiction | `record::fields` tells by itself, `record::shape` by the document's other lines |
 //! | a header, a path or a member of JSON that the Node gets | `wire::resend`, the default format, or `wire::batch` |
 //! | a record is lost, refused, or sent twice within one event | `node::job` decides, and draws how |
+//! | with `X_SAMPLE`, a record is left out that should not be, or two endpoints count as one | `sampler` decides, `sampler::endpoint` tells endpoints, `forwarder::sampling` has the clocks |
 //! | a verdict is booked on another record of Firehose's | `forwarder::share` |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
@@ -46,7 +47,7 @@
 //!
 //! `tests/it/structure.rs` holds the code to the first of them, `tests/it/rules.rs` to the dependencies.
 //!
-//! * `event`, `gzip`, `envelope`, `record` and `wire` take bytes and return values. Only `runtime`
+//! * `event`, `gzip`, `envelope`, `record`, `sampler` and `wire` take bytes and return values. Only `runtime`
 //!   and `node` touch sockets, only `config` reads the environment and a file that it names, only
 //!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, a record of it without its base64 if

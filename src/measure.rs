@@ -7,6 +7,7 @@ use crate::envelope::{LogEvent, Message};
 use crate::event::{self, Event};
 use crate::forwarder::{Part, Reader};
 use crate::record::{LineReader, Origin, Reading};
+use crate::sampler::{Decision, Endpoint, Moment, Rule, Sampler};
 
 /// What came out of an event. Another decoder that has read the same has the same sums.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -105,6 +106,59 @@ fn add(sums: &mut Sums, lines: &mut LineReader, event: &LogEvent<'_>) {
         record.request_time_epoch,
     ];
     sums.numbers += numbers.iter().flatten().sum::<u64>();
+}
+
+/// A call that is to be forwarded, or left out.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampled<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The host.
+    pub host: &'a str,
+    /// The path.
+    pub path: &'a [u8],
+    /// The status.
+    pub status: Option<u16>,
+}
+
+/// The function's own decisions under `X_SAMPLE`, with a time that is made up.
+#[derive(Debug)]
+pub struct Sampling(Sampler);
+
+impl Sampling {
+    /// A process that forwards so many calls of an endpoint in a window of so many seconds.
+    #[must_use]
+    pub fn new(calls: u16, seconds: u32) -> Self {
+        Self(Sampler::new(Rule {
+            calls,
+            seconds,
+            keeps_errors: false,
+        }))
+    }
+
+    /// Delivers calls, of which the Node accepts each at once, so many seconds after the start. Says of each whether it
+    /// is forwarded.
+    pub fn deliver(&mut self, seconds: u32, calls: &[Sampled<'_>]) -> Vec<bool> {
+        let now = Moment {
+            monotonic: seconds,
+            wall: seconds,
+        };
+        self.0.begin(now, false);
+        let calls = calls.iter().enumerate();
+        let decisions = calls.map(|(at, call)| {
+            let endpoint = Endpoint {
+                method: call.method,
+                host: call.host,
+                path: call.path,
+                template: None,
+                status: call.status,
+            };
+            self.0.decide(&endpoint, at, false) == Decision::Forward
+        });
+        let decisions = decisions.collect();
+        self.0.end(now, &|_| true);
+        decisions
+    }
 }
 
 #[cfg(test)]

@@ -118,6 +118,7 @@ locals {
     X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
     X_PATH                    = var.path_source != "path" ? var.path_source : null
     X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
+    X_SAMPLE                  = var.sample != null ? jsonencode({ for name, value in var.sample : name => value if value != null }) : null
   }
 }
 

@@ -583,6 +583,29 @@ variable "firehose_result" {
   }
 }
 
+variable "sample" {
+  description = "`X_SAMPLE`: forwards only the first `calls` calls of each endpoint in each `seconds`, and with `keep = \"errors\"` all whose status is 400 or more. It breaks counts of calls, sessions and attack detection. Null forwards every call."
+  type        = map(string)
+  default     = null
+
+  validation {
+    condition     = try(length(setsubtract(keys(var.sample), ["calls", "seconds", "keep"])) == 0, var.sample == null)
+    error_message = "The value of sample may have calls, seconds and keep, and nothing else."
+  }
+  validation {
+    condition     = try(tonumber(var.sample.calls) >= 2 && tonumber(var.sample.calls) <= 1000 && floor(var.sample.calls) == tonumber(var.sample.calls), var.sample == null)
+    error_message = "The calls of sample must be a whole number from 2 to 1000."
+  }
+  validation {
+    condition     = try(tonumber(var.sample.seconds) >= 600 && tonumber(var.sample.seconds) <= 604800 && floor(var.sample.seconds) == tonumber(var.sample.seconds), var.sample == null)
+    error_message = "The seconds of sample must be a whole number from 600 to 604800, a week."
+  }
+  validation {
+    condition     = try(lookup(var.sample, "keep", "errors") == "errors", var.sample == null)
+    error_message = "The keep of sample must be errors, or absent."
+  }
+}
+
 variable "x_log_level" {
   description = "`X_LOG_LEVEL`: the minimum level that the function prints. With a level above `INFO`, events without a problem have no metrics."
   type        = string

@@ -196,14 +196,12 @@ impl Sampler {
         // The last place is kept for a late call, until there was one.
         let kept = u16::from(entry.marks & ANY_LATE == 0);
         if entry.places + kept >= self.rule.calls && marks == 0 {
-            if entry.marks & OPEN == 0 && is_over {
-                return Decision::Forward;
-            }
-            if self.wants_probe && !is_over {
-                self.wants_probe = false;
-                return Decision::Probe;
-            }
-            return Decision::Sample;
+            let is_open = entry.marks & OPEN != 0;
+            return match (is_open, is_over) {
+                (false, true) => Decision::Forward,
+                (true, false) if std::mem::take(&mut self.wants_probe) => Decision::Probe,
+                _ => Decision::Sample,
+            };
         }
         let (Ok(ordinal), Ok(place)) = (u32::try_from(ordinal), u16::try_from(at)) else {
             return Decision::Forward;

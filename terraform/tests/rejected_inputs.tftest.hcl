@@ -59,6 +59,7 @@ run "wrong_values_1" {
     path_source                      = "real"                                                         # Unknown.
     firehose_result                  = "Dropped"                                                      # With a capital letter.
     report_line                      = "short"                                                        # Unknown.
+    sample                           = { calls = 1, seconds = 3600 }                                  # One call has no other.
     access_log_stream_buffer_mb      = 3                                                              # Too much with base64.
     access_log_stream_buffer_seconds = 0                                                              # Without end.
     api_gateway_log_group_name       = "arn:aws:logs:us-east-1:123456789012:log-group:a"              # An ARN.
@@ -112,6 +113,7 @@ run "wrong_values_1" {
     var.path_source,
     var.firehose_result,
     var.report_line,
+    var.sample,
     var.access_log_stream_buffer_mb,
     var.access_log_stream_buffer_seconds,
     var.api_gateway_log_group_name,
@@ -135,6 +137,7 @@ run "wrong_values_2" {
     additional_log_group_names  = ["a", "/aws/lambda/wallarm-cw-resend-other-123456"] # One is a function's own.
     x_node_headers              = { X-Team = "a", x-team = "b" }                      # One name in two cases.
     default_hosts               = { "" = "api.example.com" }                          # An empty key.
+    sample                      = { calls = 5, seconds = 300 }                        # No room for a late call.
     access_log_stream_buffer_mb = 0.1                                                 # Too little.
   }
 
@@ -149,6 +152,7 @@ run "wrong_values_2" {
     var.additional_log_group_names,
     var.x_node_headers,
     var.default_hosts,
+    var.sample,
     var.access_log_stream_buffer_mb,
   ]
 }
@@ -160,12 +164,14 @@ run "wrong_values_3" {
     name_prefix                = "Discovery"                            # A capital letter.
     api_gateway_log_group_name = "/aws/ecs/native-node/other-123456"    # A Node's own.
     default_hosts              = { "orders" = "api.example.com:65536" } # No port.
+    sample                     = { calls = 5.5, seconds = 3600 }        # A fraction.
   }
 
   expect_failures = [
     var.name_prefix,
     var.api_gateway_log_group_name,
     var.default_hosts,
+    var.sample,
   ]
 }
 
@@ -173,13 +179,15 @@ run "wrong_values_4" {
   command = plan
 
   variables {
-    name_prefix   = "1discovery"                      # A digit at the start.
-    default_hosts = { "orders" = "-api.example.com" } # A hyphen at the start.
+    name_prefix   = "1discovery"                                # A digit at the start.
+    default_hosts = { "orders" = "-api.example.com" }           # A hyphen at the start.
+    sample        = { calls = 5, seconds = 3600, keep = "all" } # Unknown.
   }
 
   expect_failures = [
     var.name_prefix,
     var.default_hosts,
+    var.sample,
   ]
 }
 

@@ -524,6 +524,7 @@ run "function_settings" {
     path_source                   = "template"
     firehose_result               = "dropped"
     report_line                   = "metrics"
+    sample                        = { calls = 5, seconds = 3600, keep = "errors" }
     lambda_reserved_concurrency   = 7
     lambda_architecture           = "x86_64"
     lambda_maximum_event_age      = 3600
@@ -548,6 +549,7 @@ run "function_settings" {
       X_DEFAULT_HOST            = "{\"*\":\"api.example.com\",\"/aws/apigateway/orders\":\"orders.example.com:8443\"}"
       X_PATH                    = "template"
       X_FIREHOSE_RESULT         = "dropped"
+      X_SAMPLE                  = "{\"calls\":5,\"keep\":\"errors\",\"seconds\":3600}"
     })
     error_message = "Each setting reaches the function under its own name."
   }

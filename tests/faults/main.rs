@@ -5,10 +5,10 @@
 //! then the on-failure destination. At the end each line is at the Node, or in the queue of
 //! failures, or was counted with the reason why it can't be forwarded:
 //!
-//! `in = distinct at the Node + queued + refused + skipped`
+//! `in = distinct at the Node + queued + refused + skipped + sampled`
 //!
 //! Then the fault is removed, and the same function gets the queue's message: everything that was queued
-//! arrives. The program prints a table, and fails unless every row adds up.
+//! arrives. With sampling, each endpoint arrives, and each error. The program prints a table, and fails unless every row adds up.
 
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ use std::thread;
 
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 
-use cases::{CASES, Case};
+use cases::{CASES, Case, Mode};
 
 /// How many cases run at a time. They mostly wait.
 const AT_A_TIME: usize = 6;
@@ -42,7 +42,7 @@ const AT_A_TIME: usize = 6;
 /// The result of a case.
 struct Row {
     case: &'static str,
-    format: &'static str,
+    mode: Mode,
     cells: Result<cases::Counts, String>,
 }
 
@@ -53,10 +53,10 @@ fn main() -> ExitCode {
         .filter(|a| !a.starts_with('-'))
         .collect();
     let is_wanted = |case: &Case| wanted.is_empty() || wanted.iter().any(|w| case.name.contains(w));
-    let jobs: Vec<(&Case, &'static str)> = CASES
+    let jobs: Vec<(&Case, Mode)> = CASES
         .iter()
         .filter(|case| is_wanted(case))
-        .flat_map(|case| ["resend", "batch"].map(|format| (case, format)))
+        .flat_map(|case| Mode::ALL.map(|mode| (case, mode)))
         .collect();
     let next = AtomicUsize::new(0);
     let rows: Mutex<Vec<(usize, Row)>> = Mutex::default();
@@ -65,15 +65,15 @@ fn main() -> ExitCode {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&(case, format)) = jobs.get(at) else {
+                    let Some(&(case, mode)) = jobs.get(at) else {
                         return;
                     };
                     // A failed assertion fails its case only, and the others continue.
-                    let result = thread::spawn(move || cases::run(case, format)).join();
+                    let result = thread::spawn(move || cases::run(case, mode)).join();
                     let cells = result.unwrap_or_else(|_| Err("panicked, see above".to_string()));
                     let row = Row {
                         case: case.name,
-                        format,
+                        mode,
                         cells,
                     };
                     rows.lock().unwrap().push((at, row));
@@ -85,22 +85,19 @@ fn main() -> ExitCode {
     rows.sort_by_key(|(at, _)| *at);
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY).set_header([
-        "fault", "format", "in", "distinct", "repeated", "queued", "refused", "skipped", "redriven",
+        "fault", "format", "in", "distinct", "repeated", "queued", "refused", "skipped", "sampled",
+        "redriven",
     ]);
     let mut failed = Vec::new();
-    for (
-        _,
-        Row {
-            case,
-            format,
-            cells,
-        },
-    ) in rows
-    {
+    for (_, Row { case, mode, cells }) in rows {
+        let format = match mode.samples {
+            true => format!("{}, sampled", mode.format),
+            false => mode.format.to_string(),
+        };
         match cells {
             Ok(counts) => {
                 table.add_row(
-                    [case.to_string(), format.to_string()]
+                    [case.to_string(), format]
                         .into_iter()
                         .chain(counts.cells().map(|count| count.to_string())),
                 );

@@ -89,6 +89,8 @@ struct BatchRecord {
     method: String,
     host: String,
     path: String,
+    #[serde(default, rename = "template", deserialize_with = "present")]
+    _template: Option<String>,
     #[serde(default, rename = "timestamp", deserialize_with = "present")]
     _timestamp: Option<i64>,
     #[serde(default, rename = "sourceIp", deserialize_with = "present")]
