@@ -103,6 +103,12 @@ locals {
   # For the provider, -1 means no limit of its own.
   reserved_concurrency = coalesce(var.lambda_reserved_concurrency, -1)
 
+  # The function takes numbers. In a map, all values are text.
+  sample = try(merge(
+    { calls = tonumber(var.sample.calls), seconds = tonumber(var.sample.seconds) },
+    { for name, value in var.sample : name => value if name == "keep" },
+  ), null)
+
   # For a value of null, the function uses its default.
   function_settings = {
     X_NODE_FORMAT             = var.x_node_format
@@ -118,7 +124,7 @@ locals {
     X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
     X_PATH                    = var.path_source != "path" ? var.path_source : null
     X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
-    X_SAMPLE                  = var.sample != null ? jsonencode({ for name, value in var.sample : name => value if value != null }) : null
+    X_SAMPLE                  = var.sample != null ? jsonencode(local.sample) : null
   }
 }
 

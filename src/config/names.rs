@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
-pub const VARIABLES: [(&str, &str); 17] = [
+pub const VARIABLES: [(&str, &str); 18] = [
     ("X_NODE_URL", "the Node's address"),
     ("X_NODE_SCHEME", "http or https"),
     (
