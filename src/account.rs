@@ -159,7 +159,7 @@ pub(crate) struct Stats {
     pub(crate) retries: u64,
     /// Bytes written to the Node.
     pub(crate) bytes: u64,
-    /// How long the responses took, in all and at most.
+    /// How long the responses took, in all and at most. Those that were read together after a pause share its time.
     pub(crate) latency_sum: Duration,
     pub(crate) latency_max: Duration,
 }
@@ -173,11 +173,11 @@ impl Stats {
         self.latency_max = self.latency_max.max(other.latency_max);
     }
 
-    /// Notes a response that took so long.
-    pub(crate) fn count_response(&mut self, latency: Duration) {
-        self.exchanges += 1;
-        self.latency_sum += latency;
-        self.latency_max = self.latency_max.max(latency);
+    /// Notes so many responses that took so long together, and one of them at most so long.
+    pub(crate) fn count_responses(&mut self, count: u32, took: Duration, at_most: Duration) {
+        self.exchanges += u64::from(count);
+        self.latency_sum += took;
+        self.latency_max = self.latency_max.max(at_most);
     }
 }
 

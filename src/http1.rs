@@ -23,6 +23,8 @@ pub(crate) struct ResponseReader {
     partial: Vec<u8>,
     status: u16,
     keep_alive: bool,
+    /// Its head says that it has a body.
+    announces_body: bool,
     /// How many bytes of interim responses have come before this one.
     interim: usize,
 }
@@ -110,8 +112,14 @@ impl ResponseReader {
             partial: Vec::new(),
             status: 0,
             keep_alive: true,
+            announces_body: false,
             interim: 0,
         }
+    }
+
+    /// Whether the head of the response says that it has a body, which that of a HEAD may say and not have.
+    pub(crate) fn announces_body(&self) -> bool {
+        self.announces_body
     }
 
     /// Begins the next response.
@@ -303,6 +311,7 @@ impl ResponseReader {
             // RFC 9112 §6.1: it may be an attempt to smuggle a response.
             return Err(HttpError::ContentLength);
         }
+        self.announces_body = framing.chunked || framing.length.is_some_and(|length| length > 0);
         Ok(if self.is_head || matches!(status, 204 | 304) {
             State::Done
         } else if framing.chunked {

@@ -52,7 +52,7 @@
 //!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, a record of it without its base64 if
 //!   that is aggregated, the inflate window, one line, 64 KiB of lines that wait for others, 256 KiB of headers, and a
-//!   few chunks for each connection.
+//!   few chunks for each connection. A Node that responds and does not read can have 2 MiB for each as well.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,

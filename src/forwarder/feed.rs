@@ -340,7 +340,7 @@ impl Output<'_> {
             .count_made_up(record.host_source, record.has_template);
         let chunk = self.chunk.get_or_insert_with(|| delivery.chunk());
         self.writer.push(chunk, header, self.first + ordinal, &call);
-        if self.writer.is_full(chunk) {
+        if self.writer.is_full(chunk, delivery.scale()) {
             self.send(delivery);
         }
         Ok(())

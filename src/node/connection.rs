@@ -1,25 +1,21 @@
 //! One connection to the Node: bytes out, responses in.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::unversioned::transport::time::Duration as UreqDuration;
 use ureq::unversioned::transport::{NextTimeout, Transport};
 
 use super::failure::Failure;
+use super::pace::Pace;
 use super::retry_after;
+use super::tcp::{OUTPUT_BUFFER, Tcp};
 use crate::http1::{HttpError, ResponseReader, Step};
 
-// A connection has both buffers to itself, and ureq touches all of them, twice with TLS. So they are as
-// small as they can be: with 8 and 32 KiB eight connections took 152 KiB more, 304 with TLS.
-
-/// How much is read at a time. Responses are small, and several of them come together.
-pub(super) const INPUT_BUFFER: usize = 4 * 1024;
-
-/// How much is written at a time. A chunk of `resend` mostly fits, so that it goes in one system call, and a
-/// record of TLS always does, which has up to 16,406 bytes.
-pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
+/// How many pieces go to the socket in one system call. A round mostly is one piece, and a batch a few.
+const PIECES: usize = 8;
 
 /// How long a connection may lie idle and still be used. Load balancers close after 60 s by
 /// default; an execution environment that was frozen for longer has missed that they did.
@@ -31,8 +27,25 @@ const LAST_LOOK: Duration = Duration::from_millis(50);
 /// The longest body that is read so that its connection can be used again. Responses have short ones, or none.
 const MAX_BODY: usize = 64 * 1024;
 
+/// What the bytes go through.
+pub(super) enum Stream {
+    /// They go from where they are to the socket.
+    Plain(Tcp),
+    /// They are copied into buffers, and encrypted.
+    Tls(Box<dyn Transport>),
+}
+
+impl Stream {
+    fn transport(&mut self) -> &mut dyn Transport {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(transport) => &mut **transport,
+        }
+    }
+}
+
 pub(super) struct Connection {
-    transport: Box<dyn Transport>,
+    stream: Stream,
     reader: ResponseReader,
     /// Tells this connection from the earlier ones.
     pub(super) number: usize,
@@ -45,9 +58,30 @@ pub(super) struct Connection {
     /// How many messages may be written before the first response comes. It begins with one and doubles with each
     /// clean round, so that a server that responds to only one at a time is never sent what it would not read.
     pub(super) window: usize,
+    /// What is known of its responses to HEAD.
+    pub(super) heads: Heads,
+    /// A response to HEAD has announced a body within a round, where it had not been expected: the next response may be
+    /// that body.
+    pub(super) is_doubtful: bool,
+    /// How fast responses come.
+    pub(super) pace: Pace,
+    /// How often it had to be waited for bytes.
+    pub(super) waits: u64,
+    /// More bytes may be there than were read.
+    has_more: bool,
     /// By both clocks: an execution environment's monotonic clock may stand still while it is
     /// frozen (DESIGN.md, "Freeze and thaw").
     last_used: (Instant, SystemTime),
+}
+
+/// What is known of a connection's responses to HEAD, which must have no body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heads {
+    Unknown,
+    /// One came that announced no body, and nothing has followed it.
+    Bare,
+    /// One has announced a body, as the response to GET would have it. Some servers send it too.
+    Announced,
 }
 
 /// What has come on a connection on which no response is awaited.
@@ -74,15 +108,20 @@ pub(super) struct Response {
 }
 
 impl Connection {
-    pub(super) fn new(transport: Box<dyn Transport>, number: usize) -> Self {
+    pub(super) fn new(stream: Stream, number: usize) -> Self {
         Self {
-            transport,
+            stream,
             reader: ResponseReader::new(false),
             number,
             responses: 0,
             slowest: Duration::ZERO,
             is_proven: false,
             window: 1,
+            heads: Heads::Unknown,
+            is_doubtful: false,
+            pace: Pace::default(),
+            waits: 0,
+            has_more: false,
             last_used: (Instant::now(), SystemTime::now()),
         }
     }
@@ -102,7 +141,15 @@ impl Connection {
 
     /// Whether bytes lie in the buffer that no message has asked for.
     pub(super) fn has_input(&mut self) -> bool {
-        !self.transport.buffers().input().is_empty()
+        !self.stream.transport().buffers().input().is_empty()
+    }
+
+    /// Reads what has come by now.
+    fn poll(&mut self) -> Result<bool, ureq::Error> {
+        self.stream.transport().await_input(NextTimeout {
+            after: UreqDuration::from(Duration::ZERO),
+            ..NextTimeout::default()
+        })
     }
 
     /// Looks at what has come: in the buffer, in the TLS session and at the socket. It waits for nothing.
@@ -112,11 +159,7 @@ impl Connection {
         if self.has_input() {
             return Quiet::No;
         }
-        let now = NextTimeout {
-            after: UreqDuration::from(Duration::ZERO),
-            ..NextTimeout::default()
-        };
-        match self.transport.await_input(now) {
+        match self.poll() {
             Ok(true) => Quiet::No,
             // A session ticket, say, is for TLS alone and brings nothing.
             Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Quiet::Yes,
@@ -131,48 +174,86 @@ impl Connection {
             && let Ok(timeout) = next_timeout(Instant::now() + self.slowest.min(LAST_LOOK))
         {
             // What came of it is in the buffer, or shows at the next look.
-            let _ = self.transport.await_input(timeout);
+            let _ = self.stream.transport().await_input(timeout);
         }
     }
 
-    /// Writes the pieces, one after the other, in as few system calls as the buffer allows.
+    /// Writes the pieces, one after the other, in as few system calls as can be.
     pub(super) fn write<'a>(
         &mut self,
-        pieces: impl Iterator<Item = &'a [u8]>,
+        mut pieces: impl Iterator<Item = &'a [u8]>,
         until: Instant,
     ) -> Result<(), Failure> {
+        let transport = match &mut self.stream {
+            Stream::Plain(tcp) => loop {
+                let mut some = [IoSlice::new(&[]); PIECES];
+                let mut count = 0;
+                for (slice, piece) in some.iter_mut().zip(&mut pieces) {
+                    *slice = IoSlice::new(piece);
+                    count += 1;
+                }
+                tcp.write(&mut some[..count], until)
+                    .map_err(ureq::Error::Io)?;
+                if count < PIECES {
+                    return Ok(());
+                }
+            },
+            Stream::Tls(transport) => transport,
+        };
         let mut filled = 0;
         for mut piece in pieces {
             while !piece.is_empty() {
-                let output = &mut self.transport.buffers().output()[filled..];
+                let output = &mut transport.buffers().output()[filled..];
                 let length = piece.len().min(output.len());
                 output[..length].copy_from_slice(&piece[..length]);
                 filled += length;
                 piece = &piece[length..];
                 if filled == OUTPUT_BUFFER {
-                    self.transport
-                        .transmit_output(filled, next_timeout(until)?)?;
+                    transport.transmit_output(filled, next_timeout(until)?)?;
                     filled = 0;
                 }
             }
         }
         if filled > 0 {
-            self.transport
-                .transmit_output(filled, next_timeout(until)?)?;
+            transport.transmit_output(filled, next_timeout(until)?)?;
         }
         Ok(())
     }
 
-    /// Reads the next response. What follows it stays for the next call. `until`, when it
-    /// has to be there, is only asked for where it isn't there yet: responses mostly come together,
-    /// and looking at the clock for each was 6 % of what `resend` costs.
+    /// Waits for bytes, after a pause if one is of use.
+    fn await_input(&mut self, until: Instant, pause: Duration) -> Result<bool, Failure> {
+        // Neither past the end of the time, nor where more is there than was read. TLS may always have more.
+        let left = until.saturating_duration_since(Instant::now());
+        let pause = pause.min(left / 2);
+        if !pause.is_zero() && self.reader.is_untouched() {
+            if self.has_more {
+                match self.poll() {
+                    Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
+                    came => return Ok(came?),
+                }
+            }
+            thread::sleep(pause);
+            self.pace.note_paused();
+        }
+        let timeout = next_timeout(until)?;
+        let came = self.stream.transport().await_input(timeout)?;
+        self.has_more = match &mut self.stream {
+            Stream::Plain(tcp) => tcp.is_full(),
+            Stream::Tls(_) => true,
+        };
+        Ok(came)
+    }
+
+    /// Reads the next response. What follows it stays for the next call. `wait` says when it has to be there, and for
+    /// how long the connection may be left alone before that. It is only asked where the response isn't there yet:
+    /// responses mostly come together, and looking at the clock for each was 6 % of what `resend` costs.
     ///
     /// A whole head is a response: the body says nothing that we would act on. Where the body does not come to its
     /// end, the connection does.
     pub(super) fn read(
         &mut self,
         is_head: bool,
-        until: impl Fn() -> Instant,
+        wait: &mut dyn FnMut(&mut Pace) -> (Instant, Duration),
     ) -> Result<Response, Failure> {
         self.reader.reset(is_head);
         let mut retry_after = None;
@@ -181,7 +262,7 @@ impl Connection {
         // The first bytes of a connection tell another protocol.
         let mut first = [0; 2];
         let cut = loop {
-            let mut rest = self.transport.buffers().input();
+            let mut rest = self.stream.transport().buffers().input();
             let before = rest.len();
             if self.responses == 0 && self.reader.is_untouched() && before > 1 {
                 first.copy_from_slice(&rest[..2]);
@@ -194,8 +275,12 @@ impl Connection {
             let consumed = before - rest.len();
             let step = match step {
                 Ok(Step::Done(response)) => {
-                    self.transport.buffers().input_consume(consumed);
+                    self.stream.transport().buffers().input_consume(consumed);
                     self.responses += 1;
+                    if is_head && self.reader.announces_body() {
+                        self.is_doubtful |= self.heads == Heads::Bare;
+                        self.heads = Heads::Announced;
+                    }
                     return Ok(Response {
                         status: response.status,
                         keep_alive: response.keep_alive,
@@ -210,7 +295,7 @@ impl Connection {
                 Ok(Step::NeedInput) => Some(Ok(())),
                 Err(error) => Some(Err(Failure::of_bytes(error, first))),
             };
-            self.transport.buffers().input_consume(consumed);
+            self.stream.transport().buffers().input_consume(consumed);
             if self.reader.is_until_close() || body > MAX_BODY {
                 break Failure::Closed;
             }
@@ -218,11 +303,13 @@ impl Connection {
                 None => {}
                 Some(Err(failure)) => break failure,
                 Some(Ok(())) => {
-                    let until = *waits_until.get_or_insert_with(&until);
-                    let came = next_timeout(until).and_then(|timeout| {
-                        self.transport.await_input(timeout).map_err(Failure::from)
-                    });
-                    match came {
+                    let (until, pause) = match waits_until {
+                        Some(until) => (until, Duration::ZERO),
+                        None => wait(&mut self.pace),
+                    };
+                    waits_until = Some(until);
+                    self.waits += 1;
+                    match self.await_input(until, pause) {
                         Ok(true) => {}
                         Ok(false) if self.reader.is_untouched() => break Failure::Closed,
                         Ok(false) => break Failure::of_bytes(HttpError::Truncated, first),

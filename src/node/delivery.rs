@@ -81,6 +81,11 @@ impl<'env> Delivery<'_, 'env> {
         self.spare.pop().unwrap_or_default()
     }
 
+    /// How many times as large as the smallest ones chunks should be.
+    pub(crate) fn scale(&self) -> usize {
+        self.context.pipelining.scale()
+    }
+
     /// Whether nothing more will be sent, so that making more chunks is in vain.
     pub(crate) fn is_over(&self) -> bool {
         self.context.progress.is_over()
@@ -105,7 +110,9 @@ impl<'env> Delivery<'_, 'env> {
     }
 
     fn enqueue(&mut self, chunk: Chunk) {
+        // One that has nothing to do takes it, so that a quick Node is not given more connections than it needs.
         if self.without_thread.is_none()
+            && self.queue.len() >= self.workers
             && let Some(slot) = self.slots.next()
         {
             self.start_worker(slot);

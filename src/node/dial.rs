@@ -14,10 +14,10 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::Instant as UreqInstant;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, RustlsConnector};
 
-use super::connection::{Connection, INPUT_BUFFER, OUTPUT_BUFFER, next_timeout};
+use super::connection::{Connection, Stream, next_timeout};
 use super::failure::Failure;
 use super::queue::lock;
-use super::tcp::Tcp;
+use super::tcp::{OUTPUT_BUFFER, TLS_INPUT_BUFFER, Tcp};
 use crate::config::NodeConfig;
 use crate::error::{Category, Error};
 
@@ -119,7 +119,7 @@ impl Dialer {
         let connected = connected.map_err(Failure::of_connect);
         let connected = connected.and_then(|tcp| self.wrap(roots, tcp, until));
         match connected {
-            Ok(transport) => Ok(Connection::new(transport, number)),
+            Ok(stream) => Ok(Connection::new(stream, number)),
             Err(failure) => {
                 // The next one asks for the addresses anew.
                 *lock(&self.addresses) = None;
@@ -129,12 +129,10 @@ impl Dialer {
     }
 
     /// Puts TLS around a socket, if the Node is to be spoken to by TLS.
-    fn wrap(
-        &self,
-        roots: usize,
-        tcp: Tcp,
-        until: Instant,
-    ) -> Result<Box<dyn ureq::unversioned::transport::Transport>, Failure> {
+    fn wrap(&self, roots: usize, tcp: Tcp, until: Instant) -> Result<Stream, Failure> {
+        if self.uri.scheme_str() != Some("https") {
+            return Ok(Stream::Plain(tcp));
+        }
         let Roots { config, connector } = &self.roots[roots];
         let details = ConnectionDetails {
             uri: &self.uri,
@@ -150,7 +148,7 @@ impl Dialer {
             register_shutdown: Arc::new(|_| Ok(())),
         };
         match connector.connect(&details, Some(tcp)) {
-            Ok(Some(transport)) => Ok(Box::new(transport)),
+            Ok(Some(transport)) => Ok(Stream::Tls(Box::new(transport))),
             Ok(None) => Err(Failure::Io("no connection was made".to_string())),
             Err(error) => Err(Failure::of_handshake(error)),
         }
@@ -183,7 +181,7 @@ impl Roots {
                 // The default would take a proxy from the environment.
                 .proxy(None)
                 .tls_config(tls)
-                .input_buffer_size(INPUT_BUFFER)
+                .input_buffer_size(TLS_INPUT_BUFFER)
                 .output_buffer_size(OUTPUT_BUFFER)
                 .build(),
             connector: RustlsConnector::default(),

@@ -71,8 +71,8 @@ const UNTRUSTED: u8 = 6;
 /// server that closes after each response would get it for ever. Then the second message alone is sent again.
 const MAX_REPEATS: u8 = 4;
 
-/// How many messages may be in flight on one connection, at most.
-pub(super) const MAX_WINDOW: usize = 32;
+/// How many messages may be in flight on one connection, at most: all those of a chunk.
+pub(super) const MAX_WINDOW: usize = 256;
 
 /// The first pause after a transient failure; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -368,9 +368,15 @@ impl Job {
     }
 
     /// `resend`: chooses the messages of the next round, as many as may be in flight. Both of a record if there
-    /// is room for two, so that a pair goes over one connection where that can be. A HEAD ends the round: if its
-    /// response had a body after all, that would be taken for the next response. A suspect's message goes alone.
-    pub(super) fn compose_round(&self, window: usize, round: &mut Vec<Message>) {
+    /// is room for two, so that a pair goes over one connection where that can be. A HEAD ends the round, unless one
+    /// has shown that nothing follows its response: if that had a body after all, it would be taken for the next
+    /// response. A suspect's message goes alone.
+    pub(super) fn compose_round(
+        &self,
+        window: usize,
+        heads_are_bare: bool,
+        round: &mut Vec<Message>,
+    ) {
         round.clear();
         let records = self.records.iter().enumerate();
         for (at, record) in records.filter(|(_, record)| record.is_open() && !record.is_suspect) {
@@ -385,7 +391,7 @@ impl Job {
             };
             if !is_requested {
                 round.push(message(false));
-                if window == 1 || self.is_head(message(false)) {
+                if window == 1 || !heads_are_bare && self.is_head(message(false)) {
                     return;
                 }
             }
@@ -680,9 +686,9 @@ pub(super) fn pause(failures: u32, share: f64) -> Duration {
     longest.mul_f64(0.5 + share / 2.0)
 }
 
-/// The next window, after every message of a round got its response.
-pub(super) fn wider(window: usize) -> usize {
-    (window * 2).min(MAX_WINDOW)
+/// The next window, after each of so many messages of a round got its response.
+pub(super) fn wider(window: usize, messages: usize) -> usize {
+    window.max(2 * messages).min(MAX_WINDOW)
 }
 
 impl Note {

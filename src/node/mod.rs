@@ -14,12 +14,13 @@
 //! ```
 //!
 //! `job` decides, and draws the states of a record; `worker` does what it says. `progress` knows whether the
-//! Node is down, and `pipelining` how many messages may be in flight. Only `dial`, `connection` and `tcp` touch a
+//! Node is down, and `pipelining` how many messages may be in flight, and how large chunks should be. `pace` says for how
+//! long a connection is left alone while the Node works. Only `dial`, `connection` and `tcp` touch a
 //! socket. `failure` has the words for what went wrong, `retry_after` reads that header, and `host` compares hosts
 //! with the Node's own.
 //!
 //! A response says only by its place on the connection which message it belongs to. So what it settles is a *claim*
-//! of its connection until the delivery ends. Before each round, and a last time at the end, nothing may have come
+//! of its connection until the delivery ends. Before each round, however large it is, and a last time at the end, nothing may have come
 //! that no message has asked for; if something has, all claims of that connection are void, and their records
 //! are sent again, or undelivered where their bytes are gone.
 //!
@@ -44,6 +45,7 @@ mod dial;
 mod failure;
 mod host;
 mod job;
+mod pace;
 mod pipelining;
 mod progress;
 mod queue;

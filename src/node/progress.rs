@@ -95,10 +95,14 @@ impl Progress {
         self.connected.load(Ordering::Relaxed) > 0
     }
 
-    /// The Node has responded to a message, and not with "try again".
-    pub(super) fn note_response(&self, is_accepted: bool) {
-        self.responses.fetch_add(1, Ordering::Relaxed);
-        if is_accepted {
+    /// The Node has accepted so many messages, and refused so many.
+    pub(super) fn note_responses(&self, accepted: u32, refused: u32) {
+        let final_ones = u64::from(accepted) + u64::from(refused);
+        if final_ones == 0 {
+            return;
+        }
+        self.responses.fetch_add(final_ones, Ordering::Relaxed);
+        if accepted > 0 {
             self.has_accepted.store(true, Ordering::Relaxed);
         }
         if self.is_failing() {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many jobs wait for their first turn at most. Making one takes less time than delivering one over any network,
-/// so that two keep the workers busy. Each one more would cost 16 KiB, or 64 in `batch`.
+/// so that two keep the workers busy. Each one more would cost up to 96 KiB.
 const ROOM: usize = 2;
 
 /// How often whoever waits for a time checks whether the delivery has ended.
@@ -35,6 +35,10 @@ struct QueueState<T> {
     done: Vec<T>,
     /// How many were taken and are not done.
     taken: usize,
+    /// How many workers wait for a job. Each call that wakes somebody is a system call, whether or not anybody waits.
+    idle: usize,
+    /// Whoever feeds the queue waits for a change of it.
+    is_watched: bool,
     is_closed: bool,
     /// A worker has panicked: the scope will pass that on as soon as everybody else has ended.
     is_aborted: bool,
@@ -50,6 +54,11 @@ struct Back<T> {
 }
 
 impl<T> QueueState<T> {
+    /// How many jobs are not done.
+    fn len(&self) -> usize {
+        self.waiting.len() + self.back.len() + self.taken
+    }
+
     fn is_finished(&self) -> bool {
         let is_empty = self.waiting.is_empty() && self.back.is_empty() && self.taken == 0;
         self.is_aborted || self.is_closed && is_empty
@@ -80,6 +89,8 @@ impl<T> Queue<T> {
                 back: Vec::new(),
                 done: Vec::new(),
                 taken: 0,
+                idle: 0,
+                is_watched: false,
                 is_closed: false,
                 is_aborted: false,
             }),
@@ -92,22 +103,37 @@ impl<T> Queue<T> {
 
     /// Gives the job back where nobody would take it.
     pub(super) fn push(&self, job: T) -> Result<(), T> {
-        let state = lock(&self.state);
-        let mut state = self
-            .change
-            .wait_while(state, |state| {
-                let all = state.waiting.len() + state.back.len() + state.taken;
-                let is_full = state.waiting.len() >= ROOM || all >= ROOM + self.workers;
-                is_full && !state.is_aborted
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.watch(|state| {
+            let is_full = state.waiting.len() >= ROOM || state.len() >= ROOM + self.workers;
+            is_full && !state.is_aborted
+        });
         if state.is_aborted {
             return Err(job);
         }
         state.waiting.push_back(job);
+        let is_waited_for = state.idle > 0;
         drop(state);
-        self.work.notify_one();
+        if is_waited_for {
+            self.work.notify_one();
+        }
         Ok(())
+    }
+
+    /// Waits for a change. Only whoever feeds the queue does so.
+    fn watch(
+        &self,
+        mut is_early: impl FnMut(&mut QueueState<T>) -> bool,
+    ) -> MutexGuard<'_, QueueState<T>> {
+        let state = self.change.wait_while(lock(&self.state), |state| {
+            state.is_watched = is_early(state);
+            state.is_watched
+        });
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many jobs there are that are not done.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.state).len()
     }
 
     /// The next job for a worker; `None` when there will be none. Where the delivery is over, a job does not wait
@@ -125,10 +151,14 @@ impl<T> Queue<T> {
             let has_back = !state.back.is_empty();
             let (is_over, is_connected) = (has_back && is_over(), has_back && is_connected());
             if let Some(job) = state.take(is_over, is_connected) {
+                let is_watched = state.is_watched;
                 drop(state);
-                self.change.notify_one();
+                if is_watched {
+                    self.change.notify_one();
+                }
                 return Some(job);
             }
+            state.idle += 1;
             state = if state.back.is_empty() {
                 let woken = self.work.wait(state);
                 woken.unwrap_or_else(PoisonError::into_inner)
@@ -141,6 +171,7 @@ impl<T> Queue<T> {
                 let woken = self.work.wait_timeout(state, left);
                 woken.unwrap_or_else(PoisonError::into_inner).0
             };
+            state.idle -= 1;
         }
     }
 
@@ -171,7 +202,7 @@ impl<T> Queue<T> {
         let is_finished = state.is_finished();
         // Where the room is full, only a job that is taken makes some; where it is not, whoever waits does so because
         // of all jobs together.
-        let is_waited_for = state.is_closed || state.waiting.len() < ROOM;
+        let is_waited_for = state.is_watched && (state.is_closed || state.waiting.len() < ROOM);
         drop(state);
         if is_finished {
             self.work.notify_all();
@@ -188,12 +219,8 @@ impl<T> Queue<T> {
 
     /// Waits for the next job that is done; `None` when all are. The queue is closed by then.
     pub(super) fn wait_done(&self) -> Option<T> {
-        let state = lock(&self.state);
-        self.change
-            .wait_while(state, |state| state.done.is_empty() && !state.is_finished())
-            .unwrap_or_else(PoisonError::into_inner)
-            .done
-            .pop()
+        let mut state = self.watch(|state| state.done.is_empty() && !state.is_finished());
+        state.done.pop()
     }
 
     /// Waits for that long, or until all jobs are done, or the delivery is over.

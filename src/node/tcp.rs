@@ -5,21 +5,51 @@
 //! each call. It can also say what has come without waiting for more, whether or not TLS lies above it.
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-use super::connection::{INPUT_BUFFER, OUTPUT_BUFFER};
+/// How much is read at a time. Responses are small, and many of them come together. Of what is not needed no page is
+/// touched.
+const INPUT_BUFFER: usize = 16 * 1024;
+
+// ureq's TLS has both buffers for each connection, and touches all of them. So they are as small as they can be: with 8
+// and 32 KiB eight connections took 152 KiB more.
+
+/// How much TLS reads at a time: what rustls takes at once.
+pub(super) const TLS_INPUT_BUFFER: usize = 4 * 1024;
+
+/// How much TLS writes at a time. A record of it always fits, which has up to 16,406 bytes.
+pub(super) const OUTPUT_BUFFER: usize = 17 * 1024;
+
+/// How much is taken of what comes while the peer takes nothing. A peer goes on when a third of what its system holds
+/// for it is gone, and that is up to 4 MiB.
+const MAX_EARLY: usize = 2 * 1024 * 1024;
+
+/// For how long a write waits for room before it is looked at what has come.
+const STALL: Duration = Duration::from_millis(20);
 
 /// A socket, and its buffers.
 pub(super) struct Tcp {
     stream: TcpStream,
-    buffers: LazyBuffers,
+    buffers: OwnBuffers,
     /// What the socket was told last: each change is a system call.
     read_timeout: Option<Duration>,
     write_timeout: Option<Duration>,
+    is_nonblocking: bool,
+}
+
+/// ureq's own buffers can't grow, which they have to where responses come before their round is written.
+#[derive(Default)]
+struct OwnBuffers {
+    input: Vec<u8>,
+    /// Where in it the bytes are that were read and not used.
+    from: usize,
+    to: usize,
+    /// For TLS alone: what is not encrypted goes from where it is.
+    output: Vec<u8>,
 }
 
 impl Tcp {
@@ -43,9 +73,10 @@ impl Tcp {
                     stream.set_nodelay(true)?;
                     return Ok(Self {
                         stream,
-                        buffers: LazyBuffers::new(INPUT_BUFFER, OUTPUT_BUFFER),
+                        buffers: OwnBuffers::default(),
                         read_timeout: None,
                         write_timeout: None,
+                        is_nonblocking: false,
                     });
                 }
                 Err(this) => error = this,
@@ -54,31 +85,58 @@ impl Tcp {
         Err(error)
     }
 
-    /// Writes all of the output. A write takes what the peer makes room for and returns then, or when its timeout
-    /// is over; so the clock is looked at before each.
-    fn write(&mut self, amount: usize, until: Instant) -> io::Result<()> {
-        let mut written = 0;
-        while written < amount {
-            let timeout = coarse(until.saturating_duration_since(Instant::now()))?;
-            if self.write_timeout != Some(timeout) {
-                self.stream.set_write_timeout(Some(timeout))?;
-                self.write_timeout = Some(timeout);
+    /// Writes all of the pieces. After a look at what has come, the socket does not block, and mostly takes all of it
+    /// at once. Where it does not, the peer may be waiting until somebody reads what it has written: so that is
+    /// taken in between. The clock is looked at before each write, since a peer may take a few bytes at a time.
+    pub(super) fn write(&mut self, pieces: &mut [IoSlice<'_>], until: Instant) -> io::Result<()> {
+        let mut pieces = pieces;
+        IoSlice::advance_slices(&mut pieces, 0);
+        while !pieces.is_empty() {
+            let left = left(until)?;
+            if !self.is_nonblocking {
+                let timeout = left.min(STALL);
+                if self.write_timeout != Some(timeout) {
+                    self.stream.set_write_timeout(Some(timeout))?;
+                    self.write_timeout = Some(timeout);
+                }
             }
-            match self.stream.write(&self.buffers.output()[written..amount]) {
+            match self.stream.write_vectored(pieces) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(length) => written += length,
-                // Its time may be up, or not quite: the next turn looks.
-                Err(error) if is_pause(&error) => {}
+                Ok(length) => IoSlice::advance_slices(&mut pieces, length),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_pause(&error) => self.make_room()?,
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
+    /// Takes what has come while the peer takes nothing, and lets the next write wait.
+    #[cold]
+    fn make_room(&mut self) -> io::Result<()> {
+        while self.buffers.input().len() < MAX_EARLY {
+            match self.poll() {
+                Ok(0) => break,
+                Ok(length) => self.buffers.input_appended(length),
+                Err(error) if is_pause(&error) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.set_nonblocking(false)
+    }
+
     fn read(&mut self, until: Instant) -> io::Result<usize> {
         loop {
-            let timeout = coarse(until.saturating_duration_since(Instant::now()))?;
-            if self.read_timeout != Some(timeout) {
+            let left = left(until)?;
+            self.set_nonblocking(false)?;
+            // A shorter timeout than what is left is fine, since the next turn goes on waiting. So it is changed only
+            // now and then, while a deadline comes nearer with each read.
+            let known = self.read_timeout.unwrap_or_default();
+            if known > left || known < left / 4 {
+                let timeout = match left.as_millis() {
+                    ..100 => left,
+                    _ => left - left / 4,
+                };
                 self.stream.set_read_timeout(Some(timeout))?;
                 self.read_timeout = Some(timeout);
             }
@@ -89,17 +147,74 @@ impl Tcp {
         }
     }
 
-    /// What has come by now. [`ErrorKind::WouldBlock`]: nothing.
+    /// What has come by now. [`ErrorKind::WouldBlock`]: nothing. What is written next does not wait either, unless it
+    /// has to: so the socket is told twice for a round and not four times.
     fn poll(&mut self) -> io::Result<usize> {
-        self.stream.set_nonblocking(true)?;
-        let result = loop {
+        self.set_nonblocking(true)?;
+        loop {
             match self.stream.read(self.buffers.input_append_buf()) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => break result,
+                result => return result,
             }
-        };
-        self.stream.set_nonblocking(false)?;
-        result
+        }
+    }
+
+    /// Whether more may be there than was read last.
+    pub(super) fn is_full(&self) -> bool {
+        self.buffers.to == self.buffers.input.len()
+    }
+
+    fn set_nonblocking(&mut self, is_nonblocking: bool) -> io::Result<()> {
+        if self.is_nonblocking != is_nonblocking {
+            self.stream.set_nonblocking(is_nonblocking)?;
+            self.is_nonblocking = is_nonblocking;
+        }
+        Ok(())
+    }
+}
+
+impl Buffers for OwnBuffers {
+    fn output(&mut self) -> &mut [u8] {
+        if self.output.is_empty() {
+            self.output = vec![0; OUTPUT_BUFFER];
+        }
+        &mut self.output
+    }
+
+    fn input(&self) -> &[u8] {
+        &self.input[self.from..self.to]
+    }
+
+    /// There is always room in it.
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        if self.from == self.to {
+            (self.from, self.to) = (0, 0);
+            if self.input.len() != INPUT_BUFFER {
+                // The first time, or since more than usual had come.
+                self.input = vec![0; INPUT_BUFFER];
+            }
+        } else if self.to == self.input.len() {
+            self.input.copy_within(self.from.., 0);
+            (self.from, self.to) = (0, self.to - self.from);
+            self.input.resize(self.to + INPUT_BUFFER, 0);
+        }
+        &mut self.input[self.to..]
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.to += amount;
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.from += amount;
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.input[self.to..], &mut self.output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        self.from < self.to
     }
 }
 
@@ -111,16 +226,12 @@ fn is_pause(error: &io::Error) -> bool {
     )
 }
 
-/// A timeout that the socket is told: what is left, in whole twentieths of a second where it is long. Else it would
-/// be another one for nearly every read and write, and each change of it is a system call.
-fn coarse(left: Duration) -> io::Result<Duration> {
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(ErrorKind::TimedOut.into());
     }
-    Ok(match left.as_secs() {
-        0 => left,
-        _ => left - Duration::from_nanos(u64::from(left.subsec_nanos() % 50_000_000)),
-    })
+    Ok(left)
 }
 
 /// When a timeout is over. One that never is does not come here, and would be a day.
@@ -140,7 +251,11 @@ impl Transport for Tcp {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        Ok(self.write(amount, end_of(timeout))?)
+        // Out of the way while `write` may read.
+        let output = std::mem::take(&mut self.buffers.output);
+        let result = self.write(&mut [IoSlice::new(&output[..amount])], end_of(timeout));
+        self.buffers.output = output;
+        Ok(result?)
     }
 
     /// A timeout of zero asks for what has come by now.
@@ -157,5 +272,84 @@ impl Transport for Tcp {
     /// Only ureq's own pool would ask for it.
     fn is_open(&mut self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Both would wait for each other until the timeout, since neither reads while it writes.
+    #[test]
+    fn what_comes_is_taken_while_the_peer_takes_nothing() {
+        // More than both sockets hold.
+        const AMOUNT: usize = 32 * 1024 * 1024;
+        for is_looked_before in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            let server = thread::spawn(move || {
+                let mut piece = vec![b'r'; 64 * 1024];
+                server.set_nonblocking(true).unwrap();
+                // What is on its way only seems to fill the sockets.
+                let mut blocked = 0;
+                while blocked < 5 {
+                    let is_blocked = server.write(&piece).is_err();
+                    blocked = if is_blocked { blocked + 1 } else { 0 };
+                    thread::sleep(Duration::from_millis(10));
+                }
+                // Nothing is read before there is room for more.
+                while server.write(&piece).is_err() {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                server.set_nonblocking(false).unwrap();
+                let mut came = 0;
+                while came < AMOUNT {
+                    let length = server.read(&mut piece).unwrap();
+                    assert!(length > 0 && piece[..length].iter().all(|&byte| byte == b'q'));
+                    came += length;
+                }
+                came
+            });
+            if is_looked_before {
+                let came = std::iter::repeat_with(|| tcp.poll()).find_map(Result::ok);
+                tcp.buffers.input_appended(came.unwrap());
+            }
+            let bytes = vec![b'q'; AMOUNT];
+            let (one, other) = bytes.split_at(1000);
+            let mut pieces = [one, &[], other].map(IoSlice::new);
+            tcp.write(&mut pieces, Instant::now() + MINUTE).unwrap();
+            assert_eq!(server.join().unwrap(), AMOUNT);
+            let early = tcp.buffers.input();
+            assert!(!early.is_empty() && early.len() < MAX_EARLY + INPUT_BUFFER);
+            assert!(early.iter().all(|&byte| byte == b'r'));
+        }
+    }
+
+    /// However much a peer sends that takes nothing itself.
+    #[test]
+    fn what_comes_too_early_is_bounded() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let server = thread::spawn(move || while server.write(&[b'r'; 64 * 1024]).is_ok() {});
+        let bytes = vec![b'q'; 32 * 1024 * 1024];
+        let until = Instant::now() + Duration::from_millis(500);
+        let error = tcp.write(&mut [IoSlice::new(&bytes)], until).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let early = tcp.buffers.input().len();
+        assert!(
+            (MAX_EARLY..MAX_EARLY + INPUT_BUFFER).contains(&early),
+            "{early}"
+        );
+        drop(tcp);
+        server.join().unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Quiet, Response};
+use super::connection::{Connection, Heads, Quiet, Response};
 use super::dial::Dialer;
 use super::failure::Failure;
 use super::job::{self, Claim, Job, Message, Note, On};
@@ -118,6 +118,8 @@ pub(super) struct Worker<'a> {
     /// `batch`: the head of the message that is being sent.
     head: Vec<u8>,
     stats: Stats,
+    /// What was accepted and refused since all workers were told.
+    untold: (u32, u32),
     /// The longest wait that a response has asked for in this pass.
     retry_after: Option<Duration>,
     /// The Node has responded in this pass that it wants a message again.
@@ -151,6 +153,7 @@ impl<'a> Worker<'a> {
             responses: Vec::new(),
             head: Vec::new(),
             stats: Stats::default(),
+            untold: (0, 0),
             retry_after: None,
             was_transient: false,
             was_busy: false,
@@ -416,9 +419,11 @@ impl<'a> Worker<'a> {
             let Some(mut connection) = self.connection(job) else {
                 return Pass::NoConnection;
             };
+            let mut ends_with_head = false;
             loop {
                 let window = connection.window.min(self.context.pipelining.limit());
-                job.compose_round(window, &mut self.round);
+                let heads_are_bare = connection.heads == Heads::Bare;
+                job.compose_round(window, heads_are_bare, &mut self.round);
                 if self.round.is_empty() || self.context.progress.is_over() {
                     self.slot.connection = Some(connection);
                     return Pass::Whole;
@@ -433,12 +438,18 @@ impl<'a> Worker<'a> {
                     None if is_new => return Pass::NoConnection,
                     None => break,
                 };
+                if ends_with_head && connection.heads == Heads::Unknown {
+                    connection.heads = Heads::Bare;
+                }
+                ends_with_head = self.round.last().is_some_and(|&last| job.is_head(last));
                 let exchanged = self.exchange_round(job, &mut connection);
                 if self.wants_to_be_left_alone() {
                     job.postpone();
                 }
                 match exchanged {
-                    Ok(true) => connection.window = job::wider(connection.window),
+                    Ok(true) => {
+                        connection.window = job::wider(connection.window, self.round.len());
+                    }
                     // What the round did not get to goes over another connection.
                     Ok(false) => {
                         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
@@ -475,9 +486,14 @@ impl<'a> Worker<'a> {
     ) -> Result<bool, Failure> {
         self.responses.clear();
         let result = self.read_round(job, connection);
+        self.tell();
+        let is_doubtful = std::mem::take(&mut connection.is_doubtful);
         // What is no response shows that those before it may not be what they seem.
-        if matches!(result, Err(Failure::Http(_))) {
+        if matches!(result, Err(Failure::Http(_))) || is_doubtful && result.is_err() {
             self.responses.clear();
+        } else if is_doubtful {
+            // If one response was a body, the last one is still on its way.
+            connection.await_end();
         }
         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
         if result.is_ok() && !is_cut && connection.has_input() {
@@ -491,7 +507,6 @@ impl<'a> Worker<'a> {
         }
         if result == Ok(true) {
             connection.mark_used();
-            self.context.pipelining.note_clean(self.round.len());
         }
         result
     }
@@ -501,11 +516,37 @@ impl<'a> Worker<'a> {
         self.stats.bytes += spans.clone().map(|span| span.len() as u64).sum::<u64>();
         let pieces = Adjacent::new(spans).map(|span| &job.chunk.bytes[span]);
         connection.write(pieces, self.response_until())?;
-        let mut sent = Instant::now();
-        for at in 0..self.round.len() {
+        let mut reading = Reading::new(Instant::now(), connection);
+        let result = self.read_responses(job, connection, &mut reading);
+        reading.count(&mut self.stats, connection);
+        if result == Ok(true) {
+            let messages = self.round.len();
+            let took = reading.since.duration_since(reading.written);
+            connection.pace.end(count(messages), took - reading.first);
+            self.context.pipelining.note_clean(messages, took);
+        }
+        result
+    }
+
+    fn read_responses(
+        &mut self,
+        job: &Job,
+        connection: &mut Connection,
+        reading: &mut Reading,
+    ) -> Result<bool, Failure> {
+        let (progress, timeout) = (&self.context.progress, self.context.dialer.response_timeout);
+        let of = self.round.len();
+        for at in 0..of {
             let message = self.round[at];
-            let response = connection.read(job.is_head(message), || self.response_until())?;
-            self.count_response(&mut sent, connection);
+            let response = connection.read(job.is_head(message), &mut |pace| {
+                // Who waits has told the others what came before.
+                tell(progress, &mut self.untold);
+                let now = Instant::now();
+                let ago = now.duration_since(reading.written + reading.first);
+                let pause = pace.pause(count(at), ago, count(of - at));
+                ((now + timeout).min(progress.deadline), pause)
+            })?;
+            reading.take(&mut self.stats, connection);
             // Where the record's first message was not accepted, the second one's response says nothing.
             let before = self.responses.last().filter(|_| message.is_response);
             let follows = at > 0 && self.round[at - 1].record == message.record;
@@ -550,6 +591,7 @@ impl<'a> Worker<'a> {
                     let accepts_others = self.context.progress.is_accepting();
                     let is_known_bad = group.len() == 1 && job.is_known_bad(group.start);
                     self.take_note(response, &mut connection, is_known_bad);
+                    self.tell();
                     let (on, claims) = (self.on(&connection), &mut self.slot.claims);
                     let status = response.status;
                     job.take_batch_response(group, status, accepts_others, on, &mut groups, claims);
@@ -587,23 +629,20 @@ impl<'a> Worker<'a> {
         let pieces = frame.message(&mut self.head, &job.chunk, group);
         self.stats.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         connection.write(pieces.into_iter(), until)?;
-        let mut sent = Instant::now();
-        let response = connection.read(false, || until)?;
+        let mut reading = Reading::new(Instant::now(), connection);
+        let response = connection.read(false, &mut |_| (until, Duration::ZERO))?;
         connection.mark_used();
-        self.count_response(&mut sent, connection);
+        reading.take(&mut self.stats, connection);
+        reading.count(&mut self.stats, connection);
         Ok(response)
     }
 
-    /// The time of a response runs from the one before it, or from when its round was written.
-    fn count_response(&mut self, since: &mut Instant, connection: &mut Connection) {
-        let now = Instant::now();
-        let took = now.duration_since(*since);
-        connection.slowest = connection.slowest.max(took);
-        self.stats.count_response(took);
-        *since = now;
+    /// Tells all workers what was accepted and refused.
+    fn tell(&mut self) {
+        tell(&self.context.progress, &mut self.untold);
     }
 
-    /// Tells all workers what a response says of the Node. `is_known_bad`: its record fails where others do not.
+    /// Notes what a response says of the Node, and tells all workers if it fails. `is_known_bad`: its record fails where others do not.
     fn take_note(&mut self, response: Response, connection: &mut Connection, is_known_bad: bool) {
         self.misses = 0;
         self.breaks = 0;
@@ -611,10 +650,12 @@ impl<'a> Worker<'a> {
             Note::Accepted => {
                 connection.is_proven = true;
                 self.set_connected(true);
-                self.context.progress.note_response(true);
+                self.untold.0 += 1;
             }
-            Note::Refused => self.context.progress.note_response(false),
+            Note::Refused => self.untold.1 += 1,
             Note::Transient => {
+                // What was accepted before it says nothing of what comes now.
+                self.tell();
                 self.was_transient = true;
                 self.was_busy |= matches!(response.status, 408 | 425 | 429 | 503);
                 self.retry_after = self.retry_after.max(response.retry_after);
@@ -633,6 +674,79 @@ impl Drop for Worker<'_> {
         self.set_connected(false);
         self.context.progress.add(&self.stats);
     }
+}
+
+/// How the responses of a round come.
+struct Reading {
+    /// When the round was written.
+    written: Instant,
+    /// How long after that the first response had come.
+    first: Duration,
+    /// When the last responses were read, or the round was written.
+    since: Instant,
+    /// How many responses came by the last read, and how long that was after the read before it.
+    came: u32,
+    took: Duration,
+    was_paused: bool,
+    /// How often the connection had waited for bytes by then.
+    waits: u64,
+}
+
+impl Reading {
+    fn new(written: Instant, connection: &Connection) -> Self {
+        Self {
+            written,
+            first: Duration::ZERO,
+            since: written,
+            came: 0,
+            took: Duration::ZERO,
+            was_paused: false,
+            waits: connection.waits,
+        }
+    }
+
+    /// Takes a response. The time of those that had to be waited for runs from the read before, or from when the round
+    /// was written.
+    fn take(&mut self, stats: &mut Stats, connection: &mut Connection) {
+        let is_first = self.since == self.written;
+        if is_first || self.waits != connection.waits {
+            self.count(stats, connection);
+            self.waits = connection.waits;
+            let now = Instant::now();
+            self.took = now.duration_since(self.since);
+            self.since = now;
+            self.was_paused = !is_first && connection.pace.has_paused();
+            if is_first {
+                self.first = self.took;
+                connection.pace.begin(self.took);
+            }
+        }
+        self.came += 1;
+    }
+
+    /// Counts what the last read has brought. After a pause nobody knows when each response came, so that they share
+    /// the time; else the first one took all of it.
+    fn count(&mut self, stats: &mut Stats, connection: &mut Connection) {
+        if self.came == 0 {
+            return;
+        }
+        let share = if self.was_paused { self.came } else { 1 };
+        let at_most = self.took / share;
+        stats.count_responses(self.came, self.took, at_most);
+        connection.slowest = connection.slowest.max(at_most);
+        self.came = 0;
+    }
+}
+
+/// Tells all workers how many messages were accepted and refused.
+fn tell(progress: &Progress, untold: &mut (u32, u32)) {
+    let (accepted, refused) = std::mem::take(untold);
+    progress.note_responses(accepted, refused);
+}
+
+/// A number of messages, of which there are few.
+fn count(messages: usize) -> u32 {
+    u32::try_from(messages).unwrap_or(u32::MAX)
 }
 
 struct Transient(u16);

@@ -36,10 +36,11 @@ impl Writer {
     }
 
     /// Whether a chunk has as much as one should have. Smaller ones share the work of a small
-    /// event among more connections, larger ones cost less for each record.
-    pub(crate) fn is_full(&self, chunk: &Chunk) -> bool {
+    /// event among more connections, larger ones cost less for each record: `scale` says how many times as large as
+    /// the smallest ones those of `resend` may be.
+    pub(crate) fn is_full(&self, chunk: &Chunk, scale: usize) -> bool {
         let (records, bytes) = match self {
-            Self::Resend(_) => (16, 24 * 1024),
+            Self::Resend(_) => (16 * scale, (24 * 1024 * scale).min(96 * 1024)),
             Self::Batch(_) => (200, 64 * 1024),
         };
         chunk.parts.len() >= records || chunk.bytes.len() >= bytes

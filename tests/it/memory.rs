@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cw_resend_lambda::standin::cloudwatch::wrap;
 
-use crate::harness::{Function, line, node};
+use crate::harness::{Function, event_of_calls, line, node};
 
 /// The most resident memory that the process has had, in KiB.
 pub(crate) fn peak(pid: u32) -> u64 {
@@ -77,5 +77,25 @@ fn a_bomb_is_stopped_by_the_limit() {
         peak(function.pid()) < 16 * 1024,
         "{} KiB",
         peak(function.pid())
+    );
+}
+
+/// Chunks are larger where the Node is quick, and there are only so many of them.
+#[test]
+fn memory_does_not_grow_with_the_number_of_records() {
+    let peak_for = |calls: usize| {
+        let node = node();
+        let function = Function::start(&node, &[]);
+        let event = event_of_calls(calls);
+        for _ in 0..3 {
+            let result = function.invoke(&event, Duration::from_secs(60)).unwrap();
+            assert_eq!(result["forwarded"], calls);
+        }
+        peak(function.pid()) - event.len() as u64 / 1024
+    };
+    let (few, many) = (peak_for(100), peak_for(5_000));
+    assert!(
+        many < few + 4 * 1024,
+        "{few} KiB for 100, {many} KiB for 5,000"
     );
 }

@@ -129,6 +129,7 @@ fn decisions_need_no_clock_and_no_thread() {
         "json.rs",
         "node/host.rs",
         "node/job.rs",
+        "node/pace.rs",
         "node/retry_after.rs",
         "record/",
         "sampler/",

@@ -2,6 +2,7 @@
 //! server that takes records, in whatever odd way, gets all of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -111,21 +112,25 @@ fn a_surplus_response_in_the_same_segment_settles_nothing() {
     });
 }
 
+/// Each response fills a buffer of so many bytes, and an extra one lies beyond it.
+fn with_extra_beyond<const BUFFER: usize>(seen: &Seen) -> Vec<Do> {
+    let status = if seen.nth.is_multiple_of(3) { 503 } else { 200 };
+    let mut all = vec![
+        Do::Send(response_of(BUFFER, status)),
+        Do::Send(response(200)),
+        Do::Wait(Duration::from_millis(1)),
+    ];
+    if status == 200 {
+        all.push(Do::Acknowledge);
+    }
+    all
+}
+
 #[test]
 fn a_surplus_response_behind_a_full_buffer_settles_nothing() {
-    // The buffer for input has 4 KiB: the extra one lies beyond it, at the socket or in the TLS session.
-    check("at the end of the buffer", 12, |seen| {
-        let status = if seen.nth.is_multiple_of(3) { 503 } else { 200 };
-        let mut all = vec![
-            Do::Send(response_of(4096, status)),
-            Do::Send(response(200)),
-            Do::Wait(Duration::from_millis(1)),
-        ];
-        if status == 200 {
-            all.push(Do::Acknowledge);
-        }
-        all
-    });
+    // The buffer for input has 16 KiB, and 4 with TLS: the extra one is at the socket or in the TLS session.
+    check("at the end of TLS's buffer", 12, with_extra_beyond::<4096>);
+    check("at the end of the buffer", 12, with_extra_beyond::<16_384>);
     // The server announces that it will close, and then sends what nobody has asked for.
     check("behind the last response", 12, |_| {
         let body =
@@ -167,6 +172,27 @@ fn the_body_of_a_response_to_head_is_not_the_next_response() {
         let body = response(200);
         let head = format!("HTTP/1.1 200 x\r\nContent-Length: {}\r\n\r\n", body.len());
         vec![Do::Send(head.into_bytes()), Do::Send(body), Do::Acknowledge]
+    });
+}
+
+/// The first responses to HEAD have no body, so that later ones may stand within a round, and then they have one.
+#[test]
+fn a_body_after_head_is_not_the_next_response_though_none_came_before() {
+    let lines = (0..400).map(|n| line(if n % 5 == 0 { "HEAD" } else { "GET" }, &format!("/{n}")));
+    let event = event_of(lines);
+    check_with("a response as body, later", &event, 400, |seen| {
+        let wants_again = seen.nth > 40 && seen.nth.is_multiple_of(3);
+        if seen.method != "HEAD" || seen.nth < 40 {
+            return mean(if wants_again { 503 } else { 200 });
+        }
+        let body = response(200);
+        let head = format!("HTTP/1.1 200 x\r\nContent-Length: {}\r\n\r\n", body.len());
+        vec![
+            Do::Send(head.into_bytes()),
+            Do::Send(body),
+            Do::Acknowledge,
+            Do::Wait(Duration::from_millis(1)),
+        ]
     });
 }
 
@@ -550,5 +576,91 @@ fn an_error_of_the_delivery_says_where_and_what_to_do() {
         let failed = function.invoke(&event_of_calls(3), MINUTE).unwrap_err();
         assert!(failed.message.contains(expected), "{url}: {failed:?}");
         assert!(failed.message.contains(&url), "{url}: {failed:?}");
+    }
+}
+
+/// Rounds have as many messages as a chunk when the Node is quick: what goes wrong within one, or after it, is no more
+/// believed than in a small one.
+#[test]
+fn large_rounds_claim_no_more_than_was_acknowledged() {
+    check("a surplus response, in the same segment", 1500, |seen| {
+        let mut all = mean(200);
+        if seen.nth.is_multiple_of(450) {
+            all.push(Do::Send(response(200)));
+        }
+        all
+    });
+    check("a surplus response, late, then 503", 1500, |seen| {
+        let mut all = mean(if seen.nth > 451 { 503 } else { 200 });
+        if seen.nth == 450 {
+            all.extend([Do::Wait(Duration::from_millis(3)), Do::Send(response(200))]);
+        }
+        all
+    });
+    check("a break", 1500, |seen| {
+        let mut all = mean(200);
+        if seen.nth.is_multiple_of(333) {
+            all.insert(0, Do::Close);
+        }
+        all
+    });
+    check("silence", 700, |seen| match seen.nth {
+        // What comes after it is read, and never answered.
+        300.. => vec![],
+        _ => mean(200),
+    });
+}
+
+/// Each round is answered in one piece, by responses that no buffer holds.
+#[test]
+fn large_responses_to_large_rounds_are_read() {
+    let node = Scripted::start(|seen| {
+        let length = if seen.nth.is_multiple_of(8) {
+            60_000
+        } else {
+            5_000
+        };
+        vec![Do::Send(response_of(length, 200)), Do::Acknowledge]
+    });
+    all_arrive("large responses", &node, 1500, &[]);
+}
+
+/// A worker pauses while a slow Node works, and reads what has come meanwhile at once.
+#[test]
+fn a_node_of_any_pace_gets_everything_once() {
+    type Pace = fn(u64) -> u64;
+    let paces: [(&str, Pace); 5] = [
+        ("slow", |_| 1000),
+        ("ever slower", |nth| 10 * nth),
+        ("slow, then quick", |nth| if nth < 100 { 2000 } else { 0 }),
+        (
+            "in bursts",
+            |nth| if nth.is_multiple_of(20) { 10_000 } else { 0 },
+        ),
+        (
+            "in turns",
+            |nth| if nth.is_multiple_of(2) { 1000 } else { 50 },
+        ),
+    ];
+    for (name, pace) in paces {
+        for is_tls in [false, true] {
+            let authority = authority();
+            let tls = is_tls.then(|| server_config(&authority, "localhost", false));
+            let messages = Arc::new(AtomicU64::new(0));
+            let node = Scripted::start_with(tls, None, {
+                let messages = Arc::clone(&messages);
+                move |seen| {
+                    messages.fetch_add(1, Ordering::SeqCst);
+                    mean_after(Duration::from_micros(pace(seen.nth)), 200)
+                }
+            });
+            let pem = authority.pem();
+            let mut vars = vec![("X_NODE_CONNECTIONS", "3")];
+            if is_tls {
+                vars.push(("X_NODE_CA_CERT", &pem));
+            }
+            all_arrive(name, &node, 400, &vars);
+            assert_eq!(messages.load(Ordering::SeqCst), 800, "{name}");
+        }
     }
 }

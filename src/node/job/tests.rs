@@ -44,7 +44,7 @@ fn message(record: usize, is_response: bool) -> Message {
 /// The next round as text: `0?` is the request message of the record 0, `0!` its response message.
 fn round(job: &Job, window: usize) -> String {
     let mut round = Vec::new();
-    job.compose_round(window, &mut round);
+    job.compose_round(window, false, &mut round);
     let spell = |message: &Message| {
         let mark = if message.is_response { '!' } else { '?' };
         format!("{}{mark}", message.record)
@@ -419,9 +419,22 @@ fn a_round_takes_what_the_window_has_room_for() {
 }
 
 #[test]
+fn a_head_ends_the_round_until_one_has_shown_that_it_need_not() {
+    let job = job(3);
+    let mut round = Vec::new();
+    for (heads_are_bare, window, expected) in [(false, 32, 3), (true, 32, 6), (true, 4, 4)] {
+        job.compose_round(window, heads_are_bare, &mut round);
+        assert_eq!(round.len(), expected, "{heads_are_bare} {window}");
+    }
+}
+
+#[test]
 fn the_window_doubles_up_to_its_limit() {
-    let windows = std::iter::successors(Some(1), |&window| Some(wider(window)));
-    assert!(windows.take(7).eq([1, 2, 4, 8, 16, 32, 32]));
+    let windows = std::iter::successors(Some(1), |&window| Some(wider(window, window)));
+    assert!(windows.take(10).eq([1, 2, 4, 8, 16, 32, 64, 128, 256, 256]));
+    // Only rounds that there were show what a server can do.
+    assert_eq!(wider(32, 10), 32);
+    assert_eq!(wider(32, 20), 40);
 }
 
 #[test]
