@@ -378,6 +378,32 @@ pub(crate) fn find_backslash(bytes: &[u8]) -> Option<usize> {
     rest.map(|rest| at + rest)
 }
 
+/// Where a string of JSON ends that lies in another string, so that its quotes are escaped: the offset of the backslash
+/// of its closing quote, and whether it has escapes of its own. `None`: it does not end, or the outer string has
+/// escapes of other kinds.
+pub(crate) fn inner_string_end(bytes: &[u8]) -> Option<(usize, bool)> {
+    let at = find_backslash(bytes)?;
+    if bytes.get(at + 1) != Some(&b'\\') {
+        return (bytes.get(at + 1) == Some(&b'"')).then_some((at, false));
+    }
+    Some((end_after_escapes(bytes, at)?, true))
+}
+
+/// The same for a string whose first backslash, at `at`, has another one after it.
+#[inline(never)]
+pub(crate) fn end_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += match bytes.get(at + 1..)? {
+            [b'"', ..] => return Some(at),
+            // A quote or a backslash that the inner string escapes, which the outer one escapes too.
+            [b'\\', b'\\', b'"' | b'\\', ..] => 4,
+            [b'\\', byte, ..] if !matches!(byte, b'"' | b'\\') => 3,
+            _ => return None,
+        };
+        at += find_backslash(&bytes[at..])?;
+    }
+}
+
 /// Eight bytes as a number, the first one lowest.
 fn word_of(bytes: &[u8]) -> u64 {
     u64::from_le_bytes([
@@ -599,7 +625,7 @@ impl Grammar {
 /// longer than the input. It is UTF-8 wherever the input is.
 pub(crate) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     let mut rest = raw;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+    while let Some(at) = find_backslash(rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at + 1..];
         let Some((&escaped, after)) = rest.split_first() else {
@@ -831,6 +857,53 @@ mod tests {
             let first = bytes.iter().position(|&byte| byte == b'\\');
             assert_eq!(find_backslash(&bytes), first, "{bytes:?}");
         }
+    }
+
+    /// The oracle is to resolve the outer string's escapes, and to look for the end in what comes out.
+    #[test]
+    fn the_end_of_an_inner_string_equals_that_in_the_outer_string_without_escapes() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut found = [0; 3];
+        for _ in 0..200_000 {
+            let mut inner = Vec::new();
+            let mut outer = Vec::new();
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            let mut bits = random;
+            for _ in 0..bits % 16 {
+                bits = bits.rotate_left(7).wrapping_mul(0x2545_f491_4f6c_dd1d);
+                let pieces = [
+                    (r#"\""#, r#"""#),
+                    (r"\\", r"\"),
+                    (r"\\", r"\"),
+                    ("u", "u"),
+                    ("a long text", "a long text"),
+                    (r"\t", "\t"),
+                    (r"\\u", r"\u"),
+                    ("é", "é"),
+                ];
+                let (escaped, text) = pieces[usize::try_from(bits >> 61).unwrap()];
+                outer.extend_from_slice(escaped.as_bytes());
+                inner.extend_from_slice(text.as_bytes());
+            }
+            let mut unescaped = Vec::new();
+            unescape(&outer, &mut unescaped);
+            assert_eq!(unescaped, inner);
+            if let Some((end, has_escapes)) = inner_string_end(&outer) {
+                let mut text = Vec::new();
+                unescape(&outer[..end], &mut text);
+                assert_eq!(string_end(&inner, false), Ok(text.len()));
+                assert_eq!(text.contains(&b'\\'), has_escapes);
+                found[usize::from(has_escapes)] += 1;
+            } else {
+                let end = string_end(&inner, false).unwrap_or(inner.len());
+                let has_another = inner[..end].contains(&b'\t');
+                assert!(has_another || end == inner.len(), "{outer:?}");
+                found[2] += 1;
+            }
+        }
+        assert!(found.iter().all(|count| *count > 10_000), "{found:?}");
     }
 
     #[test]

@@ -155,13 +155,17 @@ impl Fields {
         }
     }
 
-    /// Resolves the escapes of the values, each in its place: they only ever get shorter.
-    pub(super) fn unescape(&mut self, line: &mut [u8], scratch: &mut Vec<u8>) {
+    /// Resolves the escapes of the values, each in its place: they only ever get shorter. `times`: 2 where those of the
+    /// document are there too.
+    pub(super) fn unescape(&mut self, line: &mut [u8], scratch: &mut Vec<u8>, times: u8) {
         let slots = self.slots.iter_mut().map(|slot| &mut slot.value);
         let others = self.others.iter_mut().map(|other| &mut other.value);
         for value in slots.chain(others) {
-            let text = value.of(line);
-            if text.contains(&b'\\') {
+            for _ in 0..times {
+                let text = value.of(line);
+                if json::find_backslash(text).is_none() {
+                    break;
+                }
                 scratch.clear();
                 json::unescape(text, scratch);
                 let to = value.from() + scratch.len();

@@ -78,8 +78,10 @@ impl Layout {
         true
     }
 
-    /// Reads a line that has the same layout. `None`: it has another one, and `fields` can't be used.
-    pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<()> {
+    /// Reads a line that has the same layout. Returns whether a field's value has escapes of its own. `None`: it has
+    /// another one, and `fields` can't be used.
+    pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<bool> {
+        let mut has_escapes = false;
         let mut at = 0;
         let mut end_of_text = 0;
         for &Learned {
@@ -99,13 +101,19 @@ impl Layout {
                     json::check_scalar(&rest[..length]).ok()?;
                     length
                 } else {
-                    json::find_backslash(rest)?
+                    let end = json::find_backslash(rest)?;
+                    if rest.get(end + 1) == Some(&b'\\') {
+                        has_escapes |= field.is_some();
+                        json::end_after_escapes(rest, end)?
+                    } else {
+                        end
+                    }
                 };
             if let Some((found, place)) = field {
                 fields.set(found, Span::new(from, at), escaped, place);
             }
         }
         let is_known = !self.values.is_empty() && escaped[at..] == self.text[end_of_text..];
-        is_known.then_some(())
+        is_known.then_some(has_escapes)
     }
 }

@@ -188,41 +188,52 @@ impl LineReader {
         if guess {
             self.layouts.swap(0, 1);
         }
-        if self.read_layout(escaped) {
+        if let Some(has_escapes) = self.read_layout(escaped) {
             self.takes_turns = guess;
-            return self.prepare_flat(escaped, origin, pass);
+            return self.prepare_flat(escaped, has_escapes, origin, pass);
         }
         self.layouts.swap(0, 1);
-        if self.read_layout(escaped) {
+        if let Some(has_escapes) = self.read_layout(escaped) {
             self.takes_turns = !guess;
-            return self.prepare_flat(escaped, origin, pass);
+            return self.prepare_flat(escaped, has_escapes, origin, pass);
         }
-        if self.read_plain(escaped).is_some() {
+        if let Some(has_escapes) = self.read_plain(escaped) {
             // The one that was not used last is replaced.
             if guess {
                 self.layouts.swap(0, 1);
             }
             if self.layouts[0].learn(escaped, &self.values, &self.walk.shape) {
-                return self.prepare_flat(escaped, origin, pass);
+                return self.prepare_flat(escaped, has_escapes, origin, pass);
             }
         }
         self.prepare_any(escaped, origin, pass)
     }
 
     #[inline]
-    fn read_layout(&mut self, escaped: &[u8]) -> bool {
+    fn read_layout(&mut self, escaped: &[u8]) -> Option<bool> {
         self.fields.clear();
-        self.layouts[0].read(escaped, &mut self.fields).is_some()
+        self.layouts[0].read(escaped, &mut self.fields)
     }
 
-    /// Does it for a line that has the layout which was learned last, and whose fields were read.
+    /// Does it for a line that has the layout which was learned last, and whose fields were read. `has_escapes`: they
+    /// have some that are not the document's.
     fn prepare_flat(
         &mut self,
         escaped: &[u8],
+        has_escapes: bool,
         origin: Origin<'_>,
         pass: Pass,
     ) -> Result<Read, Skip> {
+        let (read, escaped) = if has_escapes {
+            self.line.clear();
+            self.line.extend_from_slice(escaped);
+            self.fields.unescape(&mut self.line, &mut self.scratch, 2);
+            (Read::Any, &[][..])
+        } else {
+            (Read::Flat, escaped)
+        };
         let Self {
+            line,
             fields,
             layouts: [layout, _],
             shapes,
@@ -230,11 +241,12 @@ impl LineReader {
             reading,
             ..
         } = self;
-        if let Err(reason) = fields.resolve(escaped, *reading) {
+        let line = if has_escapes { line } else { escaped };
+        if let Err(reason) = fields.resolve(line, *reading) {
             observe(shapes, fields, &layout.shape, pass);
             return Err(reason);
         }
-        let has_braces = note_path(paths, fields, escaped, pass);
+        let has_braces = note_path(paths, fields, line, pass);
         let has_exception = fields.has_exceptions();
         let may_wait = pass == Pass::Early && (has_braces || fields.is_doubtful());
         let is_settled = !has_exception && !may_wait && layout.checked_at == shapes.version();
@@ -242,11 +254,11 @@ impl LineReader {
             match settle(shapes, fields, &layout.shape, has_braces, pass) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Read::Waits),
-                Err(reason) => return Err(self.wrong_alone(Read::Flat, escaped, origin, reason)),
+                Err(reason) => return Err(self.wrong_alone(read, escaped, origin, reason)),
             }
             layout.checked_at = shapes.version();
         }
-        Ok(Read::Flat)
+        Ok(read)
     }
 
     /// Why a line is skipped that is refused because of others: what is wrong with it alone comes first.
@@ -261,19 +273,24 @@ impl LineReader {
         record.err().unwrap_or(reason)
     }
 
-    /// The fast path, for what nearly every line is: an object, possibly with others in it, whose strings have no
-    /// escapes, so that in its document the only escapes are those of the quotes. It reads the line where it is,
-    /// without unescaping it first. `None`: the line is another one, whatever it is.
+    /// The fast path, for what nearly every line is: an object, possibly with others in it, so that in its document the
+    /// only escapes are those of its quotes, and of escapes in its values. It reads the line where it is, without
+    /// unescaping it first. Returns whether a field's value has escapes. `None`: the line is another one, whatever it
+    /// is.
     ///
     /// It takes and refuses exactly what [`Self::prepare_any`] does; the tests hold it to that.
-    fn read_plain(&mut self, escaped: &[u8]) -> Option<()> {
+    fn read_plain(&mut self, escaped: &[u8]) -> Option<bool> {
+        let mut has_escapes = false;
         self.fields.clear();
         self.values.clear();
         self.walk.clear();
         self.walk.names.open(false);
         let mut at = skip_byte(escaped, whitespace(escaped), b'{')?;
         loop {
-            let (name, after) = flat_string(escaped, at + whitespace(&escaped[at..]))?;
+            let (name, after, false) = flat_string(escaped, at + whitespace(&escaped[at..]))?
+            else {
+                return None;
+            };
             let name = name.of(escaped);
             at = skip_byte(escaped, after + whitespace(&escaped[after..]), b':')?;
             at += whitespace(&escaped[at..]);
@@ -284,15 +301,16 @@ impl LineReader {
                 continue;
             }
             let is_scalar = escaped.get(at) != Some(&b'\\');
-            let (value, after) = if !is_scalar {
+            let (value, after, is_escaped) = if !is_scalar {
                 flat_string(escaped, at)?
             } else {
                 let value = Span::new(at, at + json::scalar_length(&escaped[at..]));
                 json::check_scalar(value.of(escaped)).ok()?;
-                (value, value.to())
+                (value, value.to(), false)
             };
             let (found, place) = self.walk.plain_value(name)?;
             if let Some(found) = found {
+                has_escapes |= is_escaped;
                 self.fields.set(found, value, escaped, place);
             }
             self.values.push(Value {
@@ -315,7 +333,7 @@ impl LineReader {
         // A format may end with a line end.
         let end = &escaped[at + 1..];
         let end = end.strip_suffix(b"\\n").unwrap_or(end);
-        (whitespace(end) == end.len()).then_some(())
+        (whitespace(end) == end.len()).then_some(has_escapes)
     }
 
     /// Reads a line of any form, without the fast paths.
@@ -358,7 +376,7 @@ impl LineReader {
         if self.read_json().is_err() {
             tolerant::read(&self.line, &mut self.walk, &mut self.fields);
         }
-        self.fields.unescape(&mut self.line, &mut self.scratch);
+        self.fields.unescape(&mut self.line, &mut self.scratch, 1);
         let Self {
             line,
             walk,
@@ -528,15 +546,16 @@ fn skip_byte(text: &[u8], at: usize, byte: u8) -> Option<usize> {
     (text.get(at) == Some(&byte)).then_some(at + 1)
 }
 
-/// The content of the string at `at`, whose quotes are escaped and nothing else is, and the place
-/// after it.
-fn flat_string(escaped: &[u8], at: usize) -> Option<(Span, usize)> {
+/// The content of the string at `at`, whose quotes are escaped, the place after it, and whether it has escapes of its
+/// own.
+fn flat_string(escaped: &[u8], at: usize) -> Option<(Span, usize, bool)> {
     let from = at + 2;
     if escaped.get(at..from)? != b"\\\"" {
         return None;
     }
-    let to = from + json::find_backslash(&escaped[from..])?;
-    (escaped.get(to + 1) == Some(&b'"')).then_some((Span::new(from, to), to + 2))
+    let (length, has_escapes) = json::inner_string_end(&escaped[from..])?;
+    let to = from + length;
+    Some((Span::new(from, to), to + 2, has_escapes))
 }
 
 /// What a line is that does not begin as JSON does.

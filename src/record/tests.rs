@@ -75,6 +75,44 @@ fn the_documented_format_takes_the_fast_path() {
     }
 }
 
+#[test]
+fn values_with_escapes_take_the_fast_path() {
+    for (value, text) in [
+        (r#"a \"b\" c"#, r#"a "b" c"#),
+        (r#"\""#, r#"""#),
+        (r"a\\b", r"a\b"),
+        (r#"\\\""#, r#"\""#),
+        (r"\\\\", r"\\"),
+        (r"\u00e9 \ud83d\ude00", "é 😀"),
+        (r"a\/b\n", "a/b\n"),
+    ] {
+        let line = format!(
+            r#"{{ "httpMethod":"GET","path":"\/x","host":"b.example","userAgent":"{value}","other":"{value}" }}"#
+        );
+        let mut reader = LineReader::new(Reading::default());
+        assert_eq!(reader.read_plain(&escaped(&line)), Some(true), "{line}");
+        check(&line, |record| {
+            let record = record.unwrap();
+            assert_eq!(record.path, b"/x");
+            assert_eq!(record.user_agent, Some(text.as_bytes()));
+        });
+        // Where no field has one, the line is read where it is.
+        let line =
+            format!(r#"{{"httpMethod":"GET","path":"/x","host":"b.example","other":"{value}"}}"#);
+        assert_eq!(reader.read_plain(&escaped(&line)), Some(false), "{line}");
+        check(&line, |record| assert_eq!(record.unwrap().path, b"/x"));
+        // The next line of the same layout has none, and the other way round.
+        for (value, text) in [("plain", "plain"), (value, text)] {
+            let line = format!(
+                r#"{{"httpMethod":"GET","path":"/x","host":"b.example","userAgent":"{value}"}}"#
+            );
+            let line = escaped(&line);
+            let record = reader.read(&line, Origin::default()).unwrap();
+            assert_eq!(record.user_agent, Some(text.as_bytes()));
+        }
+    }
+}
+
 #[track_caller]
 fn skipped(line: &str, reason: Skip) {
     check(line, |record| assert_eq!(record, Err(reason), "{line}"));

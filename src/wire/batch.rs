@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::{
-    Call, Chunk, Part, push_decimal, push_header, push_name, push_number, push_target, push_text,
+    Call, Chunk, Part, close_object, member, push_all, push_decimal, push_header, push_number,
+    push_target, push_text,
 };
 use crate::envelope::Header;
 
@@ -78,16 +79,18 @@ impl Frame {
     /// Begins an empty chunk: says which log group and stream its records are from.
     fn begin(&self, chunk: &mut Chunk, header: &Header) {
         let out = &mut chunk.bytes;
-        out.extend_from_slice(b"{\"source\":{");
+        out.extend_from_slice(b"{\"source\":");
+        let from = out.len();
         for (name, value) in [
-            ("account", &header.owner),
-            ("logGroup", &header.log_group),
-            ("logStream", &header.log_stream),
+            (member!("account"), &header.owner),
+            (member!("logGroup"), &header.log_group),
+            (member!("logStream"), &header.log_stream),
         ] {
             let value = value.as_deref().filter(|value| !value.is_empty());
             push_text(out, name, value.map(str::as_bytes));
         }
-        out.extend_from_slice(b"},\"applicationId\":");
+        close_object(out, from);
+        out.extend_from_slice(member!("applicationId").as_bytes());
         out.extend_from_slice(self.application_id.to_string().as_bytes());
         out.extend_from_slice(b",\"records\":[");
     }
@@ -120,36 +123,43 @@ impl Frame {
 
 fn push_record(out: &mut Vec<u8>, call: &Call<'_>) {
     let record = call.record;
-    out.push(b'{');
-    push_text(out, "id", Some(call.id.as_bytes()));
+    let from = out.len();
+    push_text(out, member!("id"), Some(call.id.as_bytes()));
     push_number(
         out,
-        "timestamp",
+        member!("timestamp"),
         call.timestamp.and_then(|time| u64::try_from(time).ok()),
     );
-    push_text(out, "requestId", record.request_id);
-    push_text(out, "method", Some(record.method.as_bytes()));
-    push_text(out, "host", Some(record.host.as_bytes()));
-    push_name(out, "path");
-    out.push(b'"');
+    push_text(out, member!("requestId"), record.request_id);
+    push_text(out, member!("method"), Some(record.method.as_bytes()));
+    push_text(out, member!("host"), Some(record.host.as_bytes()));
     // A target has neither a quote nor a backslash.
+    push_all(out, &[member!("path").as_bytes(), b"\""]);
     push_target(out, call.path, record.has_template);
     out.push(b'"');
-    push_text(out, "template", record.template);
-    push_text(out, "protocol", record.protocol);
-    push_number(out, "status", record.status.map(u64::from));
-    push_number(out, "responseLength", record.response_length);
-    push_number(out, "responseLatency", record.response_latency);
-    push_number(out, "integrationLatency", record.integration_latency);
+    push_text(out, member!("template"), record.template);
+    push_text(out, member!("protocol"), record.protocol);
+    push_number(out, member!("status"), record.status.map(u64::from));
+    push_number(out, member!("responseLength"), record.response_length);
+    push_number(out, member!("responseLatency"), record.response_latency);
     push_number(
         out,
-        "integrationStatus",
+        member!("integrationLatency"),
+        record.integration_latency,
+    );
+    push_number(
+        out,
+        member!("integrationStatus"),
         record.integration_status.map(u64::from),
     );
-    push_number(out, "requestTimeEpoch", call.epoch());
-    push_text(out, "stage", record.stage);
-    push_text(out, "sourceIp", record.source_ip.map(str::as_bytes));
-    push_text(out, "userAgent", record.user_agent);
-    push_text(out, "errorMessage", record.error_message);
-    out.push(b'}');
+    push_number(out, member!("requestTimeEpoch"), call.epoch());
+    push_text(out, member!("stage"), record.stage);
+    push_text(
+        out,
+        member!("sourceIp"),
+        record.source_ip.map(str::as_bytes),
+    );
+    push_text(out, member!("userAgent"), record.user_agent);
+    push_text(out, member!("errorMessage"), record.error_message);
+    close_object(out, from);
 }

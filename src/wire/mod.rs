@@ -158,11 +158,17 @@ pub(crate) fn is_too_long(path: &[u8]) -> bool {
     path.len() > MAX_TARGET / 3 && length(path) > MAX_TARGET
 }
 
+/// Appends pieces, one after the other.
+pub(crate) fn push_all(out: &mut Vec<u8>, pieces: &[&[u8]]) {
+    out.reserve(pieces.iter().map(|piece| piece.len()).sum());
+    for piece in pieces {
+        out.extend_from_slice(piece);
+    }
+}
+
 /// Appends a header line.
-#[inline]
 pub(crate) fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b": ");
+    push_all(out, &[name.as_bytes(), b": "]);
     push_header_value(out, value);
     out.extend_from_slice(b"\r\n");
 }
@@ -170,12 +176,19 @@ pub(crate) fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 /// Appends the value of a header. Control characters become spaces; bytes from 0x80 on stay, as
 /// `obs-text` of RFC 9110 §5.5.
 pub(crate) fn push_header_value(out: &mut Vec<u8>, value: &[u8]) {
-    out.extend(
-        value
-            .trim_ascii()
-            .iter()
-            .map(|&byte| if byte.is_ascii_control() { b' ' } else { byte }),
-    );
+    let value = value.trim_ascii();
+    let from = out.len();
+    out.extend_from_slice(value);
+    // Without an early end, so that the compiler makes vector instructions of it.
+    if value
+        .iter()
+        .fold(false, |any, byte| any | byte.is_ascii_control())
+    {
+        let controls = out[from..]
+            .iter_mut()
+            .filter(|byte| byte.is_ascii_control());
+        controls.for_each(|byte| *byte = b' ');
+    }
 }
 
 /// Which bytes stand in a request target as they are: the `pchar` of RFC 3986 §3.3 and `/`.
@@ -190,42 +203,45 @@ static TARGET: [bool; 256] = {
     table
 };
 
-/// Appends a member of a JSON object with a text, unless there is none. What is not UTF-8 in it
+/// How a member of a JSON object begins that has this name. [`close_object`] makes a brace of the first comma.
+macro_rules! member {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+pub(crate) use member;
+
+/// Ends the JSON object whose members begin at `from`.
+pub(crate) fn close_object(out: &mut Vec<u8>, from: usize) {
+    match out.get_mut(from) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
+
+/// Appends a [`member`] of a JSON object with a text, unless there is none. What is not UTF-8 in it
 /// becomes U+FFFD.
-#[inline]
-pub(crate) fn push_text(out: &mut Vec<u8>, name: &str, value: Option<&[u8]>) {
+pub(crate) fn push_text(out: &mut Vec<u8>, member: &str, value: Option<&[u8]>) {
     if let Some(value) = value {
-        push_name(out, name);
+        out.extend_from_slice(member.as_bytes());
         push_json_string(out, value);
     }
 }
 
-/// Appends a member of a JSON object with a number, unless there is none.
-#[inline]
-pub(crate) fn push_number(out: &mut Vec<u8>, name: &str, value: Option<u64>) {
+/// Appends a [`member`] of a JSON object with a number, unless there is none.
+pub(crate) fn push_number(out: &mut Vec<u8>, member: &str, value: Option<u64>) {
     if let Some(value) = value {
-        push_name(out, name);
+        out.extend_from_slice(member.as_bytes());
         push_decimal(out, value);
     }
-}
-
-#[inline]
-pub(crate) fn push_name(out: &mut Vec<u8>, name: &str) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
-    }
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
 }
 
 pub(crate) fn push_json_string(out: &mut Vec<u8>, value: &[u8]) {
     // Without an early end, so that the compiler makes vector instructions of it.
     let is_plain = |&byte: &u8| (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
     if value.iter().fold(true, |all, byte| all & is_plain(byte)) {
-        out.push(b'"');
-        out.extend_from_slice(value);
-        out.push(b'"');
+        push_all(out, &[b"\"", value, b"\""]);
         return;
     }
     let text = String::from_utf8_lossy(value);

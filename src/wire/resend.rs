@@ -4,64 +4,94 @@
 //! with what the gateway logged of the response. The Node pairs the two by `X-Request-Id`,
 //! whichever of its replicas gets them. `tests/golden/resend.http` fixes both.
 
-use super::{Call, Chunk, Part, push_decimal, push_header, push_number, push_target, push_text};
+use std::ops::Range;
 
-// The names on the wire: to change one, change its line and the golden files.
-const HOST: &str = "Host";
-const USER_AGENT: &str = "User-Agent";
-const FORWARDED_FOR: &str = "X-Forwarded-For";
-const REAL_IP: &str = "X-Real-IP";
-const FORWARDED_HOST: &str = "X-Forwarded-Host";
-const FORWARDED_PROTO: &str = "X-Forwarded-Proto";
-const REQUEST_ID: &str = "X-Request-Id";
-const APPLICATION_ID: &str = "X-Wallarm-Application-Id";
-const MESSAGE: &str = "X-Wallarm-Message";
-const CONTENT_TYPE: &str = "Content-Type";
-const CONTENT_LENGTH: &str = "Content-Length";
+use super::{
+    Call, Chunk, Part, close_object, member, push_all, push_decimal, push_header,
+    push_header_value, push_number, push_target, push_text,
+};
+
+// The names on the wire, after the end of the line before: to change one, change its line and the golden files.
+const HOST: &str = "\r\nHost: ";
+const USER_AGENT: &str = "\r\nUser-Agent: ";
+const FORWARDED_FOR: &str = "\r\nX-Forwarded-For: ";
+const REAL_IP: &str = "\r\nX-Real-IP: ";
+const FORWARDED_HOST: &str = "\r\nX-Forwarded-Host: ";
+const FORWARDED_PROTO: &str = "\r\nX-Forwarded-Proto: ";
+const REQUEST_ID: &str = "\r\nX-Request-Id: ";
+const APPLICATION_ID: &str = "\r\nX-Wallarm-Application-Id: ";
+const MESSAGE: &str = "\r\nX-Wallarm-Message: ";
+const CONTENT_TYPE: &str = "\r\nContent-Type: ";
+const CONTENT_LENGTH: &str = "\r\nContent-Length: ";
 
 /// The headers that are ours, and that the configuration may therefore not add.
 pub(crate) const OWN_HEADERS: [&str; 11] = [
-    HOST,
-    USER_AGENT,
-    FORWARDED_FOR,
-    REAL_IP,
-    FORWARDED_HOST,
-    FORWARDED_PROTO,
-    REQUEST_ID,
-    APPLICATION_ID,
-    MESSAGE,
-    CONTENT_TYPE,
-    CONTENT_LENGTH,
+    name(HOST),
+    name(USER_AGENT),
+    name(FORWARDED_FOR),
+    name(REAL_IP),
+    name(FORWARDED_HOST),
+    name(FORWARDED_PROTO),
+    name(REQUEST_ID),
+    name(APPLICATION_ID),
+    name(MESSAGE),
+    name(CONTENT_TYPE),
+    name(CONTENT_LENGTH),
 ];
+
+/// A name without what stands around it.
+const fn name(begin: &str) -> &str {
+    let (_, rest) = begin.split_at(2);
+    rest.split_at(rest.len() - 2).0
+}
 
 /// Writes the messages of records.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    /// The headers that are the same in every message: application id, and the configured ones.
-    constant: Vec<u8>,
+    /// What follows the record's id, and is the same in every message: application id, the configured headers, and which
+    /// message it is.
+    request_end: Vec<u8>,
+    /// It ends where the length of the body goes.
+    response_end: Vec<u8>,
 }
 
 impl Writer {
     /// `headers` are valid names and values.
     pub(crate) fn new(application_id: i64, headers: &[(String, String)]) -> Self {
         let mut constant = Vec::new();
-        push_header(
+        let application_id = application_id.to_string();
+        push_all(
             &mut constant,
-            APPLICATION_ID,
-            application_id.to_string().as_bytes(),
+            &[
+                APPLICATION_ID.as_bytes(),
+                application_id.as_bytes(),
+                b"\r\n",
+            ],
         );
         for (name, value) in headers {
             push_header(&mut constant, name, value.as_bytes());
         }
-        Self { constant }
+        // Each line of ours begins with the end of the one before.
+        constant.truncate(constant.len() - b"\r\n".len());
+        let end = |pieces: &[&str]| [&constant[..], pieces.concat().as_bytes()].concat();
+        Self {
+            request_end: end(&[MESSAGE, "request"]),
+            response_end: end(&[
+                MESSAGE,
+                "response",
+                CONTENT_TYPE,
+                "application/json",
+                CONTENT_LENGTH,
+            ]),
+        }
     }
 
     /// Appends the two messages of one record.
     pub(crate) fn push(&self, chunk: &mut Chunk, ordinal: usize, call: &Call<'_>) {
         let from = chunk.bytes.len();
-        self.push_request(&mut chunk.bytes, call);
+        let target = self.push_request(&mut chunk.bytes, call);
         let middle = chunk.bytes.len();
-        self.push_response(&mut chunk.bytes, &mut chunk.scratch, call);
+        self.push_response(&mut chunk.bytes, &mut chunk.scratch, target, call);
         chunk.parts.push(Part {
             ordinal,
             from,
@@ -71,67 +101,91 @@ impl Writer {
         });
     }
 
-    fn push_request(&self, out: &mut Vec<u8>, call: &Call<'_>) {
+    /// Returns where its target stands.
+    fn push_request(&self, out: &mut Vec<u8>, call: &Call<'_>) -> Range<usize> {
         let record = call.record;
-        push_request_line(out, record.method, call);
-        push_header(out, HOST, record.host.as_bytes());
+        // It is valid, as the address and the id are.
+        let host = record.host.as_bytes();
+        push_all(out, &[record.method.as_bytes(), b" "]);
+        let target = out.len();
+        push_target(out, call.path, record.has_template);
+        let target = target..out.len();
+        push_all(out, &[HTTP, HOST.as_bytes(), host]);
         if let Some(user_agent) = record.user_agent {
-            push_header(out, USER_AGENT, user_agent);
+            out.extend_from_slice(USER_AGENT.as_bytes());
+            push_header_value(out, user_agent);
         }
-        if let Some(source_ip) = record.source_ip {
-            push_header(out, FORWARDED_FOR, source_ip.as_bytes());
-            push_header(out, REAL_IP, source_ip.as_bytes());
+        if let Some(source_ip) = record.source_ip.map(str::as_bytes) {
+            let (forwarded_for, real_ip) = (FORWARDED_FOR.as_bytes(), REAL_IP.as_bytes());
+            push_all(out, &[forwarded_for, source_ip, real_ip, source_ip]);
         }
-        push_header(out, FORWARDED_HOST, record.host.as_bytes());
-        // API Gateway serves nothing but https.
-        push_header(out, FORWARDED_PROTO, b"https");
-        push_header(out, REQUEST_ID, call.id.as_bytes());
-        out.extend_from_slice(&self.constant);
-        push_header(out, MESSAGE, b"request");
+        push_all(
+            out,
+            &[
+                FORWARDED_HOST.as_bytes(),
+                host,
+                FORWARDED_PROTO.as_bytes(),
+                // API Gateway serves nothing but https.
+                b"https",
+                REQUEST_ID.as_bytes(),
+                call.id.as_bytes(),
+                &self.request_end,
+            ],
+        );
         if matches!(record.method, "POST" | "PUT" | "PATCH") {
             // RFC 9110 §8.6: a method that has a use for a body should say that there is none.
-            push_header(out, CONTENT_LENGTH, b"0");
+            push_all(out, &[CONTENT_LENGTH.as_bytes(), b"0"]);
         }
-        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(b"\r\n\r\n");
+        target
     }
 
-    fn push_response(&self, out: &mut Vec<u8>, body: &mut Vec<u8>, call: &Call<'_>) {
+    fn push_response(
+        &self,
+        out: &mut Vec<u8>,
+        body: &mut Vec<u8>,
+        target: Range<usize>,
+        call: &Call<'_>,
+    ) {
         let record = call.record;
         body.clear();
-        body.push(b'{');
-        push_text(body, "requestId", record.request_id);
-        push_number(body, "status", record.status.map(u64::from));
-        push_number(body, "responseLength", record.response_length);
-        push_number(body, "responseLatency", record.response_latency);
-        push_number(body, "integrationLatency", record.integration_latency);
+        push_text(body, member!("requestId"), record.request_id);
+        push_number(body, member!("status"), record.status.map(u64::from));
+        push_number(body, member!("responseLength"), record.response_length);
+        push_number(body, member!("responseLatency"), record.response_latency);
         push_number(
             body,
-            "integrationStatus",
+            member!("integrationLatency"),
+            record.integration_latency,
+        );
+        push_number(
+            body,
+            member!("integrationStatus"),
             record.integration_status.map(u64::from),
         );
-        push_number(body, "requestTimeEpoch", call.epoch());
-        push_text(body, "protocol", record.protocol);
-        push_text(body, "stage", record.stage);
-        push_text(body, "errorMessage", record.error_message);
-        body.push(b'}');
+        push_number(body, member!("requestTimeEpoch"), call.epoch());
+        push_text(body, member!("protocol"), record.protocol);
+        push_text(body, member!("stage"), record.stage);
+        push_text(body, member!("errorMessage"), record.error_message);
+        close_object(body, 0);
 
-        push_request_line(out, "POST", call);
-        push_header(out, HOST, record.host.as_bytes());
-        push_header(out, REQUEST_ID, call.id.as_bytes());
-        out.extend_from_slice(&self.constant);
-        push_header(out, MESSAGE, b"response");
-        push_header(out, CONTENT_TYPE, b"application/json");
-        out.extend_from_slice(CONTENT_LENGTH.as_bytes());
-        out.extend_from_slice(b": ");
+        out.extend_from_slice(b"POST ");
+        out.extend_from_within(target);
+        push_all(
+            out,
+            &[
+                HTTP,
+                HOST.as_bytes(),
+                record.host.as_bytes(),
+                REQUEST_ID.as_bytes(),
+                call.id.as_bytes(),
+                &self.response_end,
+            ],
+        );
         push_decimal(out, body.len() as u64);
-        out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(body);
+        push_all(out, &[b"\r\n\r\n", body]);
     }
 }
 
-fn push_request_line(out: &mut Vec<u8>, method: &str, call: &Call<'_>) {
-    out.extend_from_slice(method.as_bytes());
-    out.push(b' ');
-    push_target(out, call.path, call.record.has_template);
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-}
+/// What ends a request line, but for the line's end.
+const HTTP: &[u8] = b" HTTP/1.1";
