@@ -652,7 +652,7 @@ mod tests {
             let length = usize::try_from(random >> 56).unwrap();
             // The compressor looks for none that are farther away.
             let back = REACH - 258 - usize::try_from(random >> 8 & 63).unwrap();
-            if content.len() >= REACH && random % 4 > 0 {
+            if content.len() >= REACH && random & 3 > 0 {
                 let from = content.len() - back;
                 content.extend_from_within(from..from + length);
             } else {
