@@ -14,6 +14,12 @@ pub(crate) const EMPTY_DYNAMIC: &str = "lower bound: an empty dynamic binary";
 /// An empty program in Rust, with the start of its standard library.
 pub(crate) const EMPTY_RUST: &str = "lower bound: an empty Rust program";
 
+/// A static program in C that does what is a start's work: it connects to the Runtime API, and asks.
+pub(crate) const ASKS: &str = "lower bound: a static program that asks";
+
+/// The function, linked statically.
+pub(crate) const OURS_STATIC: &str = "ours, static";
+
 /// The programs that do nothing, and their names in the results.
 pub(crate) const EMPTY_PROGRAMS: [(&str, &str); 3] = [
     ("empty-static", EMPTY_STATIC),
@@ -174,6 +180,11 @@ impl Contender {
             .stdout(Stdio::null())
             .stderr(File::create(&self.log)?);
         Ok(command)
+    }
+
+    /// The file that is executed.
+    pub(crate) fn program(&self) -> &Path {
+        &self.command[0]
     }
 
     /// Its output on standard error.

@@ -8,6 +8,66 @@ use cw_resend_lambda::standin::sample::Random;
 /// The sizes of events, in records. The last is about the maximum of an asynchronous invocation.
 pub(crate) const SIZES: [usize; 4] = [1, 100, 1_000, 7_000];
 
+/// Sizes of events as users have them: from one line to a mean hour's 107.
+pub(crate) const SMALL_SIZES: [usize; 4] = [1, 5, 20, 107];
+
+/// How the lines of an event are written. The calls are the same ones in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// All in the documented format.
+    Uniform,
+    /// The same, and each user agent has a quotation mark, which is escaped.
+    Escaped,
+    /// The same, and each line has an object that holds another.
+    Nested,
+    /// Every second line is in another format, as where two APIs share a log group.
+    Alternating,
+    /// The smaller format of terraform/README.md.
+    Lean,
+}
+
+impl Lines {
+    /// All but the uniform ones.
+    pub(crate) const OTHERS: [Self; 4] = [
+        Self::Escaped,
+        Self::Nested,
+        Self::Alternating,
+        Self::Lean,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Escaped => "an escaped value in each",
+            Self::Nested => "a nested object in each",
+            Self::Alternating => "two formats in turn",
+            Self::Lean => "the lean format",
+        }
+    }
+
+    /// The name of a decoder's figure of such lines.
+    pub(crate) fn decode_figure(self) -> &'static str {
+        match self {
+            Self::Uniform => "decode_cpu_per_record",
+            Self::Escaped => "decode_cpu_per_escaped_record",
+            Self::Nested => "decode_cpu_per_nested_record",
+            Self::Alternating => "decode_cpu_per_alternating_record",
+            Self::Lean => "decode_cpu_per_lean_record",
+        }
+    }
+
+    /// The name of a contender's figure of such lines.
+    pub(crate) fn cpu_figure(self) -> &'static str {
+        match self {
+            Self::Uniform => "cpu_per_record",
+            Self::Escaped => "cpu_per_escaped_record",
+            Self::Nested => "cpu_per_nested_record",
+            Self::Alternating => "cpu_per_alternating_record",
+            Self::Lean => "cpu_per_lean_record",
+        }
+    }
+}
+
 const SEED: u64 = 0x5eed_0f10_95a1_1e75;
 /// The time of the first line, in Unix milliseconds.
 const START: u64 = 1_795_341_600_000;
@@ -88,6 +148,11 @@ pub(crate) struct Event {
 
 impl Event {
     pub(crate) fn new(records: usize) -> io::Result<Self> {
+        Self::of(Lines::Uniform, records)
+    }
+
+    pub(crate) fn of(lines: Lines, records: usize) -> io::Result<Self> {
+        let kind = lines;
         let mut random = Random::new(SEED);
         let mut time = START;
         let lines: Vec<Line> = (0..records as u64)
@@ -96,7 +161,7 @@ impl Event {
                 Line {
                     id: id(n, &mut random),
                     timestamp: i64::try_from(time).unwrap_or(0),
-                    message: line(time, &mut random),
+                    message: line(time, n, kind, &mut random),
                 }
             })
             .collect();
@@ -115,8 +180,8 @@ fn id(n: u64, random: &mut Random) -> String {
     format!("39329108840212345678901234{middle:018}{n:012}")
 }
 
-/// One line in the format that the README documents.
-fn line(time: u64, random: &mut Random) -> String {
+/// One line, by default in the format that the README documents.
+fn line(time: u64, n: u64, lines: Lines, random: &mut Random) -> String {
     let (method, template, _) = *choose(&ENDPOINTS, |(_, _, weight)| *weight, random);
     let path = fill(template, random);
     let (status, _) = *choose(&STATUSES, |(_, weight)| *weight, random);
@@ -145,20 +210,49 @@ fn line(time: u64, random: &mut Random) -> String {
         "a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
     };
     let seconds = time / 1000 % 86_400;
-    format!(
-        "{{ \"requestId\": \"{}\", \"httpMethod\": \"{method}\", \"path\": \"{path}\", \
-         \"protocol\": \"HTTP/1.1\", \"status\": \"{status}\", \"responseLength\": \"{length}\", \
-         \"requestTime\": \"22/Nov/2026:{:02}:{:02}:{:02} +0000\", \"requestTimeEpoch\": \"{time}\", \
-         \"responseLatency\": \"{latency}\", \"integrationLatency\": \"{integration_latency}\", \
-         \"integrationStatus\": \"{integration_status}\", \"errorMessage\": \"{error}\", \
-         \"stage\": \"live\", \"domainName\": \"{host}\", \"sourceIp\": \"{}\", \
-         \"userAgent\": \"{}\" }}",
-        uuid(random),
+    let id = uuid(random);
+    let address = address(random);
+    let mut agent = fill(AGENTS[index(random, AGENTS.len())], random);
+    let clock = format!(
+        "22/Nov/2026:{:02}:{:02}:{:02} +0000",
         seconds / 3600,
         seconds / 60 % 60,
-        seconds % 60,
-        address(random),
-        fill(AGENTS[index(random, AGENTS.len())], random),
+        seconds % 60
+    );
+    let nested = if lines == Lines::Nested {
+        ", \"authorizer\": { \"principalId\": \"u-7\", \"claims\": { \"scope\": \"read write\" } }"
+    } else {
+        ""
+    };
+    match lines {
+        Lines::Lean => {
+            return format!(
+                "{{\"requestId\":\"{id}\",\"httpMethod\":\"{method}\",\"path\":\"{path}\",\
+                 \"resourcePath\":\"{}\",\"status\":\"{status}\",\"domainName\":\"{host}\"}}",
+                template.replace(['#', '@', '~'], "{id}"),
+            );
+        }
+        Lines::Alternating if n % 2 == 1 => {
+            return format!(
+                "{{\"sourceIp\":\"{address}\",\"requestTime\":\"{clock}\",\"httpMethod\":\"{method}\",\
+                 \"path\":\"{path}\",\"status\":\"{status}\",\"protocol\":\"HTTP/1.1\",\
+                 \"responseLength\":\"{length}\",\"requestId\":\"{id}\",\"requestTimeEpoch\":\"{time}\",\
+                 \"responseLatency\":\"{latency}\",\"integrationLatency\":\"{integration_latency}\",\
+                 \"integrationStatus\":\"{integration_status}\",\"errorMessage\":\"{error}\",\
+                 \"stage\":\"live\",\"domainName\":\"{host}\",\"userAgent\":\"{agent}\"}}"
+            );
+        }
+        Lines::Escaped => agent = format!("{agent} \\\"beta\\\""),
+        _ => {}
+    }
+    format!(
+        "{{ \"requestId\": \"{id}\", \"httpMethod\": \"{method}\", \"path\": \"{path}\", \
+         \"protocol\": \"HTTP/1.1\", \"status\": \"{status}\", \"responseLength\": \"{length}\", \
+         \"requestTime\": \"{clock}\", \"requestTimeEpoch\": \"{time}\", \
+         \"responseLatency\": \"{latency}\", \"integrationLatency\": \"{integration_latency}\", \
+         \"integrationStatus\": \"{integration_status}\", \"errorMessage\": \"{error}\", \
+         \"stage\": \"live\", \"domainName\": \"{host}\", \"sourceIp\": \"{address}\", \
+         \"userAgent\": \"{agent}\"{nested} }}"
     )
 }
 
@@ -222,5 +316,19 @@ mod tests {
             event.payload.len()
         );
         assert_eq!(event.payload, Event::new(7_000).unwrap().payload);
+    }
+
+    #[test]
+    fn every_kind_of_line_is_json_and_another_one() {
+        for kind in Lines::OTHERS {
+            let found = line(START, 1, kind, &mut Random::new(SEED));
+            let uniform = line(START, 1, Lines::Uniform, &mut Random::new(SEED));
+            assert_ne!(found, uniform);
+            let [found, uniform] = [found, uniform]
+                .map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+            for name in ["requestId", "httpMethod", "path", "status", "domainName"] {
+                assert_eq!(found[name], uniform[name], "{kind:?}");
+            }
+        }
     }
 }

@@ -2,8 +2,11 @@
 //! connection with one message in flight.
 
 use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::contender::Contender;
@@ -15,14 +18,96 @@ use crate::{Error, Result};
 
 pub(crate) const DELAY: Duration = Duration::from_millis(1);
 
-/// How long a contender takes for an event, in seconds.
-pub(crate) fn wall(contender: &Contender, event: &Event, authority: &Authority) -> Result<f64> {
+/// What Lambda's smallest function meets: its share of a core, of which 14 make one, and a Node that is near.
+pub(crate) const SHORT_DELAY: Duration = Duration::from_micros(250);
+const SHARE: u32 = 14;
+
+/// What a contender takes for an event, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) wall: f64,
+    pub(crate) cpu: f64,
+}
+
+/// What a contender takes for its first event, with a Node that takes this long for each message.
+pub(crate) fn taken(
+    contender: &Contender,
+    event: &Event,
+    delay: Duration,
+    authority: &Authority,
+) -> Result<Taken> {
+    let mut session = session(contender, event, delay, authority)?;
+    let before = session.process.settled_cpu()?;
+    let wall = session.invoke(event)?.as_secs_f64();
+    let cpu = (session.process.settled_cpu()? - before) as f64 / 1e9;
+    Ok(Taken { wall, cpu })
+}
+
+/// The wall time of a contender's first event with a share of a core, as Lambda gives it to 128 MB.
+pub(crate) fn throttled(
+    contender: &Contender,
+    event: &Event,
+    quota: &Quota,
+    authority: &Authority,
+) -> Result<f64> {
+    let mut session = session(contender, event, SHORT_DELAY, authority)?;
+    session.process.settled_cpu()?;
+    fs::write(quota.0.join("cgroup.procs"), session.process.pid()?.to_string())?;
+    Ok(session.invoke(event)?.as_secs_f64())
+}
+
+fn session(
+    contender: &Contender,
+    event: &Event,
+    delay: Duration,
+    authority: &Authority,
+) -> Result<Session> {
     let setting = Setting {
-        delay: DELAY,
+        delay,
         ..Setting::default()
     };
-    let mut session = Session::start(contender, Scheme::Http, event.records, &setting, authority)?;
-    Ok(session.invoke(event)?.as_secs_f64())
+    Session::start(contender, Scheme::Http, event.records, &setting, authority)
+}
+
+/// A group of processes that have the fourteenth of a core between them. Dropping it removes it.
+pub(crate) struct Quota(PathBuf);
+
+impl Quota {
+    /// Fails where this process may make no group.
+    pub(crate) fn new() -> Result<Self> {
+        const PERIOD: u32 = 20_000;
+        let name = format!("cw-resend-bench-{}", std::process::id());
+        let old = Path::new("/sys/fs/cgroup/cpu");
+        let is_old = old.join("cgroup.procs").exists();
+        let above = if is_old { old } else { Path::new("/sys/fs/cgroup") };
+        let group = Self(above.join(name));
+        fs::create_dir(&group.0)?;
+        // Where there is no such file, this is no group.
+        let set = |file: &str, text: String| {
+            let mut file = OpenOptions::new().write(true).open(group.0.join(file))?;
+            file.write_all(text.as_bytes())
+        };
+        let quota = PERIOD / SHARE;
+        if is_old {
+            set("cpu.cfs_period_us", PERIOD.to_string())?;
+            set("cpu.cfs_quota_us", quota.to_string())?;
+        } else {
+            set("cpu.max", format!("{quota} {PERIOD}"))?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // Its processes may take a moment to be gone. What is left is an empty group.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 /// How long it takes to send messages one at a time, in seconds: each is written after the response to the

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::chart::{Bar, Kind, Panel, draw};
-use crate::contender::{DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT, Who};
+use crate::contender::{
+    ASKS, DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT, OURS_STATIC, Who,
+};
 use crate::cost::Prices;
-use crate::data::SIZES;
+use crate::data::{Lines, SIZES, SMALL_SIZES};
 use crate::invoke::Scheme;
 use crate::results::{Key, Results};
 use crate::stats::Summary;
@@ -14,11 +16,13 @@ use crate::targets;
 /// Facts about the machine and the programs, by name.
 pub(crate) type Facts = Vec<(String, String)>;
 
-const STARTERS: [&str; 7] = [
+const STARTERS: [&str; 9] = [
     "ours",
+    OURS_STATIC,
     "Rust, reqwest",
     "Go",
     "Python",
+    ASKS,
     EMPTY_STATIC,
     EMPTY_DYNAMIC,
     EMPTY_RUST,
@@ -59,6 +63,8 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
             "resident",
             "threads",
             "instructions",
+            "from the disk",
+            "from the disk, CPU",
         ],
         &STARTERS,
         |name| {
@@ -71,11 +77,20 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
                 "start_resident",
                 "start_threads",
                 "start_instructions",
+                "start_from_disk",
+                "start_from_disk_cpu",
             ]
             .map(|figure| Key::of(figure, name))
             .to_vec()
         },
     ));
+
+    if let Some(cpuid) = cell(results, &Key::of("cpuid", "this machine")) {
+        let _ = write!(
+            out,
+            "\nA `CPUID` takes {cpuid} here. On a virtual machine each one leaves the guest.\n"
+        );
+    }
 
     out.push_str("\n## Decode and parse: base64, gzip and both layers of JSON\n\n");
     out.push_str("CPU for each record, by the number of records in the event.\n\n");
@@ -91,6 +106,10 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
             keys
         },
     ));
+
+    out.push_str(&kinds(results));
+    out.push_str(&small_events(results));
+    out.push_str(&processors(results));
 
     for (figure, title, text) in [
         (
@@ -181,13 +200,23 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
     out.push_str("\n## A Node that takes 1 ms for each message\n\n");
     let _ = write!(
         out,
-        "Wall time of the first invocation with {} records, http.\n\n",
+        "The first invocation with {} records, http. CPU is for each record. The last column is the time with a \
+         fourteenth of a core, and a Node that takes 0.25 ms.\n\n",
         grouped(largest)
     );
     let mut names = vec![ONE_IN_FLIGHT];
     names.extend(Who::ALL.map(Who::name));
-    out.push_str(&table(results, &["", "time"], &names, |name| {
-        vec![Key::with("delayed_wall", name, "http", largest)]
+    let headings = ["", "time", "CPU", "time, a share of a core"];
+    out.push_str(&table(results, &headings, &names, |name| {
+        ["delayed_wall", "delayed_cpu_per_record", "throttled_wall"]
+            .map(|figure| Key::with(figure, name, "http", largest))
+            .to_vec()
+    }));
+
+    out.push_str("\n## System calls\n\n");
+    out.push_str("For each record of the largest event, as strace counts them, after the first invocation.\n\n");
+    out.push_str(&table(results, &["", "calls"], &Who::ALL.map(Who::name), |name| {
+        vec![Key::with("system_calls_per_record", name, "http", largest)]
     }));
 
     out.push_str("\n## Size\n\n");
@@ -227,6 +256,88 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
             let _ = writeln!(out, "- {what}: {why}");
         }
     }
+    out
+}
+
+/// What other lines than the uniform ones cost, for each record of an event of the size that was measured.
+fn kinds(results: &Results) -> String {
+    let [ours, baseline] = DECODERS[0].1;
+    let names = [ours, baseline];
+    let all = [Lines::Uniform].into_iter().chain(Lines::OTHERS);
+    let mut out = String::from(
+        "\n## Lines of other kinds\n\nCPU for each record, http, in events of 7,000, or 100 in a quick run.\n\n\
+         | lines | decode, ours | decode, baseline |",
+    );
+    for who in Who::ALL {
+        let _ = write!(out, " {} |", who.name());
+    }
+    let _ = write!(out, "\n| --- |{}\n", " ---: |".repeat(2 + Who::ALL.len()));
+    for lines in all {
+        let decode = match lines {
+            Lines::Uniform => "decode_cpu_beside_other_kinds",
+            lines => lines.decode_figure(),
+        };
+        let cell_of = |figure, name, scheme| {
+            let sizes = [SIZES[3], SIZES[1]];
+            let mut found = sizes.map(|size| cell(results, &Key::with(figure, name, scheme, size)));
+            found[0].take().or_else(|| found[1].take()).unwrap_or_else(|| "-".into())
+        };
+        let mut cells = vec![lines.name().to_string()];
+        cells.extend(names.map(|name| cell_of(decode, name, "")));
+        cells.extend(Who::ALL.map(|who| cell_of(lines.cpu_figure(), who.name(), "http")));
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    out
+}
+
+fn small_events(results: &Results) -> String {
+    let mut out = String::from(
+        "\n## Small events\n\nCPU of an invocation after the first, http, by the number of records in the event; \
+         then the wall time.\n\n",
+    );
+    let mut titles = vec![String::new()];
+    titles.extend(SMALL_SIZES.map(|size| size.to_string()));
+    titles.extend(SMALL_SIZES.map(|size| format!("{size}, wall")));
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    out.push_str(&table(results, &titles, &Who::ALL.map(Who::name), |name| {
+        let key = |figure| move |size| Key::with(figure, name, "http", size);
+        let cpu = SMALL_SIZES.map(key("small_cpu"));
+        cpu.into_iter()
+            .chain(SMALL_SIZES.map(key("small_wall")))
+            .collect()
+    }));
+    out
+}
+
+/// Instructions of the programs for both processors.
+fn processors(results: &Results) -> String {
+    let mut out = String::from(
+        "\n## Instructions on both processors\n\nAs QEMU executes them one by one, for each record of an event of \
+         100; inflate is apart.\n\n",
+    );
+    let titles = [
+        "",
+        "start",
+        "decode",
+        "its inflate",
+        "resend",
+        "its inflate",
+        "batch",
+        "its inflate",
+    ];
+    out.push_str(&table(results, &titles, &targets::PROCESSORS, |name| {
+        [
+            "emulated_start",
+            "emulated_decode",
+            "emulated_decode_inflate",
+            "emulated_resend",
+            "emulated_resend_inflate",
+            "emulated_batch",
+            "emulated_batch_inflate",
+        ]
+        .map(|figure| Key::of(figure, name))
+        .to_vec()
+    }));
     out
 }
 
@@ -424,10 +535,14 @@ pub(crate) fn chart(results: &Results, sizes: &[usize]) -> String {
             .map(|&name| {
                 let kind = match name {
                     "ours" => Kind::Ours,
-                    EMPTY_STATIC | EMPTY_DYNAMIC | EMPTY_RUST => Kind::LowerBound,
+                    ASKS | EMPTY_STATIC | EMPTY_DYNAMIC | EMPTY_RUST => Kind::LowerBound,
+                    OURS_STATIC => Kind::Ours,
                     _ => Kind::Other,
                 };
-                let label = name.strip_prefix("lower bound: an ").unwrap_or(name);
+                let label = name
+                    .strip_prefix("lower bound: a ")
+                    .or_else(|| name.strip_prefix("lower bound: an "))
+                    .unwrap_or(name);
                 (label, kind, start(name))
             })
             .collect(),

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use crate::contender::{Contender, DECODERS, EMPTY_PROGRAMS, ONE_IN_FLIGHT, Who};
+use crate::contender::{
+    ASKS, Contender, DECODERS, EMPTY_PROGRAMS, ONE_IN_FLIGHT, OURS_STATIC, Who,
+};
 use crate::cost::{self, Prices};
-use crate::data::{Event, SIZES};
+use crate::data::{Event, Lines, SIZES, SMALL_SIZES};
 use crate::invoke::{self, Effort, Scheme};
 use crate::report::{self, Facts};
 use crate::results::{Key, Results};
@@ -94,7 +97,13 @@ struct Amounts {
     starts_of_python: usize,
     decodes: usize,
     rounds: usize,
+    /// For each kind of line, and for small events.
+    rounds_of_kinds: usize,
+    /// The number of records of a kind.
+    records_of_a_kind: usize,
+    colds: usize,
     delays: usize,
+    delays_of_the_baseline: usize,
     /// Python waits for 20 seconds in each.
     delays_of_others: usize,
     sizes: &'static [usize],
@@ -109,7 +118,11 @@ impl Amounts {
                 starts_of_python: 2,
                 decodes: 3,
                 rounds: 1,
+                rounds_of_kinds: 1,
+                records_of_a_kind: 100,
+                colds: 2,
                 delays: 1,
+                delays_of_the_baseline: 1,
                 delays_of_others: 1,
                 sizes: &SIZES[..2],
                 effort: Effort {
@@ -123,7 +136,11 @@ impl Amounts {
                 starts_of_python: 20,
                 decodes: 60,
                 rounds: 5,
-                delays: 7,
+                rounds_of_kinds: 3,
+                records_of_a_kind: 7_000,
+                colds: 60,
+                delays: 5,
+                delays_of_the_baseline: 3,
                 delays_of_others: 3,
                 sizes: &SIZES,
                 effort: Effort {
@@ -135,12 +152,23 @@ impl Amounts {
     }
 }
 
+/// The names of our programs for the two processors, the parts that they are, and where an emulator finds the
+/// libraries.
+const EMULATED: [(&str, &str, &str); 2] = [
+    ("ours, x86_64", "ours-x86_64", "/"),
+    ("ours, arm64", "ours-arm64", "/usr/aarch64-linux-gnu"),
+];
+
 struct Run {
     options: Options,
     amounts: Amounts,
     contenders: Vec<Contender>,
     /// By size, the smallest first.
     events: Vec<Event>,
+    /// Of the sizes that users have.
+    small: Vec<Event>,
+    /// Of the other kinds of lines.
+    kinds: Vec<(Lines, Event)>,
     authority: Authority,
     results: Results,
 }
@@ -152,7 +180,14 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     let prices = Prices::read(&options.prices)?;
     let amounts = Amounts::new(options.quick);
     let events = amounts.sizes.iter().map(|&records| Event::new(records));
+    let small = SMALL_SIZES.iter().map(|&records| Event::new(records));
+    let kinds = Lines::OTHERS.into_iter().map(|lines| {
+        let event = Event::of(lines, amounts.records_of_a_kind)?;
+        Ok((lines, event))
+    });
     let mut run = Run {
+        small: small.collect::<std::io::Result<_>>()?,
+        kinds: kinds.collect::<std::io::Result<_>>()?,
         contenders: options.contenders(),
         events: events.collect::<std::io::Result<_>>()?,
         authority: Authority::new(&options.work)?,
@@ -165,12 +200,25 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     }
     say("comparing the messages of all contenders");
     check::all_send_the_same(&run.contenders, &run.events[1], &run.authority)?;
+    for lines in Lines::OTHERS {
+        // The other contenders need every field.
+        if lines != Lines::Lean {
+            let event = Event::of(lines, run.events[1].records)?;
+            check::all_send_the_same(&run.contenders, &event, &run.authority)?;
+        }
+    }
     run.starts()?;
+    run.cold_starts()?;
     run.decoding()?;
+    run.kinds()?;
+    run.small_events()?;
     run.invocations()?;
     run.delays()?;
+    run.throttled()?;
+    run.system_calls();
     run.allocations();
     run.instructions();
+    run.emulated();
     run.sizes()?;
     run.costs(&prices);
     run.write(&prices)
@@ -230,6 +278,253 @@ impl Run {
                     .results
                     .absent(format!("system calls of {name}"), error.to_string()),
             }
+        }
+        Ok(())
+    }
+
+    /// Starts by programs of which nothing is in memory, beside the same with all of it.
+    fn cold_starts(&mut self) -> Result<()> {
+        say("cold starts from the disk");
+        let asks = self.options.contender(Who::Resend, "asks");
+        let linked = self.options.contender(Who::Resend, "ours-static");
+        let mut programs: Vec<(&'static str, Contender)> = Vec::new();
+        programs.extend(asks.map(|contender| (ASKS, contender)));
+        programs.extend(linked.map(|contender| (OURS_STATIC, contender)));
+        for contender in self.programs() {
+            if contender.who != Who::Python {
+                programs.push((contender.who.program(), contender.clone()));
+            }
+        }
+        let mut stayed = Vec::new();
+        for round in 0..self.amounts.colds {
+            for (name, contender) in rotated(&programs, round) {
+                let name = *name;
+                if matches!(name, ASKS | OURS_STATIC) {
+                    let warm = start::start(contender).map_err(|e| format!("{name}: {e}"))?;
+                    self.add_start(name, round, &warm);
+                }
+                start::drop_pages(contender.program())?;
+                let found = start::start(contender).map_err(|e| format!("{name}: {e}"))?;
+                // Where a file system keeps its files in memory, there is nothing to read.
+                if found.faults.major == 0 {
+                    stayed.push(name);
+                    continue;
+                }
+                let mut add = |figure, unit, value| {
+                    self.results.add(Key::of(figure, name), unit, round, value);
+                };
+                add("start_from_disk", "µs", found.seconds * 1e6);
+                add("start_from_disk_cpu", "µs", found.cpu_seconds * 1e6);
+                add("start_from_disk_faults", "", found.faults.major as f64);
+            }
+        }
+        if !stayed.is_empty() {
+            say(&format!(
+                "{} of the starts from the disk read nothing from it, and don't count",
+                stayed.len()
+            ));
+        }
+        if let Some(path) = self.options.program("cpuid") {
+            let output = Command::new(path).output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            if let Ok(nanoseconds) = text.trim().parse() {
+                self.results
+                    .add(Key::of("cpuid", "this machine"), "ns", 0, nanoseconds);
+            }
+        }
+        Ok(())
+    }
+
+    /// What other lines cost than the uniform ones of one format.
+    fn kinds(&mut self) -> Result<()> {
+        say("lines of other kinds");
+        let uniform = Event::new(self.amounts.records_of_a_kind)?;
+        let (program, names) = DECODERS[0];
+        if let Some(path) = self.options.program(program) {
+            let all = self.kinds.iter().map(|(lines, event)| (*lines, event));
+            // All within one moment, so that a ratio is made of one round.
+            for round in 0..self.amounts.decodes / 3 {
+                for (lines, event) in all.clone().chain([(Lines::Uniform, &uniform)]) {
+                    let file = self.options.work.join(lines.decode_figure());
+                    if round == 0 {
+                        fs::write(&file, &event.payload)?;
+                    }
+                    for found in decode::rounds(path, &file, event.records, 1)? {
+                        for (name, seconds) in names.into_iter().zip([found.ours, found.baseline]) {
+                            let figure = match lines {
+                                Lines::Uniform => "decode_cpu_beside_other_kinds",
+                                lines => lines.decode_figure(),
+                            };
+                            let key = Key::with(figure, name, "", event.records);
+                            let value = seconds * 1e9 / event.records as f64;
+                            self.results.add(key, "ns", round, value);
+                        }
+                    }
+                }
+            }
+        }
+        for round in 0..self.amounts.rounds_of_kinds {
+            for (lines, event) in &self.kinds {
+                for contender in rotated(&self.contenders, round) {
+                    // The others need every field.
+                    if *lines == Lines::Lean && !contender.who.is_ours() {
+                        continue;
+                    }
+                    let found = invoke::sample(
+                        contender,
+                        Scheme::Http,
+                        event,
+                        self.amounts.effort,
+                        &self.authority,
+                    )?;
+                    let name = contender.who.name();
+                    let key = Key::with(lines.cpu_figure(), name, "http", event.records);
+                    let value = found.cpu * 1e6 / event.records as f64;
+                    self.results.add(key, "µs", round, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Events of the sizes that users have.
+    fn small_events(&mut self) -> Result<()> {
+        say("small events");
+        for round in 0..self.amounts.rounds_of_kinds {
+            for event in &self.small {
+                for contender in rotated(&self.contenders, round) {
+                    let found = invoke::sample(
+                        contender,
+                        Scheme::Http,
+                        event,
+                        self.amounts.effort,
+                        &self.authority,
+                    )?;
+                    let mut add = |figure, unit, value| {
+                        let name = contender.who.name();
+                        let key = Key::with(figure, name, "http", event.records);
+                        self.results.add(key, unit, round, value);
+                    };
+                    let records = event.records as f64;
+                    add("small_cpu_per_record", "µs", found.cpu * 1e6 / records);
+                    add("small_cpu", "µs", found.cpu * 1e6);
+                    add("small_wall", "ms", found.wall * 1e3);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A fourteenth of a core and a Node of a quarter of a millisecond.
+    fn throttled(&mut self) -> Result<()> {
+        let quota = match delay::Quota::new() {
+            Ok(quota) => quota,
+            Err(error) if self.options.quick => {
+                say(&format!("NOT RUN: a share of a core, because {error}"));
+                return Ok(());
+            }
+            Err(error) => {
+                let why = format!("this process may set no share of a core: {error}");
+                self.results.absent("a share of a core", why);
+                return Ok(());
+            }
+        };
+        say("a share of a core");
+        let event = &self.events[self.events.len() - 1];
+        for round in 0..self.amounts.rounds_of_kinds {
+            for contender in rotated(&self.contenders, round) {
+                // Half a minute for the others, which are compared with the whole core above.
+                if !contender.who.is_ours() && (self.options.quick || contender.who == Who::Python || round > 0) {
+                    continue;
+                }
+                let seconds = delay::throttled(contender, event, &quota, &self.authority)?;
+                let name = contender.who.name();
+                let key = Key::with("throttled_wall", name, "http", event.records);
+                self.results.add(key, "ms", round, seconds * 1e3);
+            }
+        }
+        Ok(())
+    }
+
+    /// The system calls of an invocation after the first.
+    fn system_calls(&mut self) {
+        say("system calls");
+        let trace = self.options.work.join("calls");
+        let event = &self.events[self.events.len() - 1];
+        for contender in &self.contenders {
+            let name = contender.who.name();
+            let count =
+                |times| tools::system_calls(contender, event, times, &trace, &self.authority);
+            let difference = || -> Result<u64> { Ok(count(2)?.saturating_sub(count(1)?)) };
+            match difference() {
+                Ok(calls) => {
+                    let key = Key::with("system_calls_per_record", name, "http", event.records);
+                    let value = calls as f64 / event.records as f64;
+                    self.results.add(key, "", 0, value);
+                }
+                Err(error) => self
+                    .results
+                    .absent(format!("system calls of {name}"), error.to_string()),
+            }
+        }
+    }
+
+    /// The instructions of both processors' programs, by an emulator.
+    fn emulated(&mut self) {
+        if self.options.quick {
+            return;
+        }
+        for (name, part, root) in EMULATED {
+            let Some(program) = self.options.program(part) else {
+                continue;
+            };
+            say(&format!("instructions, {name}"));
+            if let Err(error) = self.emulate(name, part, root, &program.to_path_buf()) {
+                self.results
+                    .absent(format!("instructions, {name}"), error.to_string());
+            }
+        }
+    }
+
+    fn emulate(&mut self, name: &'static str, part: &str, root: &str, program: &Path) -> Result<()> {
+        let map = |part: &str| {
+            let path = self.options.program(&format!("{part}-map"));
+            path.ok_or_else(|| Error::from(format!("there is no map of {part}")))
+        };
+        let machine = if part == "ours-arm64" { "aarch64" } else { "x86_64" };
+        let command = format!("qemu-{machine}-static");
+        let work = &self.options.work;
+        let event = &self.events[1];
+        let records = event.records as f64;
+        let mut found = Vec::new();
+        let emulator = tools::Emulator::new(&command, root, map(part)?, work)?;
+        for who in [Who::Resend, Who::Batch] {
+            let contender = Contender::new(who, program, Path::new(""), work);
+            let count = |times| emulator.invocations(&contender, event, times, &self.authority);
+            if who == Who::Resend {
+                let start = count(0)?;
+                let all = start.inflate + start.other;
+                found.push(("emulated_start", all as f64));
+            }
+            let one = count(2)?.since(count(1)?);
+            let figures = match who {
+                Who::Batch => ["emulated_batch", "emulated_batch_inflate"],
+                _ => ["emulated_resend", "emulated_resend_inflate"],
+            };
+            found.push((figures[0], one.other as f64 / records));
+            found.push((figures[1], one.inflate as f64 / records));
+        }
+        let decode = format!("decode-{machine}");
+        if let Some(decoder) = self.options.program(&decode) {
+            let file = work.join("event-emulated");
+            fs::write(&file, &event.payload)?;
+            let emulator = tools::Emulator::new(&command, root, map(&decode)?, work)?;
+            let one = emulator.decode(decoder, &file)?;
+            found.push(("emulated_decode", one.other as f64 / records));
+            found.push(("emulated_decode_inflate", one.inflate as f64 / records));
+        }
+        for (figure, value) in found {
+            self.results.add(Key::of(figure, name), "", 0, value);
         }
         Ok(())
     }
@@ -326,23 +621,23 @@ impl Run {
                 round + 1,
                 self.amounts.delays
             ));
-            let mut add = |name, seconds: f64| {
-                let key = Key::with("delayed_wall", name, "http", event.records);
-                self.results.add(key, "ms", round, seconds * 1e3);
+            let mut add = |figure, unit, name, value: f64| {
+                let key = Key::with(figure, name, "http", event.records);
+                self.results.add(key, unit, round, value);
             };
-            add(
-                ONE_IN_FLIGHT,
-                delay::one_in_flight(&messages, event.records)?,
-            );
+            if round < self.amounts.delays_of_the_baseline {
+                let seconds = delay::one_in_flight(&messages, event.records)?;
+                add("delayed_wall", "ms", ONE_IN_FLIGHT, seconds * 1e3);
+            }
             for contender in rotated(&self.contenders, round) {
-                let is_ours = matches!(contender.who, Who::Resend | Who::Batch);
-                if !is_ours && round >= self.amounts.delays_of_others {
+                if !contender.who.is_ours() && round >= self.amounts.delays_of_others {
                     continue;
                 }
-                add(
-                    contender.who.name(),
-                    delay::wall(contender, event, authority)?,
-                );
+                let name = contender.who.name();
+                let taken = delay::taken(contender, event, delay::DELAY, authority)?;
+                let each = taken.cpu * 1e6 / event.records as f64;
+                add("delayed_wall", "ms", name, taken.wall * 1e3);
+                add("delayed_cpu_per_record", "µs", name, each);
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The cold start: from before the program is executed until its first `/next` arrives.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -8,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 
@@ -53,6 +55,16 @@ pub(crate) fn start(contender: &Contender) -> Result<Start> {
         faults: process.faults()?,
         memory: process.memory()?,
     })
+}
+
+/// Drops what the system has of a program in memory, so that the next start reads it from the disk. Only of the
+/// program: the libraries are every program's, and remain.
+pub(crate) fn drop_pages(program: &Path) -> Result<()> {
+    let file = File::open(program)?;
+    // Pages that were not written yet are kept.
+    file.sync_all()?;
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
+    Ok(())
 }
 
 /// A program that does nothing, from its start to its end.

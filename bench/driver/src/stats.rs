@@ -29,6 +29,20 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// The same in another unit.
+    pub(crate) fn scaled(self, by: f64) -> Self {
+        Self {
+            median: self.median * by,
+            min: self.min * by,
+            low: self.low * by,
+            high: self.high * by,
+            max: self.max * by,
+            count: self.count,
+        }
+    }
+}
+
 /// Interpolates linearly between two samples.
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;

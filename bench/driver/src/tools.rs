@@ -1,13 +1,16 @@
-//! Counts that need a tool: instructions by callgrind, and allocations by a library that is loaded before the
-//! program.
+//! Counts that need a tool: instructions by callgrind or an emulator, system calls by strace, and allocations by
+//! a library that is loaded before the program.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::contender::{Contender, Who};
 use crate::data::Event;
@@ -66,6 +69,193 @@ fn collected(text: &str) -> Result<u64> {
     text.lines()
         .find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
         .ok_or_else(|| format!("callgrind printed no sum: {text}").into())
+}
+
+/// The instructions of a program: those of inflate, and all others.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Executed {
+    pub(crate) inflate: u64,
+    pub(crate) other: u64,
+}
+
+impl Executed {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            inflate: self.inflate - before.inflate,
+            other: self.other - before.other,
+        }
+    }
+}
+
+/// QEMU's user mode for a processor, which writes a line for each instruction that it executes.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    command: Vec<String>,
+    pipe: PathBuf,
+    /// The addresses of inflate's functions, from which on and up to which.
+    inflate: Vec<(u64, u64)>,
+}
+
+impl Emulator {
+    /// `map` is what the linker has written of where each function is, `root` where the processor's
+    /// libraries are.
+    pub(crate) fn new(program: &str, root: &str, map: &Path, work: &Path) -> Result<Self> {
+        let text = fs::read_to_string(map)
+            .map_err(|error| format!("failed to read {}: {error}", map.display()))?;
+        let inflate = ranges(&text);
+        if inflate.is_empty() {
+            return Err("the linker's map has no function of inflate".into());
+        }
+        let pipe = work.join("executed");
+        // One instruction in a block, which older versions call by another name.
+        let help = Command::new(program).arg("-h").output()?;
+        let one = if String::from_utf8_lossy(&help.stdout).contains("-one-insn-per-tb") {
+            "-one-insn-per-tb"
+        } else {
+            "-singlestep"
+        };
+        let words = [program, "-L", root, one, "-d", "exec,nochain", "-D"];
+        let mut command = words.map(String::from).to_vec();
+        command.push(pipe.display().to_string());
+        Ok(Self {
+            command,
+            pipe,
+            inflate,
+        })
+    }
+
+    /// The instructions of a contender from its start until the end of this number of invocations.
+    pub(crate) fn invocations(
+        &self,
+        contender: &Contender,
+        event: &Event,
+        invocations: u32,
+        authority: &Authority,
+    ) -> Result<Executed> {
+        let setting = Setting {
+            tool: self.command.clone(),
+            ..Setting::default()
+        };
+        self.count(|| {
+            let records = event.records;
+            let mut session =
+                Session::start(contender, Scheme::Http, records, &setting, authority)?;
+            for _ in 0..invocations {
+                session.invoke(event)?;
+            }
+            session.process.settled_cpu()?;
+            Ok(())
+        })
+    }
+
+    /// The instructions of our decoder for an event that it reads for the second time.
+    pub(crate) fn decode(&self, program: &Path, event: &Path) -> Result<Executed> {
+        let total = |rounds: &str| {
+            self.count(|| {
+                let output = Command::new(&self.command[0])
+                    .args(&self.command[1..])
+                    .arg(program)
+                    .arg(event)
+                    .args([rounds, "ours"])
+                    .output()?;
+                if !output.status.success() {
+                    return Err(format!("the emulator can't run it: {}", output.status).into());
+                }
+                Ok(())
+            })
+        };
+        Ok(total("2")?.since(total("1")?))
+    }
+
+    /// Runs something, and counts what the emulator writes meanwhile.
+    fn count(&self, run: impl FnOnce() -> Result<()>) -> Result<Executed> {
+        let _ = fs::remove_file(&self.pipe);
+        mkfifo(&self.pipe, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        thread::scope(|scope| {
+            let counted = scope.spawn(|| -> std::io::Result<Executed> {
+                // Returns once the emulator has opened it too, and ends when that has ended.
+                let mut lines = BufReader::with_capacity(1 << 20, File::open(&self.pipe)?);
+                let mut found = Executed::default();
+                let mut line = Vec::with_capacity(256);
+                while lines.read_until(b'\n', &mut line)? > 0 {
+                    if let Some(at) = executed(&line) {
+                        let is_inflate = |&(from, to): &(u64, u64)| (from..to).contains(&at);
+                        if self.inflate.iter().any(is_inflate) {
+                            found.inflate += 1;
+                        } else {
+                            found.other += 1;
+                        }
+                    }
+                    line.clear();
+                }
+                Ok(found)
+            });
+            let result = run();
+            // The reader waits for a writer, of which there is none where nothing was started.
+            drop(File::options().read(true).write(true).open(&self.pipe)?);
+            let found = counted.join().map_err(|_| "the count failed")??;
+            result?;
+            if found.other == 0 {
+                return Err("the emulator wrote nothing".into());
+            }
+            Ok(found)
+        })
+    }
+}
+
+/// The address in a line of the emulator: `Trace 0: 0x7efee8000100 [0000000001009331/000000550081bc40/…]`.
+fn executed(line: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(b"Trace ")?;
+    let at = memchr::memchr(b'/', rest)? + 1;
+    let rest = &rest[at..];
+    let digits = &rest[..memchr::memchr(b'/', rest)?];
+    u64::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// Where a linker's map has functions of our inflate. The standard library has another, whose names have no
+/// hash.
+fn ranges(map: &str) -> Vec<(u64, u64)> {
+    let line = |text: &str| {
+        let mut words = text.split_ascii_whitespace();
+        let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+        let (from, _, length) = (number()?, number()?, number()?);
+        let name = words.nth(1)?;
+        (name.starts_with("miniz_oxide::inflate") && name.contains("::h") && length > 0)
+            .then_some((from, from + length))
+    };
+    map.lines().filter_map(line).collect()
+}
+
+/// How many system calls a contender makes from its start to the end of this number of invocations.
+pub(crate) fn system_calls(
+    contender: &Contender,
+    event: &Event,
+    invocations: u32,
+    trace: &Path,
+    authority: &Authority,
+) -> Result<u64> {
+    let words = ["strace", "-f", "-c", "-qq", "-o"];
+    let mut tool = words.map(String::from).to_vec();
+    tool.push(trace.display().to_string());
+    let setting = Setting {
+        tool,
+        ..Setting::default()
+    };
+    let mut session = Session::start(contender, Scheme::Http, event.records, &setting, authority)?;
+    for _ in 0..invocations {
+        session.invoke(event)?;
+    }
+    session.process.kill_children()?;
+    // Strace ends when the contender has, and writes its table before.
+    session.process.wait()?;
+    calls(&fs::read_to_string(trace)?)
+}
+
+/// The sum in strace's table: `100.00    0.000742           9        80         4 total`.
+fn calls(text: &str) -> Result<u64> {
+    let line = text.lines().find(|line| line.ends_with(" total"));
+    line.and_then(|line| line.split_ascii_whitespace().nth(3)?.parse().ok())
+        .ok_or_else(|| format!("strace wrote no sum: {text}").into())
 }
 
 /// The number of allocations, and the allocated bytes.
@@ -170,5 +360,25 @@ mod tests {
         let text = "==7== Events    : Ir\n==7== Collected : 183612\n==7==\n";
         assert_eq!(collected(text).unwrap(), 183_612);
         assert!(collected("valgrind: no such file").is_err());
+    }
+
+    #[test]
+    fn the_sum_of_strace() {
+        let text = "------ ----\n100.00    0.000742           9        80         4 total\n";
+        assert_eq!(calls(text).unwrap(), 80);
+        assert_eq!(calls("100.00    0.000742           9        81 total\n").unwrap(), 81);
+        assert!(calls("").is_err());
+    }
+
+    #[test]
+    fn the_addresses_of_inflate() {
+        let map = "             VMA              LMA     Size Align Out     In      Symbol\n\
+                   28c380           28c380     21dc     4         a.o:(.text._ZN11miniz_oxide7inflate)\n\
+                   28c380           28c380     21dc     1                 miniz_oxide::inflate::core::decompress::h602e\n\
+                   28e55c           28e55c     1b2c     1                 miniz_oxide::inflate::core::decompress\n";
+        assert_eq!(ranges(map), [(0x28_c380, 0x28_e55c)]);
+        let line = b"Trace 0: 0x7efee8000100 [0000000001009331/000000000028c384/00000001/00000201] \n";
+        assert_eq!(executed(line), Some(0x28_c384));
+        assert_eq!(executed(b"cpu_io_recompile"), None);
     }
 }

@@ -34,9 +34,9 @@ struct LogEvent<'a> {
     message: Cow<'a, str>,
 }
 
-/// The fields that are sent to the Node.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The fields that are sent to the Node. The lean format has some of them.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Line<'a> {
     #[serde(borrow)]
     request_id: Cow<'a, str>,
@@ -137,5 +137,5 @@ impl Baseline {
 
 /// The gateway writes `-` for an absent value.
 fn present(text: &str) -> Option<&str> {
-    (text != "-").then_some(text)
+    (!matches!(text, "" | "-")).then_some(text)
 }
