@@ -28,12 +28,8 @@ pub(crate) enum Lines {
 
 impl Lines {
     /// All but the uniform ones.
-    pub(crate) const OTHERS: [Self; 4] = [
-        Self::Escaped,
-        Self::Nested,
-        Self::Alternating,
-        Self::Lean,
-    ];
+    pub(crate) const OTHERS: [Self; 4] =
+        [Self::Escaped, Self::Nested, Self::Alternating, Self::Lean];
 
     pub(crate) fn name(self) -> &'static str {
         match self {

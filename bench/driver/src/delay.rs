@@ -52,7 +52,10 @@ pub(crate) fn throttled(
 ) -> Result<f64> {
     let mut session = session(contender, event, SHORT_DELAY, authority)?;
     session.process.settled_cpu()?;
-    fs::write(quota.0.join("cgroup.procs"), session.process.pid()?.to_string())?;
+    fs::write(
+        quota.0.join("cgroup.procs"),
+        session.process.pid()?.to_string(),
+    )?;
     Ok(session.invoke(event)?.as_secs_f64())
 }
 
@@ -79,7 +82,11 @@ impl Quota {
         let name = format!("cw-resend-bench-{}", std::process::id());
         let old = Path::new("/sys/fs/cgroup/cpu");
         let is_old = old.join("cgroup.procs").exists();
-        let above = if is_old { old } else { Path::new("/sys/fs/cgroup") };
+        let above = if is_old {
+            old
+        } else {
+            Path::new("/sys/fs/cgroup")
+        };
         let group = Self(above.join(name));
         fs::create_dir(&group.0)?;
         // Where there is no such file, this is no group.

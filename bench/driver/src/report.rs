@@ -215,9 +215,12 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
 
     out.push_str("\n## System calls\n\n");
     out.push_str("For each record of the largest event, as strace counts them, after the first invocation.\n\n");
-    out.push_str(&table(results, &["", "calls"], &Who::ALL.map(Who::name), |name| {
-        vec![Key::with("system_calls_per_record", name, "http", largest)]
-    }));
+    out.push_str(&table(
+        results,
+        &["", "calls"],
+        &Who::ALL.map(Who::name),
+        |name| vec![Key::with("system_calls_per_record", name, "http", largest)],
+    ));
 
     out.push_str("\n## Size\n\n");
     let sized = ["ours, arm64", "ours", "Rust, reqwest", "Go", "Python"];
@@ -280,7 +283,10 @@ fn kinds(results: &Results) -> String {
         let cell_of = |figure, name, scheme| {
             let sizes = [SIZES[3], SIZES[1]];
             let mut found = sizes.map(|size| cell(results, &Key::with(figure, name, scheme, size)));
-            found[0].take().or_else(|| found[1].take()).unwrap_or_else(|| "-".into())
+            found[0]
+                .take()
+                .or_else(|| found[1].take())
+                .unwrap_or_else(|| "-".into())
         };
         let mut cells = vec![lines.name().to_string()];
         cells.extend(names.map(|name| cell_of(decode, name, "")));

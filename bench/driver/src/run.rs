@@ -434,7 +434,9 @@ impl Run {
         for round in 0..self.amounts.rounds_of_kinds {
             for contender in rotated(&self.contenders, round) {
                 // Half a minute for the others, which are compared with the whole core above.
-                if !contender.who.is_ours() && (self.options.quick || contender.who == Who::Python || round > 0) {
+                if !contender.who.is_ours()
+                    && (self.options.quick || contender.who == Who::Python || round > 0)
+                {
                     continue;
                 }
                 let seconds = delay::throttled(contender, event, &quota, &self.authority)?;
@@ -486,12 +488,22 @@ impl Run {
         }
     }
 
-    fn emulate(&mut self, name: &'static str, part: &str, root: &str, program: &Path) -> Result<()> {
+    fn emulate(
+        &mut self,
+        name: &'static str,
+        part: &str,
+        root: &str,
+        program: &Path,
+    ) -> Result<()> {
         let map = |part: &str| {
             let path = self.options.program(&format!("{part}-map"));
             path.ok_or_else(|| Error::from(format!("there is no map of {part}")))
         };
-        let machine = if part == "ours-arm64" { "aarch64" } else { "x86_64" };
+        let machine = if part == "ours-arm64" {
+            "aarch64"
+        } else {
+            "x86_64"
+        };
         let command = format!("qemu-{machine}-static");
         let work = &self.options.work;
         let event = &self.events[1];

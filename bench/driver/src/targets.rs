@@ -155,9 +155,18 @@ fn targets(results: &Results) -> Vec<Target> {
     ));
     let [x86, arm] = PROCESSORS;
     for (figure, what) in [
-        ("emulated_decode", "arm64: decode, instructions outside inflate"),
-        ("emulated_resend", "arm64: resend, instructions outside inflate"),
-        ("emulated_batch", "arm64: batch, instructions outside inflate"),
+        (
+            "emulated_decode",
+            "arm64: decode, instructions outside inflate",
+        ),
+        (
+            "emulated_resend",
+            "arm64: resend, instructions outside inflate",
+        ),
+        (
+            "emulated_batch",
+            "arm64: batch, instructions outside inflate",
+        ),
     ] {
         let (of, to) = (Key::of(figure, arm), Key::of(figure, x86));
         targets.push(times(what, "ours for x86_64", AtMost(1.1), &of, &to));

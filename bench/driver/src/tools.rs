@@ -366,7 +366,10 @@ mod tests {
     fn the_sum_of_strace() {
         let text = "------ ----\n100.00    0.000742           9        80         4 total\n";
         assert_eq!(calls(text).unwrap(), 80);
-        assert_eq!(calls("100.00    0.000742           9        81 total\n").unwrap(), 81);
+        assert_eq!(
+            calls("100.00    0.000742           9        81 total\n").unwrap(),
+            81
+        );
         assert!(calls("").is_err());
     }
 
@@ -377,7 +380,8 @@ mod tests {
                    28c380           28c380     21dc     1                 miniz_oxide::inflate::core::decompress::h602e\n\
                    28e55c           28e55c     1b2c     1                 miniz_oxide::inflate::core::decompress\n";
         assert_eq!(ranges(map), [(0x28_c380, 0x28_e55c)]);
-        let line = b"Trace 0: 0x7efee8000100 [0000000001009331/000000000028c384/00000001/00000201] \n";
+        let line =
+            b"Trace 0: 0x7efee8000100 [0000000001009331/000000000028c384/00000001/00000201] \n";
         assert_eq!(executed(line), Some(0x28_c384));
         assert_eq!(executed(b"cpu_io_recompile"), None);
     }
