@@ -128,6 +128,7 @@ fn fold_step(next: &mut [u64; STEP], before: &[u64], step: &[[u8; WORD]; STEP]) 
         next[at] = u64::from_le_bytes(step[at]) ^ a[at] ^ b[at] ^ c[at] ^ d[at];
     }
 }
+
 /// `TABLES[k][b]` is the CRC of the byte `b` followed by `k` zero bytes.
 static TABLES: [[u32; 256]; 8] = tables();
 

@@ -129,10 +129,11 @@ mod tests {
     use super::*;
     use crate::standin::sample::Random;
 
-    const SEEDS: [&str; 3] = [
+    const SEEDS: [&str; 4] = [
         r#"{ "requestId": "7f3c1a4e-0e0b-4a35-9b7e-2f1f6f0f5a11", "httpMethod": "GET", "path": "/prod/pets/42", "protocol": "HTTP/1.1", "status": "200", "responseLength": "345", "requestTime": "22/Nov/2026:10:00:00 +0000", "requestTimeEpoch": "1795341600000", "responseLatency": "12", "integrationLatency": "9", "integrationStatus": "200", "errorMessage": "-", "stage": "prod", "domainName": "abc123.execute-api.us-east-1.amazonaws.com", "sourceIp": "203.0.113.7", "userAgent": "curl/8.5.0" }"#,
         r#"{"request":{"method":"GET","path":"/x"},"status":-,"host":"h","userAgent":"say "hi"","ip":"::1"}"#,
         r#""httpMethod":"GET","path":"/a\u002fb","domainName":"h","userAgent":"\"x\"""#,
+        r#"{"httpMethod":"GET","path":"\/a\u002fb","url":"/a/b","domainName":"h.example","userAgent":"\"x\" \\","errorMessage":"\\\"","other":"\ud83d\ude00"}"#,
     ];
 
     /// Each mutated line follows the valid one, so that the layout that was learned nearly fits it.
