@@ -1,7 +1,7 @@
 //! One connection to the Node: bytes out, responses in.
 
 use std::fmt;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +11,7 @@ use ureq::unversioned::transport::{NextTimeout, Transport};
 use super::failure::Failure;
 use super::pace::Pace;
 use super::retry_after;
-use super::tcp::{OUTPUT_BUFFER, Tcp};
+use super::tcp::{LOOK, OUTPUT_BUFFER, Tcp};
 use crate::http1::{HttpError, ResponseReader, Step};
 
 /// How many pieces go to the socket in one system call. A round mostly is one piece, and a batch a few.
@@ -146,10 +146,7 @@ impl Connection {
 
     /// Reads what has come by now.
     fn poll(&mut self) -> Result<bool, ureq::Error> {
-        self.stream.transport().await_input(NextTimeout {
-            after: UreqDuration::from(Duration::ZERO),
-            ..NextTimeout::default()
-        })
+        self.stream.transport().await_input(LOOK)
     }
 
     /// Looks at what has come: in the buffer, in the TLS session and at the socket. It waits for nothing.
@@ -163,6 +160,8 @@ impl Connection {
             Ok(true) => Quiet::No,
             // A session ticket, say, is for TLS alone and brings nothing.
             Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Quiet::Yes,
+            // More came for TLS alone than could be looked through, and nobody knows what follows it.
+            Err(ureq::Error::Io(error)) if is_over(&error) => Quiet::No,
             Ok(false) | Err(_) => Quiet::Closed,
         }
     }
@@ -327,6 +326,11 @@ impl Connection {
             retry_after,
         })
     }
+}
+
+/// Whether it was the look that took too long, and not the system that has given the connection up.
+fn is_over(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
 /// What is left until then, as ureq's chain takes it.

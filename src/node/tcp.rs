@@ -9,6 +9,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use ureq::Timeout;
+use ureq::unversioned::transport::time::Duration as UreqDuration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 /// How much is read at a time. Responses are small, and many of them come together. Of what is not needed no page is
@@ -30,6 +32,15 @@ const MAX_EARLY: usize = 2 * 1024 * 1024;
 
 /// For how long a write waits for room before it is looked at what has come.
 const STALL: Duration = Duration::from_millis(20);
+
+/// Asks for what has come by now, without waiting for more. TLS asks again until it has something to hand over, so that
+/// a look needs an end, too: a peer can send for ever what is for TLS alone. No processor is taken away for that long.
+pub(super) const LOOK: NextTimeout = NextTimeout {
+    after: UreqDuration::Exact(Duration::from_millis(250)),
+    reason: Timeout::PerRead,
+    per_read: None,
+    per_write: None,
+};
 
 /// A socket, and its buffers.
 pub(super) struct Tcp {
@@ -132,7 +143,7 @@ impl Tcp {
             // A shorter timeout than what is left is fine, since the next turn goes on waiting. So it is changed only
             // now and then, while a deadline comes nearer with each read.
             let known = self.read_timeout.unwrap_or_default();
-            if known > left || known < left / 4 {
+            if known.is_zero() || known > left || known < left / 4 {
                 let timeout = match left.as_millis() {
                     ..100 => left,
                     _ => left - left / 4,
@@ -258,9 +269,9 @@ impl Transport for Tcp {
         Ok(result?)
     }
 
-    /// A timeout of zero asks for what has come by now.
+    /// A timeout of zero is over, however much lies there: TLS passes on what its reads before have left.
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let length = if timeout.after.is_zero() {
+        let length = if timeout.reason == LOOK.reason && !timeout.after.is_zero() {
             self.poll()?
         } else {
             self.read(end_of(timeout))?
@@ -330,6 +341,32 @@ mod tests {
             assert!(!early.is_empty() && early.len() < MAX_EARLY + INPUT_BUFFER);
             assert!(early.iter().all(|&byte| byte == b'r'));
         }
+    }
+
+    /// TLS reads again and again for what is of use to it alone, and once went on for as long as such came.
+    #[test]
+    fn a_timeout_that_is_over_reads_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        let nothing = tcp.await_input(LOOK).unwrap_err().into_io().kind();
+        assert_eq!(nothing, ErrorKind::WouldBlock);
+        server.write_all(b"rr").unwrap();
+        for reason in [Timeout::Global, LOOK.reason] {
+            let over = NextTimeout {
+                after: UreqDuration::from(Duration::ZERO),
+                reason,
+                ..LOOK
+            };
+            let error = tcp.await_input(over).unwrap_err().into_io().kind();
+            assert_eq!(error, ErrorKind::TimedOut);
+        }
+        let look = || tcp.await_input(LOOK).ok();
+        assert_eq!(
+            std::iter::repeat_with(look).find_map(|came| came),
+            Some(true)
+        );
     }
 
     /// However much a peer sends that takes nothing itself.
