@@ -132,16 +132,16 @@ impl Amounts {
             }
         } else {
             Self {
-                starts: 300,
-                starts_of_python: 20,
-                decodes: 60,
-                rounds: 5,
+                starts: 200,
+                starts_of_python: 12,
+                decodes: 40,
+                rounds: 3,
                 rounds_of_kinds: 3,
                 records_of_a_kind: 7_000,
-                colds: 60,
-                delays: 5,
+                colds: 40,
+                delays: 3,
                 delays_of_the_baseline: 3,
-                delays_of_others: 3,
+                delays_of_others: 2,
                 sizes: &SIZES,
                 effort: Effort {
                     time: Duration::from_millis(250),
