@@ -473,11 +473,11 @@ impl Run {
     /// The instructions of both processors' programs, by an emulator.
     fn emulated(&mut self) {
         for (name, part) in EMULATED {
-            let Some(program) = self.options.program(part) else {
+            let Some(program) = self.options.program(part).map(ToOwned::to_owned) else {
                 continue;
             };
             say(&format!("instructions, {name}"));
-            if let Err(error) = self.emulate(name, part, &program.to_path_buf()) {
+            if let Err(error) = self.emulate(name, part, &program) {
                 self.results
                     .absent(format!("instructions, {name}"), error.to_string());
             }
