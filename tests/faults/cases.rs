@@ -39,7 +39,7 @@ const ENDPOINTS: u64 = 400;
 /// How long an invocation has, unless the case is about that.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The settings of every case: short waits, so that the matrix ends within a minute.
+/// The settings of every case: short waits, so that the matrix ends within a few minutes.
 const SETTINGS: [(&str, &str); 4] = [
     ("X_NODE_CONNECTIONS", "4"),
     ("X_NODE_CONNECT_TIMEOUT_MS", "300"),
