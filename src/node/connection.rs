@@ -55,8 +55,8 @@ pub(super) struct Connection {
     pub(super) slowest: Duration,
     /// It has accepted a message of this delivery, so that what fails on it is probably not its own fault.
     pub(super) is_proven: bool,
-    /// How many messages may be written before the first response comes. It begins with one and doubles with each
-    /// clean round, so that a server that responds to only one at a time is never sent what it would not read.
+    /// How many messages may be written before the first response comes. It begins with one and grows to twice what a
+    /// clean round had, so that a server that responds to only one at a time is never sent what it would not read.
     pub(super) window: usize,
     /// What is known of its responses to HEAD.
     pub(super) heads: Heads,
@@ -65,10 +65,6 @@ pub(super) struct Connection {
     pub(super) is_doubtful: bool,
     /// How fast responses come.
     pub(super) pace: Pace,
-    /// How often it had to be waited for bytes.
-    pub(super) waits: u64,
-    /// More bytes may be there than were read.
-    has_more: bool,
     /// By both clocks: an execution environment's monotonic clock may stand still while it is
     /// frozen (DESIGN.md, "Freeze and thaw").
     last_used: (Instant, SystemTime),
@@ -120,8 +116,6 @@ impl Connection {
             heads: Heads::Unknown,
             is_doubtful: false,
             pace: Pace::default(),
-            waits: 0,
-            has_more: false,
             last_used: (Instant::now(), SystemTime::now()),
         }
     }
@@ -220,13 +214,21 @@ impl Connection {
         next_timeout(until).map(drop)
     }
 
+    /// Whether more may be there than was read last. TLS may always have more.
+    fn may_have_more(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(tcp) => tcp.is_full(),
+            Stream::Tls(_) => true,
+        }
+    }
+
     /// Waits for bytes, after a pause if one is of use.
     fn await_input(&mut self, until: Instant, pause: Duration) -> Result<bool, Failure> {
-        // Neither past the end of the time, nor where more is there than was read. TLS may always have more.
+        // Neither past the end of the time, nor where more is there than was read.
         let left = until.saturating_duration_since(Instant::now());
         let pause = pause.min(left / 2);
         if !pause.is_zero() && self.reader.is_untouched() {
-            if self.has_more {
+            if self.may_have_more() {
                 match self.poll() {
                     Err(ureq::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {}
                     came => return Ok(came?),
@@ -240,17 +242,12 @@ impl Connection {
             }
         }
         let timeout = next_timeout(until)?;
-        let came = self.stream.transport().await_input(timeout)?;
-        self.has_more = match &mut self.stream {
-            Stream::Plain(tcp) => tcp.is_full(),
-            Stream::Tls(_) => true,
-        };
-        Ok(came)
+        Ok(self.stream.transport().await_input(timeout)?)
     }
 
     /// Reads the next response. What follows it stays for the next call. `wait` says when it has to be there, and for
-    /// how long the connection may be left alone before that. It is only asked where the response isn't there yet:
-    /// responses mostly come together, and looking at the clock for each was 6 % of what `resend` costs.
+    /// how long the connection may be left alone before that. It is asked once, and only where the response isn't there
+    /// yet: responses mostly come together, and looking at the clock for each was 6 % of what `resend` costs.
     ///
     /// A whole head is a response: the body says nothing that we would act on. Where the body does not come to its
     /// end, the connection does.
@@ -312,7 +309,6 @@ impl Connection {
                         None => wait(&mut self.pace),
                     };
                     waits_until = Some(until);
-                    self.waits += 1;
                     match self.await_input(until, pause) {
                         Ok(true) => {}
                         Ok(false) if self.reader.is_untouched() => break Failure::Closed,

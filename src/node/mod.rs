@@ -20,9 +20,9 @@
 //! with the Node's own.
 //!
 //! A response says only by its place on the connection which message it belongs to. So what it settles is a *claim*
-//! of its connection until the delivery ends. Before each round, however large it is, and a last time at the end, nothing may have come
-//! that no message has asked for; if something has, all claims of that connection are void, and their records
-//! are sent again, or undelivered where their bytes are gone.
+//! of its connection until the delivery ends. Before each round, however large it is, and a last time at the end,
+//! nothing may have come that no message has asked for; if something has, all claims of that connection are void, and
+//! their records are sent again, or undelivered where their bytes are gone.
 //!
 //! What fails, and how:
 //!

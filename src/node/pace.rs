@@ -42,9 +42,9 @@ impl Pace {
         self.has_paused = false;
     }
 
-    /// For how long to leave the connection alone where so many responses of the round have come, the first one so
+    /// For how long to leave the connection alone where so many responses of the round have come, it was written so
     /// long ago, and so many are left.
-    pub(super) fn pause(&mut self, came: u32, ago: Duration, left: u32) -> Duration {
+    pub(super) fn pause(&mut self, came: u32, since_written: Duration, left: u32) -> Duration {
         self.has_paused = false;
         let Some(each) = self.each else {
             return Duration::ZERO;
@@ -53,7 +53,7 @@ impl Pace {
             // The first response says what the Node is like now, but includes the way there and back.
             0 => return Duration::ZERO,
             1 | 2 => self.first,
-            _ => ago / (came - 1),
+            _ => since_written.saturating_sub(self.first) / (came - 1),
         };
         let rest = left.saturating_sub(RESERVE + left / 8);
         let pause = (each.min(of_round) * rest).saturating_sub(SLACK);
@@ -73,12 +73,12 @@ impl Pace {
         self.has_paused
     }
 
-    /// Notes that the last response of a round of so many messages has come, so long after the first one.
+    /// Notes that the last response of a round of so many messages has come, so long after it was written.
     pub(super) fn end(&mut self, messages: u32, took: Duration) {
         if messages < LEAST_ROUND {
             return;
         }
-        let this = took / (messages - 1);
+        let this = took.saturating_sub(self.first) / (messages - 1);
         let was_late = std::mem::replace(&mut self.was_late, self.has_paused);
         self.each = Some(match self.each {
             // All had come when the pause was over, and nobody knows how long before. Once may be chance.
@@ -105,7 +105,7 @@ mod tests {
         let (mut now, mut came, mut looks) = (first, 1, 1);
         pace.begin(first);
         while came < messages {
-            let pause = pace.pause(came, now - first, messages - came);
+            let pause = pace.pause(came, now, messages - came);
             if !pause.is_zero() {
                 now += pause;
                 pace.note_paused();
@@ -117,7 +117,7 @@ mod tests {
             }
             looks += 1;
         }
-        pace.end(messages, now - first);
+        pace.end(messages, now);
         (looks, now)
     }
 

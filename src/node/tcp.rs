@@ -17,8 +17,7 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 /// touched.
 const INPUT_BUFFER: usize = 16 * 1024;
 
-// ureq's TLS has both buffers for each connection, and touches all of them. So they are as small as they can be: with 8
-// and 32 KiB eight connections took 152 KiB more.
+// ureq's TLS has both buffers for each connection, and touches all of them. So they are as small as they can be.
 
 /// How much TLS reads at a time: what rustls takes at once.
 pub(super) const TLS_INPUT_BUFFER: usize = 4 * 1024;
@@ -295,16 +294,22 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
+    /// A connection, and its other end.
+    fn pair() -> (Tcp, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        (tcp, server)
+    }
+
     /// Both would wait for each other until the timeout, since neither reads while it writes.
     #[test]
     fn what_comes_is_taken_while_the_peer_takes_nothing() {
         // More than both sockets hold.
         const AMOUNT: usize = 32 * 1024 * 1024;
         for is_looked_before in [false, true] {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
-            let (mut server, _) = listener.accept().unwrap();
+            let (mut tcp, mut server) = pair();
             let server = thread::spawn(move || {
                 let mut piece = vec![b'r'; 64 * 1024];
                 server.set_nonblocking(true).unwrap();
@@ -346,10 +351,7 @@ mod tests {
     /// TLS reads again and again for what is of use to it alone, and once went on for as long as such came.
     #[test]
     fn a_timeout_that_is_over_reads_nothing() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
-        let (mut server, _) = listener.accept().unwrap();
+        let (mut tcp, mut server) = pair();
         let nothing = tcp.await_input(LOOK).unwrap_err().into_io().kind();
         assert_eq!(nothing, ErrorKind::WouldBlock);
         server.write_all(b"rr").unwrap();
@@ -372,10 +374,7 @@ mod tests {
     /// However much a peer sends that takes nothing itself.
     #[test]
     fn what_comes_too_early_is_bounded() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut tcp = Tcp::connect(&[address], Instant::now() + MINUTE).unwrap();
-        let (mut server, _) = listener.accept().unwrap();
+        let (mut tcp, mut server) = pair();
         let server = thread::spawn(move || while server.write(&[b'r'; 64 * 1024]).is_ok() {});
         let bytes = vec![b'q'; 32 * 1024 * 1024];
         let until = Instant::now() + Duration::from_millis(500);

@@ -276,9 +276,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Until when the next response has to be there.
-    fn response_until(&self) -> Instant {
+    fn response_until(&self, now: Instant) -> Instant {
         let context = self.context;
-        (Instant::now() + context.dialer.response_timeout).min(context.progress.deadline)
+        (now + context.dialer.response_timeout).min(context.progress.deadline)
     }
 
     /// The connection that there is, or a new one.
@@ -515,14 +515,14 @@ impl<'a> Worker<'a> {
         let spans = self.round.iter().map(|&message| job.span(message));
         self.stats.bytes += spans.clone().map(|span| span.len() as u64).sum::<u64>();
         let pieces = Adjacent::new(spans).map(|span| &job.chunk.bytes[span]);
-        connection.write(pieces, self.response_until())?;
-        let mut reading = Reading::new(Instant::now(), connection);
+        connection.write(pieces, self.response_until(Instant::now()))?;
+        let mut reading = Reading::new();
         let result = self.read_responses(job, connection, &mut reading);
         reading.count(&mut self.stats, connection);
         if result == Ok(true) {
             let messages = self.round.len();
             let took = reading.since.duration_since(reading.written);
-            connection.pace.end(count(messages), took - reading.first);
+            connection.pace.end(count(messages), took);
             self.context.pipelining.note_clean(messages, took);
         }
         result
@@ -534,17 +534,17 @@ impl<'a> Worker<'a> {
         connection: &mut Connection,
         reading: &mut Reading,
     ) -> Result<bool, Failure> {
-        let (progress, timeout) = (&self.context.progress, self.context.dialer.response_timeout);
         let of = self.round.len();
         for at in 0..of {
             let message = self.round[at];
             let response = connection.read(job.is_head(message), &mut |pace| {
+                reading.has_waited = true;
                 // Who waits has told the others what came before.
-                tell(progress, &mut self.untold);
+                self.tell();
                 let now = Instant::now();
-                let ago = now.duration_since(reading.written + reading.first);
-                let pause = pace.pause(count(at), ago, count(of - at));
-                ((now + timeout).min(progress.deadline), pause)
+                let since_written = now.duration_since(reading.written);
+                let pause = pace.pause(count(at), since_written, count(of - at));
+                (self.response_until(now), pause)
             })?;
             reading.take(&mut self.stats, connection);
             // Where the record's first message was not accepted, the second one's response says nothing.
@@ -625,11 +625,11 @@ impl<'a> Worker<'a> {
         group: Range<usize>,
         connection: &mut Connection,
     ) -> Result<Response, Failure> {
-        let until = self.response_until();
+        let until = self.response_until(Instant::now());
         let pieces = frame.message(&mut self.head, &job.chunk, group);
         self.stats.bytes += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         connection.write(pieces.into_iter(), until)?;
-        let mut reading = Reading::new(Instant::now(), connection);
+        let mut reading = Reading::new();
         let response = connection.read(false, &mut |_| (until, Duration::ZERO))?;
         connection.mark_used();
         reading.take(&mut self.stats, connection);
@@ -639,10 +639,12 @@ impl<'a> Worker<'a> {
 
     /// Tells all workers what was accepted and refused.
     fn tell(&mut self) {
-        tell(&self.context.progress, &mut self.untold);
+        let (accepted, refused) = std::mem::take(&mut self.untold);
+        self.context.progress.note_responses(accepted, refused);
     }
 
-    /// Notes what a response says of the Node, and tells all workers if it fails. `is_known_bad`: its record fails where others do not.
+    /// Notes what a response says of the Node, and tells all workers if it fails. `is_known_bad`: its record fails where
+    /// others do not.
     fn take_note(&mut self, response: Response, connection: &mut Connection, is_known_bad: bool) {
         self.misses = 0;
         self.breaks = 0;
@@ -680,28 +682,27 @@ impl Drop for Worker<'_> {
 struct Reading {
     /// When the round was written.
     written: Instant,
-    /// How long after that the first response had come.
-    first: Duration,
     /// When the last responses were read, or the round was written.
     since: Instant,
     /// How many responses came by the last read, and how long that was after the read before it.
     came: u32,
     took: Duration,
     was_paused: bool,
-    /// How often the connection had waited for bytes by then.
-    waits: u64,
+    /// The next response was not there, and had to be waited for.
+    has_waited: bool,
 }
 
 impl Reading {
-    fn new(written: Instant, connection: &Connection) -> Self {
+    /// Begins when the round was written.
+    fn new() -> Self {
+        let written = Instant::now();
         Self {
             written,
-            first: Duration::ZERO,
             since: written,
             came: 0,
             took: Duration::ZERO,
             was_paused: false,
-            waits: connection.waits,
+            has_waited: false,
         }
     }
 
@@ -709,15 +710,14 @@ impl Reading {
     /// was written.
     fn take(&mut self, stats: &mut Stats, connection: &mut Connection) {
         let is_first = self.since == self.written;
-        if is_first || self.waits != connection.waits {
+        let has_waited = std::mem::take(&mut self.has_waited);
+        if is_first || has_waited {
             self.count(stats, connection);
-            self.waits = connection.waits;
             let now = Instant::now();
             self.took = now.duration_since(self.since);
             self.since = now;
             self.was_paused = !is_first && connection.pace.has_paused();
             if is_first {
-                self.first = self.took;
                 connection.pace.begin(self.took);
             }
         }
@@ -736,12 +736,6 @@ impl Reading {
         connection.slowest = connection.slowest.max(at_most);
         self.came = 0;
     }
-}
-
-/// Tells all workers how many messages were accepted and refused.
-fn tell(progress: &Progress, untold: &mut (u32, u32)) {
-    let (accepted, refused) = std::mem::take(untold);
-    progress.note_responses(accepted, refused);
 }
 
 /// A number of messages, of which there are few.

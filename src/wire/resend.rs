@@ -7,8 +7,8 @@
 use std::ops::Range;
 
 use super::{
-    Call, Chunk, Part, close_object, member, push_all, push_decimal, push_header,
-    push_header_value, push_number, push_target, push_text,
+    Call, Chunk, Part, close_object, member, push_all, push_decimal, push_header_value,
+    push_number, push_target, push_text,
 };
 
 // The names on the wire, after the end of the line before: to change one, change its line and the golden files.
@@ -58,21 +58,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// `headers` are valid names and values.
     pub(crate) fn new(application_id: i64, headers: &[(String, String)]) -> Self {
-        let mut constant = Vec::new();
-        let application_id = application_id.to_string();
-        push_all(
-            &mut constant,
-            &[
-                APPLICATION_ID.as_bytes(),
-                application_id.as_bytes(),
-                b"\r\n",
-            ],
-        );
+        // Each line begins with the end of the one before.
+        let mut constant = format!("{APPLICATION_ID}{application_id}").into_bytes();
         for (name, value) in headers {
-            push_header(&mut constant, name, value.as_bytes());
+            push_all(&mut constant, &[b"\r\n", name.as_bytes(), b": "]);
+            push_header_value(&mut constant, value.as_bytes());
         }
-        // Each line of ours begins with the end of the one before.
-        constant.truncate(constant.len() - b"\r\n".len());
         let end = |pieces: &[&str]| [&constant[..], pieces.concat().as_bytes()].concat();
         Self {
             request_end: end(&[MESSAGE, "request"]),
