@@ -31,7 +31,7 @@ fn report_line(format: &str) -> &'static str {
 /// How many lines of an event can't be forwarded.
 const OTHERS: u64 = 20;
 
-/// With sampling, each second call is an error, which is kept in full. The others are of so many endpoints at most, in
+/// With sampling, two of each four calls are errors, which are kept in full. The others are of so many endpoints at most, in
 /// turns of two calls each, of which the first is forwarded.
 const SAMPLE: &str = r#"{"calls":2,"seconds":3600,"keep":"errors"}"#;
 const ENDPOINTS: u64 = 400;
@@ -108,15 +108,12 @@ pub(crate) struct Mode {
 }
 
 impl Mode {
-    pub(crate) const ALL: [Self; 4] = {
-        let [resend, batch] = [Self::new("resend", false), Self::new("batch", false)];
-        [
-            resend,
-            batch,
-            Self::new("resend", true),
-            Self::new("batch", true),
-        ]
-    };
+    pub(crate) const ALL: [Self; 4] = [
+        Self::new("resend", false),
+        Self::new("batch", false),
+        Self::new("resend", true),
+        Self::new("batch", true),
+    ];
 
     const fn new(format: &'static str, samples: bool) -> Self {
         Self { format, samples }
@@ -130,15 +127,6 @@ impl Mode {
             ("batch", false) => 4000,
             (_, true) => 200,
             _ => 100,
-        }
-    }
-
-    /// The call of such a line that is as good as this one to an inventory, and that sampling forwards in its place:
-    /// itself, where all are forwarded.
-    fn stands_for(self, n: u64) -> u64 {
-        match (self.samples, n % 4) {
-            (true, at @ (0 | 1)) => n - at,
-            _ => n,
         }
     }
 }
@@ -1046,8 +1034,8 @@ fn redrive(
     };
     // An endpoint has calls in several turns, of which the Node has one.
     let turn = 4 * ENDPOINTS;
-    let has_endpoint = |n| {
-        let first = mode.stands_for(n) % turn;
+    let has_endpoint = |n: u64| {
+        let first = n % turn / 4 * 4;
         let turns = (first..mode.calls()).step_by(usize::try_from(turn).unwrap());
         turns.flat_map(|n| [n, n + 1]).any(has)
     };

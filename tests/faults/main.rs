@@ -8,7 +8,8 @@
 //! `in = distinct at the Node + queued + refused + skipped + sampled`
 //!
 //! Then the fault is removed, and the same function gets the queue's message: everything that was queued
-//! arrives. With sampling, each endpoint arrives, and each error. The program prints a table, and fails unless every row adds up.
+//! arrives. With sampling, each endpoint arrives, and each error. The program prints a table, and fails unless every
+//! row adds up.
 
 #![allow(
     clippy::unwrap_used,

@@ -26,9 +26,10 @@ fn ids(count: usize) -> BTreeSet<String> {
     (0..count as u64).map(event_id).collect()
 }
 
-/// A response of exactly so many bytes.
-fn response_of(length: usize, status: u16) -> Vec<u8> {
-    let head = |body: usize| format!("HTTP/1.1 {status} x\r\nContent-Length: {body}\r\n\r\n");
+/// A response of exactly so many bytes, with further lines in its head.
+fn response_of(length: usize, status: u16, lines: &str) -> Vec<u8> {
+    let head =
+        |body: usize| format!("HTTP/1.1 {status} x\r\n{lines}Content-Length: {body}\r\n\r\n");
     let body = length - head(length).len();
     // The length has as many digits as the whole's, or one less.
     let body = body + (length - head(body).len() - body);
@@ -116,7 +117,7 @@ fn a_surplus_response_in_the_same_segment_settles_nothing() {
 fn with_extra_beyond<const BUFFER: usize>(seen: &Seen) -> Vec<Do> {
     let status = if seen.nth.is_multiple_of(3) { 503 } else { 200 };
     let mut all = vec![
-        Do::Send(response_of(BUFFER, status)),
+        Do::Send(response_of(BUFFER, status, "")),
         Do::Send(response(200)),
         Do::Wait(Duration::from_millis(1)),
     ];
@@ -126,20 +127,30 @@ fn with_extra_beyond<const BUFFER: usize>(seen: &Seen) -> Vec<Do> {
     all
 }
 
+/// The server announces that it will close, and then sends what nobody has asked for.
+fn closes_with_extra_beyond<const BUFFER: usize>(_: &Seen) -> Vec<Do> {
+    vec![
+        Do::Send(response_of(BUFFER, 200, "Connection: close\r\n")),
+        Do::Send(response(503)),
+        Do::Close,
+    ]
+}
+
 #[test]
 fn a_surplus_response_behind_a_full_buffer_settles_nothing() {
     // The buffer for input has 16 KiB, and 4 with TLS: the extra one is at the socket or in the TLS session.
     check("at the end of TLS's buffer", 12, with_extra_beyond::<4096>);
     check("at the end of the buffer", 12, with_extra_beyond::<16_384>);
-    // The server announces that it will close, and then sends what nobody has asked for.
-    check("behind the last response", 12, |_| {
-        let body =
-            4096 - "HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: 4032\r\n\r\n".len();
-        let head = format!("HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: {body}\r\n\r\n");
-        let mut bytes = head.into_bytes();
-        bytes.resize(4096, b'x');
-        vec![Do::Send(bytes), Do::Send(response(503)), Do::Close]
-    });
+    check(
+        "behind the last response, TLS's buffer",
+        12,
+        closes_with_extra_beyond::<4096>,
+    );
+    check(
+        "behind the last response",
+        12,
+        closes_with_extra_beyond::<16_384>,
+    );
 }
 
 #[test]
@@ -160,6 +171,13 @@ fn a_surplus_response_that_comes_late_unsettles_what_it_has_shifted() {
     });
 }
 
+/// A response with another one as its body.
+fn with_body() -> Vec<Do> {
+    let body = response(200);
+    let head = format!("HTTP/1.1 200 x\r\nContent-Length: {}\r\n\r\n", body.len());
+    vec![Do::Send(head.into_bytes()), Do::Send(body), Do::Acknowledge]
+}
+
 /// The body of a response to HEAD is none, and a server that sends one may have it look like a response.
 #[test]
 fn the_body_of_a_response_to_head_is_not_the_next_response() {
@@ -169,9 +187,7 @@ fn the_body_of_a_response_to_head_is_not_the_next_response() {
         if seen.method != "HEAD" {
             return now_and_then(seen);
         }
-        let body = response(200);
-        let head = format!("HTTP/1.1 200 x\r\nContent-Length: {}\r\n\r\n", body.len());
-        vec![Do::Send(head.into_bytes()), Do::Send(body), Do::Acknowledge]
+        with_body()
     });
 }
 
@@ -185,14 +201,9 @@ fn a_body_after_head_is_not_the_next_response_though_none_came_before() {
         if seen.method != "HEAD" || seen.nth < 40 {
             return mean(if wants_again { 503 } else { 200 });
         }
-        let body = response(200);
-        let head = format!("HTTP/1.1 200 x\r\nContent-Length: {}\r\n\r\n", body.len());
-        vec![
-            Do::Send(head.into_bytes()),
-            Do::Send(body),
-            Do::Acknowledge,
-            Do::Wait(Duration::from_millis(1)),
-        ]
+        let mut all = with_body();
+        all.push(Do::Wait(Duration::from_millis(1)));
+        all
     });
 }
 
@@ -257,6 +268,26 @@ fn all_arrive(name: &str, node: &Scripted, calls: usize, vars: &[(&str, &str)]) 
     assert!(result.is_ok(), "{name}: {result:?} {report}");
     assert_eq!(node.acknowledged(), ids(calls), "{name}");
     started.elapsed()
+}
+
+/// The same for a server with this script, with or without TLS.
+#[track_caller]
+fn all_arrive_by_script(
+    name: &str,
+    is_tls: bool,
+    calls: usize,
+    vars: &[(&str, &str)],
+    script: impl Fn(&Seen) -> Vec<Do> + Send + Sync + 'static,
+) {
+    let authority = authority();
+    let tls = is_tls.then(|| server_config(&authority, "localhost", false));
+    let node = Scripted::start_with(tls, None, script);
+    let pem = authority.pem();
+    let mut vars = vars.to_vec();
+    if is_tls {
+        vars.push(("X_NODE_CA_CERT", &pem));
+    }
+    all_arrive(name, &node, calls, &vars);
 }
 
 #[test]
@@ -483,18 +514,11 @@ fn a_whole_head_is_a_response() {
         "Transfer-Encoding: chunked\r\n\r\nno chunk",
     ] {
         for is_tls in [false, true] {
-            let authority = authority();
-            let tls = is_tls.then(|| server_config(&authority, "localhost", false));
-            let node = Scripted::start_with(tls, None, move |_| {
+            let vars = [("X_NODE_TIMEOUT_MS", "2000")];
+            all_arrive_by_script(end, is_tls, 20, &vars, move |_| {
                 let bytes = format!("HTTP/1.1 200 OK\r\n{end}").into_bytes();
                 vec![Do::Send(bytes), Do::Acknowledge, Do::Close]
             });
-            let pem = authority.pem();
-            let mut vars = vec![("X_NODE_TIMEOUT_MS", "2000")];
-            if is_tls {
-                vars.push(("X_NODE_CA_CERT", &pem));
-            }
-            all_arrive(end, &node, 20, &vars);
         }
     }
     // It may also never end.
@@ -620,7 +644,7 @@ fn large_responses_to_large_rounds_are_read() {
         } else {
             5_000
         };
-        vec![Do::Send(response_of(length, 200)), Do::Acknowledge]
+        vec![Do::Send(response_of(length, 200, "")), Do::Acknowledge]
     });
     all_arrive("large responses", &node, 1500, &[]);
 }
@@ -644,22 +668,15 @@ fn a_node_of_any_pace_gets_everything_once() {
     ];
     for (name, pace) in paces {
         for is_tls in [false, true] {
-            let authority = authority();
-            let tls = is_tls.then(|| server_config(&authority, "localhost", false));
             let messages = Arc::new(AtomicU64::new(0));
-            let node = Scripted::start_with(tls, None, {
+            let vars = [("X_NODE_CONNECTIONS", "3")];
+            all_arrive_by_script(name, is_tls, 400, &vars, {
                 let messages = Arc::clone(&messages);
                 move |seen| {
                     messages.fetch_add(1, Ordering::SeqCst);
                     mean_after(Duration::from_micros(pace(seen.nth)), 200)
                 }
             });
-            let pem = authority.pem();
-            let mut vars = vec![("X_NODE_CONNECTIONS", "3")];
-            if is_tls {
-                vars.push(("X_NODE_CA_CERT", &pem));
-            }
-            all_arrive(name, &node, 400, &vars);
             assert_eq!(messages.load(Ordering::SeqCst), 800, "{name}");
         }
     }
