@@ -242,6 +242,7 @@ impl Account {
             group.join(&mut self.groups);
         }
     }
+
     /// Whether a document whose every record is settled has succeeded.
     ///
     /// A Node that refuses all of them is usually the wrong one. But one in blocking mode responds to an attack

@@ -33,7 +33,7 @@
 //! | the advice has the wrong words; a line of the function's own log, or a metric, has the wrong form | `report` |
 //! | a connection is not made, or breaks, or its error has the wrong words | `node::dial`, `node::connection`, `node::tcp`, `node::failure` |
 //! | the response to an event | its form: `event`, where SQS and Kinesis share `batch_failures`; which items failed: `forwarder` |
-//! | a variable, and its error | `config`: `address`, `headers` and `certificates` for the long ones, `names` for mistyped names |
+//! | a variable, and its error | `config`: `address`, `headers`, `hosts`, `sample` and `certificates` for the long ones, `names` for mistyped names |
 //!
 //! `account` is the vocabulary of the pipeline: counts and verdicts. `json` cuts text into tokens for
 //! `envelope`, `event` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
@@ -52,7 +52,8 @@
 //!   `report` prints, and only the binaries end the process.
 //! * Nothing holds a whole document. Memory is bounded by the event as it arrived, a record of it without its base64 if
 //!   that is aggregated, the inflate window, one line, 64 KiB of lines that wait for others, 256 KiB of headers, and a
-//!   few chunks for each connection. A Node that responds and does not read can have 2 MiB for each as well.
+//!   few chunks for each connection. A Node that responds and does not read can have 2 MiB for each as well. `X_SAMPLE`
+//!   has a table of half a MiB.
 //! * A bad line is counted with its reason and skipped; a bad stream fails the invocation. Nothing
 //!   that is partial is reported as success.
 //! * Every byte of a line was written by a stranger: what can't stand in a message is encoded,

@@ -153,7 +153,7 @@ impl Sampling {
                 template: None,
                 status: call.status,
             };
-            self.0.decide(&endpoint, at, false) == Decision::Forward
+            self.0.decide(&endpoint, at, &|| false) == Decision::Forward
         });
         let decisions = decisions.collect();
         self.0.end(now, &|_| true);

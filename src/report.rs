@@ -383,14 +383,7 @@ impl Log {
             line.milliseconds("durationMs", report.duration.as_secs_f64());
         }
         if report.is_cold_start || !is_compact {
-            line.json(
-                "coldStart",
-                if report.is_cold_start {
-                    "true"
-                } else {
-                    "false"
-                },
-            );
+            line.json("coldStart", &report.is_cold_start.to_string());
         }
         line.some("itemsFailed", items_failed as u64);
         if let Some(error) = error {
@@ -737,10 +730,6 @@ mod tests {
         let mut failed = good_account(5);
         failed.failures = vec![Error::new(Category::Undelivered, "deliver", "refused")];
         let good = good_account(5);
-        let quiet = || Findings {
-            to_tell: Vec::new(),
-            mostly_skipped: Vec::new(),
-        };
         let with = |to_tell: bool| Findings {
             to_tell: bad.groups.iter().filter(|_| to_tell).collect(),
             mostly_skipped: bad.groups.iter().map(|group| &*group.name).collect(),
@@ -748,8 +737,8 @@ mod tests {
         for (name, account, error, findings) in [
             ("refused and skipped", &bad, None, with(true)),
             ("a failed event", &bad, Some(&error), with(true)),
-            ("retries", &retried, None, quiet()),
-            ("items that failed", &failed, None, quiet()),
+            ("retries", &retried, None, Findings::default()),
+            ("items that failed", &failed, None, Findings::default()),
             ("a group of which most is skipped", &good, None, with(false)),
         ] {
             let report = Report {

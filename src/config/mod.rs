@@ -1,7 +1,8 @@
 //! The configuration: environment variables, read once into typed values.
 //!
 //! [`VARIABLES`] lists all of ours. Short ones are read in this file; `address`, `headers`, `hosts`, `sample` and
-//! `certificates` have the long ones. An empty value counts as unset, since templates write it for a setting that is left alone.
+//! `certificates` have the long ones. An empty value counts as unset, since templates write it for a setting that is
+//! left alone.
 
 mod address;
 mod certificates;
@@ -183,8 +184,9 @@ impl LogConfig {
                 .unwrap_or(Level::Info),
             json: lookup("AWS_LAMBDA_LOG_FORMAT")
                 .is_some_and(|format| format.eq_ignore_ascii_case("json")),
-            is_compact: lookup(REPORT_LINE)
-                .is_some_and(|form| form.eq_ignore_ascii_case(REPORT_LINES[1].0)),
+            is_compact: Vars(&lookup)
+                .one_of(REPORT_LINE, &REPORT_LINES, false)
+                .unwrap_or(false),
             function_name: lookup("AWS_LAMBDA_FUNCTION_NAME")
                 .unwrap_or_else(|| "unknown".to_string()),
             log_group: lookup("AWS_LAMBDA_LOG_GROUP_NAME"),

@@ -358,7 +358,7 @@ impl Output<'_> {
             return false;
         };
         let ordinal = self.first + ordinal;
-        let decision = sampling.decide(record, path, ordinal, delivery.is_over());
+        let decision = sampling.decide(record, path, ordinal, &|| delivery.is_over());
         if decision == Decision::Probe {
             self.probe.set(Some(ordinal));
         }

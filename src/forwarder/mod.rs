@@ -76,7 +76,7 @@ impl Forwarder {
         let reading = Reading {
             sends_template_paths,
             // A template tells an endpoint better than a path does.
-            sends_templates: sends_template_paths
+            reads_templates: sends_template_paths
                 || config.wire.format == Format::Batch
                 || config.sample.is_some(),
         };
@@ -291,11 +291,11 @@ impl Forwarder {
         let mut settle = |ordinal, verdict| {
             if let Some(share) = share::of(&mut shares.borrow_mut(), ordinal) {
                 let counts = &mut share.account.counts;
-                match verdict {
-                    Verdict::Forwarded => counts.settle(verdict),
-                    // It would not have been sent but for what its verdict tells of the Node.
-                    _ if probe.get() == Some(ordinal) => counts.sampled += 1,
-                    _ => counts.settle(verdict),
+                // A probe would not have been sent but for what its verdict tells of the Node.
+                if verdict != Verdict::Forwarded && probe.get() == Some(ordinal) {
+                    counts.sampled += 1;
+                } else {
+                    counts.settle(verdict);
                 }
             }
             if verdict == Verdict::Forwarded {

@@ -41,7 +41,7 @@ impl Sampling {
         record: &AccessRecord<'_>,
         path: &[u8],
         ordinal: usize,
-        is_over: bool,
+        is_over: &dyn Fn() -> bool,
     ) -> Decision {
         let endpoint = Endpoint {
             method: record.method,

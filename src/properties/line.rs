@@ -11,7 +11,7 @@ use crate::record::{AccessRecord, HostSource, LineReader, Origin, Reading};
 pub fn line(bytes: &[u8]) {
     let templates = Reading {
         sends_template_paths: true,
-        sends_templates: true,
+        reads_templates: true,
     };
     let known = Origin {
         region: Some("eu-west-1"),
@@ -426,7 +426,7 @@ mod tests {
             (
                 Reading {
                     sends_template_paths: true,
-                    sends_templates: true,
+                    reads_templates: true,
                 },
                 Origin {
                     region: None,
@@ -436,7 +436,7 @@ mod tests {
             (
                 Reading {
                     sends_template_paths: false,
-                    sends_templates: true,
+                    reads_templates: true,
                 },
                 Origin {
                     region: Some("us-east-1"),

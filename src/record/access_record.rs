@@ -11,7 +11,7 @@ pub(crate) struct AccessRecord<'a> {
     pub(crate) path: &'a [u8],
     /// The braces of `path` are those of its template, which stands in it.
     pub(crate) has_template: bool,
-    /// The template of the path that was matched, where it is to be sent. Begins with a slash.
+    /// The template of the path that was matched, where it is read. Begins with a slash.
     pub(crate) template: Option<&'a [u8]>,
     /// Labels of lower-case letters, digits, `-` and `_`, and possibly a port other than 443.
     pub(crate) host: &'a str,

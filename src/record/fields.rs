@@ -420,7 +420,7 @@ impl Fields {
         }
         let host = get(slots, line, Field::Host).ok_or(Skip::NoHost)?;
         let host = Host::new(host).ok_or(Skip::InvalidHost)?;
-        let template = if reading.sends_templates {
+        let template = if reading.reads_templates {
             self.template_beside(line)
         } else {
             None
@@ -655,7 +655,7 @@ impl Fields {
             method: method.ok_or(Skip::NoMethod)?,
             path,
             has_template,
-            template: template.filter(|_| reading.sends_templates),
+            template: template.filter(|_| reading.reads_templates),
             host,
         })
     }

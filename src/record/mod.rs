@@ -48,8 +48,8 @@ pub(crate) fn normal_host(host: &str) -> Option<String> {
 pub(crate) struct Reading {
     /// Templates are sent in place of paths.
     pub(crate) sends_template_paths: bool,
-    /// Templates are sent, be it beside the paths.
-    pub(crate) sends_templates: bool,
+    /// Templates are read, to be sent or to tell endpoints.
+    pub(crate) reads_templates: bool,
 }
 
 /// What is known of a line beside its text.
@@ -224,13 +224,13 @@ impl LineReader {
         origin: Origin<'_>,
         pass: Pass,
     ) -> Result<Read, Skip> {
-        let (read, escaped) = if has_escapes {
+        let read = if has_escapes {
             self.line.clear();
             self.line.extend_from_slice(escaped);
             self.fields.unescape(&mut self.line, &mut self.scratch, 2);
-            (Read::Any, &[][..])
+            Read::Any
         } else {
-            (Read::Flat, escaped)
+            Read::Flat
         };
         let Self {
             line,

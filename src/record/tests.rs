@@ -1165,7 +1165,7 @@ fn read_with(line: &str, reading: Reading, origin: Origin<'_>) -> Result<String,
 
 const TEMPLATES: Reading = Reading {
     sends_template_paths: true,
-    sends_templates: true,
+    reads_templates: true,
 };
 
 #[test]
@@ -1243,7 +1243,7 @@ fn a_host_is_made_up_only_for_an_access_log_line_that_has_no_name_for_it() {
 fn templates_are_read_as_what_they_are() {
     let only_template = Err(Skip::TemplateOnly);
     let beside = Reading {
-        sends_templates: true,
+        reads_templates: true,
         ..Reading::default()
     };
     for (members, by_default, in_batches, as_path) in [
@@ -1386,7 +1386,7 @@ fn a_template_with_two_values_can_not_be_trusted() {
         // Where none is needed, it does not matter.
         yields(&line, &least("GET", "h", "/a"));
         let beside = Reading {
-            sends_templates: true,
+            reads_templates: true,
             ..Reading::default()
         };
         let read = read_with(&line, beside, Origin::default());

@@ -55,7 +55,7 @@ pub(crate) enum Decision {
 }
 
 /// How long after the first call of a window another one is late enough, in seconds.
-pub(crate) const LATE: u32 = 300;
+const LATE: u32 = 300;
 
 /// By how much the two clocks may differ without a reason: less does not count as two opinions.
 const SLACK: u32 = 10;
@@ -157,12 +157,12 @@ impl Sampler {
     }
 
     /// Decides on a record, by its place in the delivery. `is_over`: nothing more is sent in this delivery, so that
-    /// records which were taken on for the time being will not arrive.
+    /// records which were taken on for the time being will not arrive. It is rarely asked.
     pub(crate) fn decide(
         &mut self,
         endpoint: &Endpoint<'_>,
         ordinal: usize,
-        is_over: bool,
+        is_over: &dyn Fn() -> bool,
     ) -> Decision {
         if self.rule.keeps_errors && endpoint.status.is_some_and(|status| status >= 400) {
             return Decision::Forward;
@@ -197,11 +197,14 @@ impl Sampler {
         let kept = u16::from(entry.marks & ANY_LATE == 0);
         if entry.places + kept >= self.rule.calls && marks == 0 {
             let is_open = entry.marks & OPEN != 0;
-            return match (is_open, is_over) {
-                (false, true) => Decision::Forward,
-                (true, false) if std::mem::take(&mut self.wants_probe) => Decision::Probe,
-                _ => Decision::Sample,
-            };
+            if !is_open && is_over() {
+                return Decision::Forward;
+            }
+            if is_open && self.wants_probe && !is_over() {
+                self.wants_probe = false;
+                return Decision::Probe;
+            }
+            return Decision::Sample;
         }
         let (Ok(ordinal), Ok(place)) = (u32::try_from(ordinal), u16::try_from(at)) else {
             return Decision::Forward;

@@ -33,7 +33,7 @@ impl Process {
         self.sampler.begin(self.now, false);
         let calls = calls.iter().enumerate();
         let sent = calls
-            .filter(|(at, call)| self.sampler.decide(call, *at, false) == Decision::Forward)
+            .filter(|(at, call)| self.sampler.decide(call, *at, &|| false) == Decision::Forward)
             .count();
         self.sampler.end(self.now, is_accepted);
         sent
@@ -136,7 +136,7 @@ fn a_window_opens_when_its_first_record_has_arrived() {
     let mut process = Process::new(RULE);
     process.sampler.begin(process.now, false);
     for at in 0..4 {
-        let decision = process.sampler.decide(&call("/pets"), at, false);
+        let decision = process.sampler.decide(&call("/pets"), at, &|| false);
         assert_eq!(decision, Decision::Forward);
     }
     // The Node took its time, so that the records may have arrived only now.
@@ -220,7 +220,7 @@ fn one_record_is_a_probe_where_the_node_has_accepted_none_for_long() {
     process.send(10, true);
     let calls = |process: &mut Process, is_over| {
         process.sampler.begin(process.now, true);
-        let decide = |at| process.sampler.decide(&call("/pets"), at, is_over);
+        let decide = |at| process.sampler.decide(&call("/pets"), at, &|| is_over);
         let decisions: Vec<_> = (0..4).map(decide).collect();
         process.sampler.end(process.now, &|_| true);
         decisions
@@ -241,7 +241,7 @@ fn one_record_is_a_probe_where_the_node_has_accepted_none_for_long() {
 fn once_a_delivery_is_over_only_what_has_arrived_counts() {
     let mut process = Process::new(RULE);
     process.sampler.begin(process.now, false);
-    let mut decide = |at, is_over| process.sampler.decide(&call("/pets"), at, is_over);
+    let mut decide = |at, is_over| process.sampler.decide(&call("/pets"), at, &|| is_over);
     for at in 0..4 {
         assert_eq!(decide(at, false), Decision::Forward);
     }
@@ -250,7 +250,7 @@ fn once_a_delivery_is_over_only_what_has_arrived_counts() {
     process.sampler.end(process.now, &|at| at == 0);
     process.send(3, true);
     process.sampler.begin(process.now, false);
-    let decision = process.sampler.decide(&call("/pets"), 0, true);
+    let decision = process.sampler.decide(&call("/pets"), 0, &|| true);
     assert_eq!(decision, Decision::Sample);
 }
 
@@ -289,7 +289,7 @@ fn endless_paths_take_no_entry_from_endpoints_that_are_called() {
             process.wait(1);
             process.sampler.begin(process.now, false);
             for at in (second % 5..ENDPOINTS).step_by(5) {
-                let decision = process.sampler.decide(&call(&known[at]), at, false);
+                let decision = process.sampler.decide(&call(&known[at]), at, &|| false);
                 if decision == Decision::Forward {
                     sent[at].push(second);
                 }
@@ -303,7 +303,7 @@ fn endless_paths_take_no_entry_from_endpoints_that_are_called() {
                 for time in 0..times {
                     let decision = process
                         .sampler
-                        .decide(&call, 1_000 + n * times + time, false);
+                        .decide(&call, 1_000 + n * times + time, &|| false);
                     scanned += usize::from(decision == Decision::Forward);
                 }
             }
