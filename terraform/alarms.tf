@@ -68,7 +68,7 @@ locals {
     # and a group with few lines reaches them too.
     { for name in ["log-groups-skipped"] : name => {
       description = "More than half of the lines of a log group, or of a Firehose stream, are skipped: its stage logs another format, or another program writes into it. The function's log names it, as mostlySkipped."
-      namespace   = "CwResend", metric = "logGroupsMostlySkipped", dimensions = local.resend_dimensions
+      namespace   = local.metric_namespace, metric = "logGroupsMostlySkipped", dimensions = local.resend_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 12, datapoints = 3, missing = "notBreaching"
     } },
@@ -100,7 +100,7 @@ locals {
     # Firehose does not repeat a line that failed, so that each one counts.
     { for name in var.enable_access_log_stream ? ["access-log-stream-undelivered"] : [] : name => {
       description = "The Node did not accept lines. Those of the access-log stream are in its bucket, below failed/, and don't come again."
-      namespace   = "CwResend", metric = "recordsUndelivered", dimensions = local.resend_dimensions
+      namespace   = local.metric_namespace, metric = "recordsUndelivered", dimensions = local.resend_dimensions
       statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 1, missing = "notBreaching"
     } },

@@ -22,20 +22,20 @@ locals {
       title = "Lines"
       stat  = "Sum"
       metrics = [for metric in ["recordsReceived", "recordsForwarded", "recordsRefused", "recordsSkipped", "recordsUndelivered"] :
-        concat(["CwResend", metric], local.resend)
+        concat([local.metric_namespace, metric], local.resend)
       ]
     },
     {
       title   = "Retries"
       stat    = "Sum"
-      metrics = [concat(["CwResend", "retries"], local.resend)]
+      metrics = [concat([local.metric_namespace, "retries"], local.resend)]
     },
     {
       title = "Node latency, ms (function), s (load balancer)"
       stat  = "Average"
       metrics = [
-        concat(["CwResend", "nodeLatencyMs"], local.resend),
-        concat(["CwResend", "nodeLatencyMs"], local.resend, [{ stat = "p99", label = "nodeLatencyMs p99" }]),
+        concat([local.metric_namespace, "nodeLatencyMs"], local.resend),
+        concat([local.metric_namespace, "nodeLatencyMs"], local.resend, [{ stat = "p99", label = "nodeLatencyMs p99" }]),
         concat(["AWS/ApplicationELB", "TargetResponseTime"], local.target, [{ yAxis = "right" }]),
       ]
     },
@@ -91,7 +91,7 @@ locals {
     {
       title   = "Log groups of which most lines are skipped"
       stat    = "Maximum"
-      metrics = [concat(["CwResend", "logGroupsMostlySkipped"], local.resend)]
+      metrics = [concat([local.metric_namespace, "logGroupsMostlySkipped"], local.resend)]
     },
   ]
 

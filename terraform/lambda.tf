@@ -103,12 +103,6 @@ locals {
   # For the provider, -1 means no limit of its own.
   reserved_concurrency = coalesce(var.lambda_reserved_concurrency, -1)
 
-  # The function takes numbers. In a map, all values are text.
-  sample = try(merge(
-    { calls = tonumber(var.sample.calls), seconds = tonumber(var.sample.seconds) },
-    { for name, value in var.sample : name => value if name == "keep" },
-  ), null)
-
   # For a value of null, the function uses its default.
   function_settings = {
     X_NODE_FORMAT             = var.x_node_format
@@ -124,7 +118,8 @@ locals {
     X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
     X_PATH                    = var.path_source != "path" ? var.path_source : null
     X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
-    X_SAMPLE                  = var.sample != null ? jsonencode(local.sample) : null
+    # In a map all values are text, and the function takes numbers.
+    X_SAMPLE = var.sample != null ? jsonencode({ for name, value in var.sample : name => try(tonumber(value), value) }) : null
   }
 }
 
@@ -170,7 +165,8 @@ resource "aws_lambda_function" "resend" {
     )
   }
 
-  # The metric filters are there before the first compact line, and as long as the last one.
+  # The metric filters are there before the first compact line, and a destroy deletes them after the function. From
+  # `compact` to `metrics` Terraform deletes them first: compact lines that come before the update make no metrics.
   # Lambda checks the role's permissions when it creates the function. The function gets an address only when
   # that responds: if a live stack changes to HTTPS, the function changes last.
   depends_on = [
