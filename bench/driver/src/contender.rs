@@ -20,6 +20,16 @@ pub(crate) const ASKS: &str = "lower bound: a static program that asks";
 /// The function, linked statically.
 pub(crate) const OURS_STATIC: &str = "ours, static";
 
+/// The function for the processor that it is deployed on by default.
+pub(crate) const OURS_ARM64: &str = "ours, arm64";
+
+/// Our programs for the two processors: their names in the results, the parts that they are, and the processors as
+/// compilers and QEMU call them.
+pub(crate) const PROCESSORS: [(&str, &str, &str); 2] = [
+    ("ours, x86_64", "ours-x86_64", "x86_64"),
+    (OURS_ARM64, "ours-arm64", "aarch64"),
+];
+
 /// The programs that do nothing, and their names in the results.
 pub(crate) const EMPTY_PROGRAMS: [(&str, &str); 3] = [
     ("empty-static", EMPTY_STATIC),

@@ -1,41 +1,6 @@
 //! The cost of a million log lines on Lambda, as far as it can be calculated from these measurements.
 
-use std::fs;
-use std::path::Path;
-
-use crate::Result;
-
-/// AWS's prices, and what they buy.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Prices {
-    pub(crate) as_of: String,
-    pub(crate) per_gb_second: f64,
-    pub(crate) per_million_requests: f64,
-    pub(crate) minimum_mb: f64,
-    pub(crate) mb_per_vcpu: f64,
-}
-
-impl Prices {
-    pub(crate) fn read(file: &Path) -> Result<Self> {
-        let text = fs::read_to_string(file)
-            .map_err(|error| format!("failed to read {}: {error}", file.display()))?;
-        let value = |name: &str| -> Result<&str> {
-            let found = text.lines().find_map(|line| {
-                let (key, value) = line.split_once(' ')?;
-                (key == name).then_some(value.trim())
-            });
-            Ok(found.ok_or_else(|| format!("no {name} in {}", file.display()))?)
-        };
-        let number = |name: &str| -> Result<f64> { Ok(value(name)?.parse()?) };
-        Ok(Self {
-            as_of: value("as-of")?.to_string(),
-            per_gb_second: number("per-gb-second")?,
-            per_million_requests: number("per-million-requests")?,
-            minimum_mb: number("minimum-mb")?,
-            mb_per_vcpu: number("mb-per-vcpu")?,
-        })
-    }
-}
+use cw_resend_lambda::local::cost::prices::Prices;
 
 /// The resources of an invocation.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +27,8 @@ pub(crate) fn cost(prices: &Prices, invocation: Invocation) -> Cost {
     let share = memory_mb / prices.mb_per_vcpu;
     let seconds = (invocation.cpu_seconds / share).max(invocation.wall_seconds);
     let billed_ms = (seconds * 1e3).ceil();
-    let each = billed_ms / 1e3 * memory_mb / 1024.0 * prices.per_gb_second
-        + prices.per_million_requests / 1e6;
+    let each =
+        billed_ms / 1e3 * memory_mb / 1024.0 * prices.gb_second + prices.million_requests / 1e6;
     Cost {
         memory_mb,
         billed_ms,
@@ -78,11 +43,11 @@ mod tests {
     #[test]
     fn the_longer_of_cpu_and_waiting_is_billed() {
         let prices = Prices {
-            as_of: "2000-01".into(),
-            per_gb_second: 0.01,
-            per_million_requests: 1.0,
+            gb_second: 0.01,
+            million_requests: 1.0,
             minimum_mb: 128.0,
             mb_per_vcpu: 1280.0,
+            ..Prices::embedded().unwrap()
         };
         let invocation = Invocation {
             records: 1000.0,

@@ -41,10 +41,10 @@ impl Lines {
         }
     }
 
-    /// The name of a decoder's figure of such lines.
+    /// The name of a decoder's figure of such lines, where all kinds are measured beside each other.
     pub(crate) fn decode_figure(self) -> &'static str {
         match self {
-            Self::Uniform => "decode_cpu_per_record",
+            Self::Uniform => "decode_cpu_beside_other_kinds",
             Self::Escaped => "decode_cpu_per_escaped_record",
             Self::Nested => "decode_cpu_per_nested_record",
             Self::Alternating => "decode_cpu_per_alternating_record",

@@ -16,10 +16,10 @@ use crate::node::{Node, Options};
 use crate::tls::Authority;
 use crate::{Error, Result};
 
-pub(crate) const DELAY: Duration = Duration::from_millis(1);
+const DELAY: Duration = Duration::from_millis(1);
 
 /// What Lambda's smallest function meets: its share of a core, of which 14 make one, and a Node that is near.
-pub(crate) const SHORT_DELAY: Duration = Duration::from_micros(250);
+const SHORT_DELAY: Duration = Duration::from_micros(250);
 const SHARE: u32 = 14;
 
 /// What a contender takes for an event, in seconds.
@@ -29,14 +29,9 @@ pub(crate) struct Taken {
     pub(crate) cpu: f64,
 }
 
-/// What a contender takes for its first event, with a Node that takes this long for each message.
-pub(crate) fn taken(
-    contender: &Contender,
-    event: &Event,
-    delay: Duration,
-    authority: &Authority,
-) -> Result<Taken> {
-    let mut session = session(contender, event, delay, authority)?;
+/// What a contender takes for its first event.
+pub(crate) fn taken(contender: &Contender, event: &Event, authority: &Authority) -> Result<Taken> {
+    let mut session = session(contender, event, DELAY, authority)?;
     let before = session.process.settled_cpu()?;
     let wall = session.invoke(event)?.as_secs_f64();
     let cpu = (session.process.settled_cpu()? - before) as f64 / 1e9;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use cw_resend_lambda::local::cost::prices::Prices;
+
 use crate::chart::{Bar, Kind, Panel, draw};
 use crate::contender::{
-    ASKS, DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT, OURS_STATIC, Who,
+    ASKS, DECODERS, EMPTY_DYNAMIC, EMPTY_RUST, EMPTY_STATIC, ONE_IN_FLIGHT, OURS_ARM64,
+    OURS_STATIC, PROCESSORS, Who,
 };
-use crate::cost::Prices;
 use crate::data::{Lines, SIZES, SMALL_SIZES};
 use crate::invoke::Scheme;
 use crate::results::{Key, Results};
@@ -223,7 +225,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
     ));
 
     out.push_str("\n## Size\n\n");
-    let sized = ["ours, arm64", "ours", "Rust, reqwest", "Go", "Python"];
+    let sized = [OURS_ARM64, "ours", "Rust, reqwest", "Go", "Python"];
     out.push_str(&table(results, &["", "program", "zip"], &sized, |name| {
         vec![Key::of("program_size", name), Key::of("zip_size", name)]
     }));
@@ -238,8 +240,8 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
         "Dollars for a million log lines in events of {}: ${} for a GB-second and ${} for a million \
          requests (us-east-1, arm64, {}), without the free tier. CPU as measured here.\n\n",
         grouped(largest),
-        prices.per_gb_second,
-        prices.per_million_requests,
+        prices.gb_second,
+        prices.million_requests,
         prices.as_of,
     );
     out.push_str(&table(
@@ -264,8 +266,7 @@ pub(crate) fn page(results: &Results, facts: &Facts, prices: &Prices, sizes: &[u
 
 /// What other lines than the uniform ones cost, for each record of an event of the size that was measured.
 fn kinds(results: &Results) -> String {
-    let [ours, baseline] = DECODERS[0].1;
-    let names = [ours, baseline];
+    let names = DECODERS[0].1;
     let all = [Lines::Uniform].into_iter().chain(Lines::OTHERS);
     let mut out = String::from(
         "\n## Lines of other kinds\n\nCPU for each record, http, in events of 7,000, or 100 in a quick run.\n\n\
@@ -276,20 +277,14 @@ fn kinds(results: &Results) -> String {
     }
     let _ = write!(out, "\n| --- |{}\n", " ---: |".repeat(2 + Who::ALL.len()));
     for lines in all {
-        let decode = match lines {
-            Lines::Uniform => "decode_cpu_beside_other_kinds",
-            lines => lines.decode_figure(),
-        };
         let cell_of = |figure, name, scheme| {
-            let sizes = [SIZES[3], SIZES[1]];
-            let mut found = sizes.map(|size| cell(results, &Key::with(figure, name, scheme, size)));
-            found[0]
-                .take()
-                .or_else(|| found[1].take())
+            [SIZES[3], SIZES[1]]
+                .into_iter()
+                .find_map(|size| cell(results, &Key::with(figure, name, scheme, size)))
                 .unwrap_or_else(|| "-".into())
         };
         let mut cells = vec![lines.name().to_string()];
-        cells.extend(names.map(|name| cell_of(decode, name, "")));
+        cells.extend(names.map(|name| cell_of(lines.decode_figure(), name, "")));
         cells.extend(Who::ALL.map(|who| cell_of(lines.cpu_figure(), who.name(), "http")));
         let _ = writeln!(out, "| {} |", cells.join(" | "));
     }
@@ -331,7 +326,8 @@ fn processors(results: &Results) -> String {
         "batch",
         "its inflate",
     ];
-    out.push_str(&table(results, &titles, &targets::PROCESSORS, |name| {
+    let names = PROCESSORS.map(|(name, ..)| name);
+    out.push_str(&table(results, &titles, &names, |name| {
         [
             "emulated_start",
             "emulated_decode",

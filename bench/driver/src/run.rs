@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use cw_resend_lambda::local::cost::prices::Prices;
+
 use crate::contender::{
-    ASKS, Contender, DECODERS, EMPTY_PROGRAMS, ONE_IN_FLIGHT, OURS_STATIC, Who,
+    ASKS, Contender, DECODERS, EMPTY_PROGRAMS, ONE_IN_FLIGHT, OURS_ARM64, OURS_STATIC, PROCESSORS,
+    Who,
 };
-use crate::cost::{self, Prices};
+use crate::cost;
 use crate::data::{Event, Lines, SIZES, SMALL_SIZES};
 use crate::invoke::{self, Effort, Scheme};
 use crate::report::{self, Facts};
@@ -103,7 +106,6 @@ struct Amounts {
     records_of_a_kind: usize,
     colds: usize,
     delays: usize,
-    delays_of_the_baseline: usize,
     /// Python waits for 20 seconds in each.
     delays_of_others: usize,
     sizes: &'static [usize],
@@ -122,7 +124,6 @@ impl Amounts {
                 records_of_a_kind: 100,
                 colds: 2,
                 delays: 1,
-                delays_of_the_baseline: 1,
                 delays_of_others: 1,
                 sizes: &SIZES[..2],
                 effort: Effort {
@@ -140,7 +141,6 @@ impl Amounts {
                 records_of_a_kind: 7_000,
                 colds: 40,
                 delays: 3,
-                delays_of_the_baseline: 3,
                 delays_of_others: 2,
                 sizes: &SIZES,
                 effort: Effort {
@@ -151,12 +151,6 @@ impl Amounts {
         }
     }
 }
-
-/// The names of our programs for the two processors, and the parts that they are.
-const EMULATED: [(&str, &str); 2] = [
-    ("ours, x86_64", "ours-x86_64"),
-    ("ours, arm64", "ours-arm64"),
-];
 
 struct Run {
     options: Options,
@@ -237,6 +231,21 @@ impl Run {
         self.contenders
             .iter()
             .filter(|contender| contender.who != Who::Batch)
+    }
+
+    fn sample(
+        &self,
+        contender: &Contender,
+        scheme: Scheme,
+        event: &Event,
+    ) -> Result<invoke::Sample> {
+        invoke::sample(
+            contender,
+            scheme,
+            event,
+            self.amounts.effort,
+            &self.authority,
+        )
     }
 
     fn starts(&mut self) -> Result<()> {
@@ -350,11 +359,7 @@ impl Run {
                     }
                     for found in decode::rounds(path, &file, event.records, 1)? {
                         for (name, seconds) in names.into_iter().zip([found.ours, found.baseline]) {
-                            let figure = match lines {
-                                Lines::Uniform => "decode_cpu_beside_other_kinds",
-                                lines => lines.decode_figure(),
-                            };
-                            let key = Key::with(figure, name, "", event.records);
+                            let key = Key::with(lines.decode_figure(), name, "", event.records);
                             let value = seconds * 1e9 / event.records as f64;
                             self.results.add(key, "ns", round, value);
                         }
@@ -369,13 +374,7 @@ impl Run {
                     if *lines == Lines::Lean && !contender.who.is_ours() {
                         continue;
                     }
-                    let found = invoke::sample(
-                        contender,
-                        Scheme::Http,
-                        event,
-                        self.amounts.effort,
-                        &self.authority,
-                    )?;
+                    let found = self.sample(contender, Scheme::Http, event)?;
                     let name = contender.who.name();
                     let key = Key::with(lines.cpu_figure(), name, "http", event.records);
                     let value = found.cpu * 1e6 / event.records as f64;
@@ -392,20 +391,12 @@ impl Run {
         for round in 0..self.amounts.rounds_of_kinds {
             for event in &self.small {
                 for contender in rotated(&self.contenders, round) {
-                    let found = invoke::sample(
-                        contender,
-                        Scheme::Http,
-                        event,
-                        self.amounts.effort,
-                        &self.authority,
-                    )?;
+                    let found = self.sample(contender, Scheme::Http, event)?;
                     let mut add = |figure, unit, value| {
                         let name = contender.who.name();
                         let key = Key::with(figure, name, "http", event.records);
                         self.results.add(key, unit, round, value);
                     };
-                    let records = event.records as f64;
-                    add("small_cpu_per_record", "µs", found.cpu * 1e6 / records);
                     add("small_cpu", "µs", found.cpu * 1e6);
                     add("small_wall", "ms", found.wall * 1e3);
                 }
@@ -472,27 +463,28 @@ impl Run {
 
     /// The instructions of both processors' programs, by an emulator.
     fn emulated(&mut self) {
-        for (name, part) in EMULATED {
+        for (name, part, machine) in PROCESSORS {
             let Some(program) = self.options.program(part).map(ToOwned::to_owned) else {
                 continue;
             };
             say(&format!("instructions, {name}"));
-            if let Err(error) = self.emulate(name, part, &program) {
+            if let Err(error) = self.emulate(name, part, machine, &program) {
                 self.results
                     .absent(format!("instructions, {name}"), error.to_string());
             }
         }
     }
 
-    fn emulate(&mut self, name: &'static str, part: &str, program: &Path) -> Result<()> {
+    fn emulate(
+        &mut self,
+        name: &'static str,
+        part: &str,
+        machine: &str,
+        program: &Path,
+    ) -> Result<()> {
         let map = |part: &str| {
             let path = self.options.program(&format!("{part}-map"));
             path.ok_or_else(|| Error::from(format!("there is no map of {part}")))
-        };
-        let machine = if part == "ours-arm64" {
-            "aarch64"
-        } else {
-            "x86_64"
         };
         let command = format!("qemu-{machine}-static");
         // Debian's libc6:arm64 is at its own place. The cross-compiler's counts only where that is not there:
@@ -595,13 +587,7 @@ impl Run {
                 ));
                 for scheme in Scheme::ALL {
                     for contender in rotated(&self.contenders, round) {
-                        let found = invoke::sample(
-                            contender,
-                            scheme,
-                            event,
-                            self.amounts.effort,
-                            &self.authority,
-                        )?;
+                        let found = self.sample(contender, scheme, event)?;
                         add_sample(
                             &mut self.results,
                             contender.who,
@@ -634,16 +620,14 @@ impl Run {
                 let key = Key::with(figure, name, "http", event.records);
                 self.results.add(key, unit, round, value);
             };
-            if round < self.amounts.delays_of_the_baseline {
-                let seconds = delay::one_in_flight(&messages, event.records)?;
-                add("delayed_wall", "ms", ONE_IN_FLIGHT, seconds * 1e3);
-            }
+            let seconds = delay::one_in_flight(&messages, event.records)?;
+            add("delayed_wall", "ms", ONE_IN_FLIGHT, seconds * 1e3);
             for contender in rotated(&self.contenders, round) {
                 if !contender.who.is_ours() && round >= self.amounts.delays_of_others {
                     continue;
                 }
                 let name = contender.who.name();
-                let taken = delay::taken(contender, event, delay::DELAY, authority)?;
+                let taken = delay::taken(contender, event, authority)?;
                 let each = taken.cpu * 1e6 / event.records as f64;
                 add("delayed_wall", "ms", name, taken.wall * 1e3);
                 add("delayed_cpu_per_record", "µs", name, each);
@@ -743,8 +727,8 @@ impl Run {
             }
             all.push((who.program(), format!("{}-zip", who.key()), "zip_size"));
         }
-        all.push((targets::ZIP_ARM64, "ours-arm64".into(), "program_size"));
-        all.push((targets::ZIP_ARM64, "ours-arm64-zip".into(), "zip_size"));
+        all.push((OURS_ARM64, "ours-arm64".into(), "program_size"));
+        all.push((OURS_ARM64, "ours-arm64-zip".into(), "zip_size"));
         for (name, program, figure) in all {
             if let Some(path) = self.options.program(&program) {
                 let size = fs::metadata(path)?.len();

@@ -27,9 +27,7 @@ impl Summary {
             count: sorted.len(),
         })
     }
-}
 
-impl Summary {
     /// The same in another unit.
     pub(crate) fn scaled(self, by: f64) -> Self {
         Self {

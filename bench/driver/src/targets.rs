@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::contender::{ASKS, DECODERS, ONE_IN_FLIGHT, Who};
+use crate::contender::{ASKS, DECODERS, ONE_IN_FLIGHT, OURS_ARM64, PROCESSORS, Who};
 use crate::data::Lines;
 use crate::results::{Key, Results, row, short};
 use crate::stats::Summary;
@@ -36,9 +36,6 @@ enum Unit {
     Seconds,
     Count,
 }
-
-/// The names of our programs for the two processors.
-pub(crate) const PROCESSORS: [&str; 2] = ["ours, x86_64", "ours, arm64"];
 
 fn targets(results: &Results) -> Vec<Target> {
     let ours = Who::Resend.name();
@@ -101,23 +98,18 @@ fn targets(results: &Results) -> Vec<Target> {
         &delayed(ONE_IN_FLIGHT),
         &delayed(ours),
     ));
-    for (lines, limit) in [
-        (Lines::Escaped, 1.2),
-        (Lines::Nested, 1.3),
-        (Lines::Alternating, 1.05),
+    for (lines, limit, what) in [
+        (Lines::Escaped, 1.2, "decode, an escaped value in each line"),
+        (Lines::Nested, 1.3, "decode, a nested object in each line"),
+        (Lines::Alternating, 1.05, "decode, two formats in turn"),
     ] {
-        let what = match lines {
-            Lines::Escaped => "decode, an escaped value in each line",
-            Lines::Nested => "decode, a nested object in each line",
-            _ => "decode, two formats in turn",
-        };
-        let key = |figure| Key::with(figure, ours_decode, "", LARGE);
+        let key = |lines: Lines| Key::with(lines.decode_figure(), ours_decode, "", LARGE);
         targets.push(times(
             what,
             "uniform lines",
             AtMost(limit),
-            &key(lines.decode_figure()),
-            &key("decode_cpu_beside_other_kinds"),
+            &key(lines),
+            &key(Lines::Uniform),
         ));
     }
     let absolute = |what, limit, unit, found: Option<Summary>| Target {
@@ -153,7 +145,7 @@ fn targets(results: &Results) -> Vec<Target> {
             .get(&at("throttled_wall", ours, LARGE))
             .map(|found| found.scaled(1e-3)),
     ));
-    let [x86, arm] = PROCESSORS;
+    let [x86, arm] = PROCESSORS.map(|(name, ..)| name);
     for (figure, what) in [
         (
             "emulated_decode",
@@ -185,15 +177,14 @@ fn targets(results: &Results) -> Vec<Target> {
         &peak(ours, LARGE),
         &peak(ours, 1),
     ));
-    targets.push(Target {
-        what: "bootstrap.zip for arm64",
-        against: "-".into(),
-        limit: AtMost(1.0),
-        found: results
-            .median(&Key::of("zip_size", ZIP_ARM64))
-            .and_then(|bytes| Summary::of(&[bytes / 1e6])),
-        unit: Unit::Megabytes,
-    });
+    targets.push(absolute(
+        "bootstrap.zip for arm64",
+        1.0,
+        Unit::Megabytes,
+        results
+            .get(&Key::of("zip_size", OURS_ARM64))
+            .map(|found| found.scaled(1e-6)),
+    ));
     targets.push(times(
         "resend, CPU per record, 7,000 records",
         "ours at 100 records",
@@ -203,9 +194,6 @@ fn targets(results: &Results) -> Vec<Target> {
     ));
     targets
 }
-
-/// The name of the deployed package.
-pub(crate) const ZIP_ARM64: &str = "ours, arm64";
 
 /// The ratios as rows of a file of results: between two machines, ratios compare better than the figures.
 pub(crate) fn rows(results: &Results) -> String {

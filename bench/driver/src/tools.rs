@@ -1,10 +1,11 @@
 //! Counts that need a tool: instructions by callgrind or an emulator, system calls by strace, and allocations by
 //! a library that is loaded before the program.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,46 @@ const CALLGRIND: [&str; 3] = [
     "--callgrind-out-file=/dev/null",
 ];
 
+/// A contender under a tool, after this number of invocations of an event.
+fn invoked(
+    contender: &Contender,
+    event: &Event,
+    invocations: u32,
+    tool: Vec<String>,
+    authority: &Authority,
+) -> Result<Session> {
+    let setting = Setting {
+        tool,
+        ..Setting::default()
+    };
+    let mut session = Session::start(contender, Scheme::Http, event.records, &setting, authority)?;
+    for _ in 0..invocations {
+        session.invoke(event)?;
+    }
+    Ok(session)
+}
+
+/// A decoder under a tool, which errors call `name`: what it and the tool print while it reads an event so often.
+fn decoded(
+    name: &str,
+    tool: &[impl AsRef<OsStr>],
+    program: &Path,
+    event: &Path,
+    rounds: &str,
+    which: &str,
+) -> Result<Output> {
+    let output = Command::new(&tool[0])
+        .args(&tool[1..])
+        .arg(program)
+        .arg(event)
+        .args([rounds, which])
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("{name} can't run it: {}", output.status).into());
+    }
+    Ok(output)
+}
+
 /// The number of instructions that a contender runs from its start until the end of this number of invocations
 /// of an event.
 pub(crate) fn instructions(
@@ -32,14 +73,8 @@ pub(crate) fn instructions(
     invocations: u32,
     authority: &Authority,
 ) -> Result<u64> {
-    let setting = Setting {
-        tool: CALLGRIND.map(String::from).to_vec(),
-        ..Setting::default()
-    };
-    let mut session = Session::start(contender, Scheme::Http, event.records, &setting, authority)?;
-    for _ in 0..invocations {
-        session.invoke(event)?;
-    }
+    let tool = CALLGRIND.map(String::from).to_vec();
+    let mut session = invoked(contender, event, invocations, tool, authority)?;
     session.process.settled_cpu()?;
     // Callgrind writes its sum when the program ends, also by a signal.
     kill(session.process.pid()?, Signal::SIGTERM)?;
@@ -50,15 +85,7 @@ pub(crate) fn instructions(
 /// The number of instructions that a decoder runs for an event, when it reads the event for the second time.
 pub(crate) fn decode_instructions(program: &Path, event: &Path, which: &str) -> Result<u64> {
     let total = |rounds: &str| -> Result<u64> {
-        let output = Command::new(CALLGRIND[0])
-            .args(&CALLGRIND[1..])
-            .arg(program)
-            .arg(event)
-            .args([rounds, which])
-            .output()?;
-        if !output.status.success() {
-            return Err(format!("callgrind can't run it: {}", output.status).into());
-        }
+        let output = decoded("callgrind", &CALLGRIND, program, event, rounds, which)?;
         collected(&String::from_utf8_lossy(&output.stderr))
     };
     Ok(total("2")? - total("1")?)
@@ -132,17 +159,9 @@ impl Emulator {
         invocations: u32,
         authority: &Authority,
     ) -> Result<Executed> {
-        let setting = Setting {
-            tool: self.command.clone(),
-            ..Setting::default()
-        };
         self.count(|| {
-            let records = event.records;
-            let mut session =
-                Session::start(contender, Scheme::Http, records, &setting, authority)?;
-            for _ in 0..invocations {
-                session.invoke(event)?;
-            }
+            let tool = self.command.clone();
+            let session = invoked(contender, event, invocations, tool, authority)?;
             session.process.settled_cpu()?;
             Ok(())
         })
@@ -152,15 +171,14 @@ impl Emulator {
     pub(crate) fn decode(&self, program: &Path, event: &Path) -> Result<Executed> {
         let total = |rounds: &str| {
             self.count(|| {
-                let output = Command::new(&self.command[0])
-                    .args(&self.command[1..])
-                    .arg(program)
-                    .arg(event)
-                    .args([rounds, "ours"])
-                    .output()?;
-                if !output.status.success() {
-                    return Err(format!("the emulator can't run it: {}", output.status).into());
-                }
+                decoded(
+                    "the emulator",
+                    &self.command,
+                    program,
+                    event,
+                    rounds,
+                    "ours",
+                )?;
                 Ok(())
             })
         };
@@ -237,14 +255,7 @@ pub(crate) fn system_calls(
     let words = ["strace", "-f", "-c", "-qq", "-o"];
     let mut tool = words.map(String::from).to_vec();
     tool.push(trace.display().to_string());
-    let setting = Setting {
-        tool,
-        ..Setting::default()
-    };
-    let mut session = Session::start(contender, Scheme::Http, event.records, &setting, authority)?;
-    for _ in 0..invocations {
-        session.invoke(event)?;
-    }
+    let mut session = invoked(contender, event, invocations, tool, authority)?;
     session.process.kill_children()?;
     // Strace ends when the contender has, and writes its table before.
     session.process.wait()?;

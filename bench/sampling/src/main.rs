@@ -28,7 +28,7 @@ struct Call {
     status: u16,
 }
 
-/// Resources of one API, each with calls of four shapes.
+/// The path of a call of an endpoint. Each endpoint has one resource below another, in one of two shapes.
 fn path(endpoint: usize, random: &mut Random) -> String {
     const NAMES: [&str; 15] = [
         "accounts",

@@ -42,6 +42,13 @@ pub(crate) struct Sample {
     seconds: u32,
 }
 
+impl Sample {
+    /// What a process forwards of so many calls in a window, of which each key has its part.
+    fn forwarded(self, keys: &[f64], calls: f64) -> f64 {
+        keys.iter().map(|part| (part * calls).min(self.calls)).sum()
+    }
+}
+
 /// What is simulated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
@@ -51,10 +58,10 @@ pub(crate) struct Scenario {
     pub(crate) sample: Option<Sample>,
 }
 
-const HOURLY: Option<Sample> = Some(Sample {
+const HOURLY: Sample = Sample {
     calls: 5.0,
     seconds: 3600,
-});
+};
 
 /// The columns of the table.
 pub(crate) const SCENARIOS: [Scenario; 6] = [
@@ -86,13 +93,13 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
         name: "10G, sampled, 1 ms",
         calls: 1e10,
         node_ms: 1.0,
-        sample: HOURLY,
+        sample: Some(HOURLY),
     },
     Scenario {
         name: "10G, sampled, 10 ms",
         calls: 1e10,
         node_ms: 10.0,
-        sample: HOURLY,
+        sample: Some(HOURLY),
     },
 ];
 
@@ -183,10 +190,7 @@ impl Fleet<'_> {
     fn close(&mut self, calls: f64) {
         self.forwarded += match self.sample {
             None => calls,
-            Some(sample) => {
-                let of = |part: &f64| (part * calls).min(sample.calls);
-                self.keys.iter().map(of).sum()
-            }
+            Some(sample) => sample.forwarded(self.keys, calls),
         };
     }
 
@@ -261,13 +265,8 @@ fn day(scenario: &Scenario, prices: &Prices, work: &Work, share: f64) -> Day {
             day.cold_starts += 1.0;
         }
         fleet.starts_left = (fleet.starts_left + STARTS_PER_SECOND).min(STARTS_AT_ONCE);
-        for process in fleet.processes.iter_mut().take_while({
-            let mut left = used;
-            move |_| {
-                left -= 1.0;
-                left >= 0.0
-            }
-        }) {
+        let counted = (1_u32..).zip(&mut fleet.processes);
+        for (_, process) in counted.take_while(|(nth, _)| f64::from(*nth) <= used) {
             process.last_used = second;
             process.calls += served * lines / used;
         }
@@ -287,7 +286,8 @@ fn day(scenario: &Scenario, prices: &Prices, work: &Work, share: f64) -> Day {
     let share = day.forwarded / day.calls;
     day.peak_forwarded = day.peak_calls * share;
     day.peak_bytes = day.peak_forwarded * bill::wire_bytes(DOCUMENTED_BYTES);
-    day.lines = [0.05, 0.5, 0.95].map(|part| quantile(&mut sizes, part));
+    sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    day.lines = [0.05, 0.5, 0.95].map(|part| quantile(&sizes, part));
     stream(scenario, &mut day, prices, work, share);
     day
 }
@@ -303,11 +303,10 @@ fn stream(scenario: &Scenario, day: &mut Day, prices: &Prices, work: &Work, shar
 }
 
 /// The lines of the event below which this part of the events is.
-fn quantile(sizes: &mut [(f64, f64)], part: f64) -> f64 {
-    sizes.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let all: f64 = sizes.iter().map(|size| size.1).sum();
+fn quantile(sorted: &[(f64, f64)], part: f64) -> f64 {
+    let all: f64 = sorted.iter().map(|size| size.1).sum();
     let mut below = 0.0;
-    for &(lines, events) in sizes.iter() {
+    for &(lines, events) in sorted {
         below += events;
         if below >= part * all {
             return lines;
@@ -343,8 +342,7 @@ pub(crate) fn sampling_table() -> String {
         let mut forwarded = 0.0;
         for window in WINDOWS {
             let calls = CALLS * window / all / processes;
-            let each: f64 = keys.iter().map(|part| (part * calls).min(5.0)).sum();
-            forwarded += each * processes;
+            forwarded += HOURLY.forwarded(&keys, calls) * processes;
         }
         let _ = writeln!(
             out,
