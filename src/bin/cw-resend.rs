@@ -87,7 +87,7 @@ struct Cost {
     #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "0")]
     event_overhead: f64,
     /// Lines in an event. The function's report has them as `recordsReceived`.
-    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "107")]
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value_t = plan::LINES_PER_EVENT)]
     lines_per_event: f64,
     /// The share of the calls that sampling forwards, such as 0.01, 1% or 1/100.
     #[arg(long, value_name = "SHARE", value_parser = plan::share, default_value = "1")]
@@ -109,7 +109,7 @@ struct Cost {
     #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "1")]
     node_ms: f64,
     /// Calls a second that one Node carries.
-    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "500")]
+    #[arg(long, value_name = "N", value_parser = plan::quantity, default_value_t = plan::NODE_RATE)]
     node_rate: f64,
     /// The busiest second as a multiple of the mean, for the shards of a Kinesis stream.
     #[arg(long, value_name = "N", value_parser = plan::quantity, default_value = "3")]

@@ -110,8 +110,7 @@ impl Summary {
         let total = |name| self.reports.total(name);
         let (received, forwarded) = (total("recordsReceived"), total("recordsForwarded"));
         let (refused, skipped) = (total("recordsRefused"), total("recordsSkipped"));
-        let accounted =
-            forwarded + refused + skipped + total("recordsUndelivered") + total("recordsSampled");
+        let accounted = forwarded + refused + skipped + total("recordsUndelivered");
         let by_reason = self.reports.skipped.values().sum();
         let mut problems = Vec::new();
         let mut expect = |what: &str, expected: u64, found: u64| {
@@ -195,7 +194,7 @@ impl Summary {
 
     fn write_accounting(&self, out: &mut dyn Write) -> io::Result<()> {
         let total = |name| self.reports.total(name);
-        write!(
+        writeln!(
             out,
             "\nAccounting\n  {} received = {} forwarded + {} refused + {} skipped + {} undelivered",
             total("recordsReceived"),
@@ -204,10 +203,6 @@ impl Summary {
             total("recordsSkipped"),
             total("recordsUndelivered"),
         )?;
-        match total("recordsSampled") {
-            0 => writeln!(out)?,
-            sampled => writeln!(out, " + {sampled} sampled")?,
-        }
         let node = &self.node;
         writeln!(
             out,

@@ -198,14 +198,7 @@ fn by_hand_kinesis_collects_events() {
     assert_eq!(part("Nodes").quantity, 2.0);
     // Thirty documents a second in the busiest second; 115 of them fill a shard.
     for (peak, shards) in [(3.0, 1.0), (11.0, 1.0), (12.0, 2.0), (100.0, 9.0)] {
-        assert_eq!(
-            bill::shards(&Plan {
-                peak,
-                ..plan.clone()
-            }),
-            shards,
-            "{peak}"
-        );
+        assert_eq!(bill::shards(&Plan { peak, ..plan }), shards, "{peak}");
     }
 }
 

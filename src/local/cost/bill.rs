@@ -5,13 +5,13 @@ use super::prices::Prices;
 use super::work::Work;
 
 /// Hours of a month, as AWS counts them.
-pub const HOURS: f64 = 730.0;
+const HOURS: f64 = 730.0;
 /// Bytes of a GB, as AWS counts them for logs and streams.
 pub const GB: f64 = 1024.0 * 1024.0 * 1024.0;
 /// The long report line with its metrics inside, in bytes. Most of it is the list of the metrics.
-pub const METRICS_REPORT_BYTES: f64 = 914.0;
+const METRICS_REPORT_BYTES: f64 = 914.0;
 /// The compact report line of an event without trouble, in bytes, at most.
-pub const COMPACT_REPORT_BYTES: f64 = 250.0;
+const COMPACT_REPORT_BYTES: f64 = 250.0;
 /// What the platform writes for an invocation, as AWS documents it. Off with the compact report.
 const PLATFORM_LINES: [&str; 3] = [
     "START RequestId: 8f5486b7-c7b5-42bc-aa8a-aeca1a50aec3 Version: $LATEST\n",
@@ -236,7 +236,7 @@ impl Bill {
         let hours = HOURS * prices.balancer_hour;
         self.add(Group::Balancer, "load balancer", 1.0, "", hours);
         // Bytes are the largest of a unit's dimensions: a process has eight connections, and keeps them.
-        let units = plan.calls * plan.share * between(WIRE_BYTES, plan.line_bytes) / GB;
+        let units = plan.calls * plan.share * wire_bytes(plan.line_bytes) / GB;
         let dollars = units * prices.balancer_unit_hour;
         self.add(
             Group::Balancer,
@@ -294,8 +294,7 @@ pub fn billed_ms(prices: &Prices, work: &Work, lines: f64, share: f64, node_ms: 
 }
 
 /// Bytes of what the function logs for an event, and in how many log events.
-#[must_use]
-pub fn own_log(report: Report) -> (f64, f64) {
+fn own_log(report: Report) -> (f64, f64) {
     match report {
         Report::Compact => (COMPACT_REPORT_BYTES, 1.0),
         Report::Metrics => {
@@ -375,44 +374,39 @@ pub fn savings(plan: &Plan, prices: &Prices, work: &Work) -> Vec<Saving> {
     };
     offer(
         "log the lean format: lines of 203 bytes",
-        (plan.line_bytes > LEAN_BYTES).then(|| Plan {
+        (plan.line_bytes > LEAN_BYTES).then_some(Plan {
             line_bytes: LEAN_BYTES,
-            ..plan.clone()
+            ..*plan
         }),
     );
     offer(
         "forward a hundredth: X_SAMPLE",
-        (plan.share > 0.01).then(|| Plan {
+        (plan.share > 0.01).then_some(Plan {
             share: 0.01,
-            ..plan.clone()
+            ..*plan
         }),
     );
     offer(
         "keep log lines for 7 days",
-        (plan.retention_days > 7.0).then(|| Plan {
+        (plan.retention_days > 7.0).then_some(Plan {
             retention_days: 7.0,
-            ..plan.clone()
+            ..*plan
         }),
     );
     offer(
         "write the compact report",
-        (plan.report == Report::Metrics).then(|| Plan {
+        (plan.report == Report::Metrics).then_some(Plan {
             report: Report::Compact,
-            ..plan.clone()
+            ..*plan
         }),
     );
-    let default = Plan::new(plan.calls);
     let by = |via: Via| Plan {
         via,
         event_overhead: match via {
             Via::Firehose => 0.0,
             Via::CloudWatch | Via::Kinesis => plan.event_overhead,
         },
-        peak: match via {
-            Via::Kinesis => plan.peak,
-            Via::CloudWatch | Via::Firehose => default.peak,
-        },
-        ..plan.clone()
+        ..*plan
     };
     offer(
         "log past CloudWatch Logs, by Firehose (REST APIs)",
@@ -420,7 +414,7 @@ pub fn savings(plan: &Plan, prices: &Prices, work: &Work) -> Vec<Saving> {
     );
     offer("collect events in a Kinesis stream", Some(by(Via::Kinesis)));
     offer("log to CloudWatch Logs", Some(by(Via::CloudWatch)));
-    // Network and Node are there: what is left is the function.
+    // A plan has no field for it: what it saves is what the bill has for the gateway.
     let nat: f64 = before
         .parts
         .iter()

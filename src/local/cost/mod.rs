@@ -14,7 +14,7 @@ pub mod prices;
 pub mod show;
 pub mod work;
 
-use std::{fs, io::Write, path::Path};
+use std::{io::Write, path::Path};
 
 use super::error::{CommandError, printing};
 use bill::Bill;
@@ -36,12 +36,7 @@ pub fn run(
     plan.check()?;
     let prices = match prices {
         None => Prices::embedded()?,
-        Some(path) => {
-            let name = path.display().to_string();
-            let text = fs::read_to_string(path)
-                .map_err(|e| CommandError::with_cause(format!("failed to read {name}"), e))?;
-            Prices::parse(&text, &name)?
-        }
+        Some(path) => Prices::read(path)?,
     };
     let work = Work::measured()?;
     let bill = Bill::of(plan, &prices, &work);

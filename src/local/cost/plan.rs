@@ -73,7 +73,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The defaults for a number of calls.
+    /// The defaults for a number of calls, with the report that has its metrics. The command chooses the report by
+    /// the layout.
     #[must_use]
     pub fn new(calls: f64) -> Self {
         Self {

@@ -1,5 +1,7 @@
 //! AWS's prices, from a file that one can replace by one's own.
 
+use std::{fs, path::Path};
+
 use crate::local::error::CommandError;
 
 /// The prices that the tool has without a file.
@@ -138,6 +140,18 @@ impl Prices {
     /// Returns an error if it was built with an invalid file.
     pub fn embedded() -> Result<Self, CommandError> {
         Self::parse(EMBEDDED, "bench/prices")
+    }
+
+    /// The prices of a file.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file can't be read or is invalid.
+    pub fn read(path: &Path) -> Result<Self, CommandError> {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path)
+            .map_err(|e| CommandError::with_cause(format!("failed to read {name}"), e))?;
+        Self::parse(&text, &name)
     }
 
     /// The prices of a file's text, which errors call `name`.

@@ -5,7 +5,7 @@ use crate::local::error::CommandError;
 /// The results of the benchmark.
 const RESULTS: &str = include_str!("../../../bench/results/results.csv");
 /// How many connections the function keeps to the Node unless `X_NODE_CONNECTIONS` says something else.
-pub const CONNECTIONS: f64 = 8.0;
+const CONNECTIONS: f64 = 8.0;
 /// Messages that go to the Node for a call: its request and its response.
 pub const MESSAGES: f64 = 2.0;
 /// The most that sampling may take for a line, in microseconds.
