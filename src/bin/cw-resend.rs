@@ -1,35 +1,48 @@
-//! The operator's local tool: shows what the function does with a log, without AWS and without a Node.
+//! The operator's tool: the command line of `local`.
 
 #![forbid(unsafe_code)]
 
 use std::{
     env,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand, ValueEnum};
 use cw_resend_lambda::local::{
+    Status, check,
     cost::{
         self,
         plan::{self, Plan},
     },
     demo::{self, Source},
+    diff,
     error::CommandError,
+    inventory, invoke, probe, send,
+    ui::Ui,
     watch,
 };
 
-/// Demonstrates the forwarding of API Gateway access logs to a Wallarm Native Node on this machine.
+/// Makes an API inventory of any log of Amazon API Gateway, and shows and checks the function that forwards it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
+    /// Print neither progress nor warnings.
+    #[arg(long, short, global = true)]
+    quiet: bool,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Inventory(inventory::Args),
+    Diff(diff::Args),
+    Check(check::Args),
+    Send(send::Args),
+    Probe(probe::Args),
+    Invoke(invoke::Args),
     /// Run the function on a log between stand-ins for AWS and for the Node, and show what arrives.
     Demo(Demo),
     /// Run the stand-in for the Node alone.
@@ -160,26 +173,40 @@ enum Layout {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let Cli { quiet, command } = Cli::parse();
+    let ui = Ui::new(quiet);
+    // What is written stays in order with what a child writes: each command flushes it before.
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = match command {
         Command::Bootstrap => return cw_resend_lambda::bootstrap(),
-        Command::Demo(options) => run_demo(options),
-        Command::Cost(options) => run_cost(&options).map(|()| true),
-        Command::Node { listen } => watch::run(&listen, &mut io::stdout()).map(|()| true),
+        Command::Inventory(args) => inventory::run(&args, &ui, &mut out),
+        Command::Diff(args) => diff::run(&args, &ui, &mut out),
+        Command::Check(args) => check::run(&args, &ui, &mut out),
+        Command::Send(args) => send::run(&args, &ui, &mut out),
+        Command::Probe(args) => probe::run(&args, &ui, &mut out),
+        Command::Invoke(args) => invoke::run(&args, &ui, &mut out),
+        Command::Demo(options) => run_demo(options, &mut out),
+        Command::Cost(options) => run_cost(&options, &mut out).map(|()| Status::Clean),
+        Command::Node { listen } => watch::run(&listen, &mut out).map(|()| Status::Clean),
     };
+    let result = result.and_then(|status| match out.flush() {
+        Ok(()) => Ok(status),
+        Err(cause) => Err(CommandError::printing(cause)),
+    });
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(Status::Clean) => ExitCode::SUCCESS,
+        Ok(Status::Found) => ExitCode::FAILURE,
         // The reader of our output has closed the pipe, as `head` does.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             // A failure of this can not be reported anywhere.
             let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     }
 }
 
-fn run_demo(options: Demo) -> Result<bool, CommandError> {
+fn run_demo(options: Demo, out: &mut dyn Write) -> Result<Status, CommandError> {
     let program = env::current_exe()
         .map_err(|cause| CommandError::with_cause("failed to find this program", cause))?;
     let source = match options.log {
@@ -194,10 +221,13 @@ fn run_demo(options: Demo) -> Result<bool, CommandError> {
         },
         strip_stage: options.strip_stage,
     };
-    demo::run(&options, &program, &mut io::stdout().lock())
+    demo::run(&options, &program, out).map(|adds_up| match adds_up {
+        true => Status::Clean,
+        false => Status::Found,
+    })
 }
 
-fn run_cost(options: &Cost) -> Result<(), CommandError> {
+fn run_cost(options: &Cost, out: &mut dyn Write) -> Result<(), CommandError> {
     let format = match options.format {
         LogFormat::Documented => plan::DOCUMENTED_BYTES,
         LogFormat::Lean => plan::LEAN_BYTES,
@@ -227,10 +257,5 @@ fn run_cost(options: &Cost) -> Result<(), CommandError> {
         peak: options.peak,
         nat_gb: options.nat_gb,
     };
-    cost::run(
-        &plan,
-        options.prices.as_deref(),
-        options.json,
-        &mut io::stdout().lock(),
-    )
+    cost::run(&plan, options.prices.as_deref(), options.json, out)
 }

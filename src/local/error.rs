@@ -31,6 +31,13 @@ impl CommandError {
         }
     }
 
+    /// A failure to print, which [`Self::is_broken_pipe`] understands.
+    #[cold]
+    #[must_use]
+    pub fn printing(cause: io::Error) -> Self {
+        Self::with_cause("failed to print", cause)
+    }
+
     /// Whether the reader of our output has closed it, which is not a failure of the tool.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
@@ -58,7 +65,7 @@ impl error::Error for CommandError {
     }
 }
 
-/// Turns a failure to print into a [`CommandError`] which [`CommandError::is_broken_pipe`] understands.
+/// [`CommandError::printing`], for `map_err`.
 pub(crate) fn printing(cause: io::Error) -> CommandError {
-    CommandError::with_cause("failed to print", cause)
+    CommandError::printing(cause)
 }

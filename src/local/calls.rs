@@ -1,0 +1,96 @@
+//! The calls that lines tell of, read by the function's own code: what is a call here is one that Lambda forwards.
+
+use crate::record::{LineReader, Origin, Reading, Skip};
+
+use super::input::Line;
+
+/// One call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call<'a> {
+    /// The host, in lower case.
+    pub host: &'a str,
+    /// The method.
+    pub method: &'a str,
+    /// The path as it was called, possibly without its stage. Begins with a slash; any other byte may follow.
+    pub path: &'a [u8],
+    /// The template of the path that the gateway matched, `resourcePath` or that of `routeKey`.
+    pub template: Option<&'a [u8]>,
+    /// The response's status.
+    pub status: Option<u16>,
+    /// The response's latency in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// When, in Unix milliseconds.
+    pub time: Option<i64>,
+}
+
+/// How lines are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The host of lines that have none.
+    pub default_host: Option<String>,
+    /// The stage is taken off the path.
+    pub strip_stage: bool,
+}
+
+/// Reads calls from lines, in buffers that it keeps.
+#[derive(Debug)]
+pub struct Reader {
+    lines: LineReader,
+    escaped: Vec<u8>,
+    options: Options,
+}
+
+impl Reader {
+    /// A reader that has read nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            lines: LineReader::new(Reading {
+                sends_template_paths: false,
+                reads_templates: true,
+            }),
+            escaped: Vec::new(),
+            options,
+        }
+    }
+
+    /// Begins another document: what lines tell of each other holds within one.
+    pub fn begin(&mut self) {
+        self.lines.begin_document();
+    }
+
+    /// Reads a line, or tells why it is no call.
+    pub(crate) fn read<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
+        self.escaped.clear();
+        for &byte in line.text {
+            match byte {
+                b'"' | b'\\' => self.escaped.extend([b'\\', byte]),
+                b' '.. => self.escaped.push(byte),
+                _ => self
+                    .escaped
+                    .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            }
+        }
+        let origin = Origin {
+            region: None,
+            default_host: self.options.default_host.as_deref(),
+        };
+        let record = self.lines.read(&self.escaped, origin)?;
+        Ok(Call {
+            host: record.host,
+            method: record.method,
+            path: if self.options.strip_stage {
+                record.path_without_stage()
+            } else {
+                record.path
+            },
+            template: record.template,
+            status: record.status,
+            latency_ms: record.response_latency,
+            time: record
+                .request_time_epoch
+                .and_then(|ms| i64::try_from(ms).ok())
+                .or(line.timestamp),
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! `cw-resend invoke`.
+
+use std::{ffi::OsString, io::Write};
+
+use super::{Status, error::CommandError, ui::Ui};
+
+/// Run the function on one event, on this machine.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Files.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<OsString>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns an error when it can not do its work.
+pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandError> {
+    _ = (args, ui, out);
+    Err(CommandError::new("not built yet"))
+}
