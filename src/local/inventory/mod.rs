@@ -5,7 +5,9 @@ use std::{ffi::OsString, io::Write};
 use super::{Status, error::CommandError, ui::Ui};
 
 pub mod model;
+pub mod output;
 pub mod paths;
+pub mod published;
 pub mod spec;
 
 /// List the endpoints that a log tells of.
