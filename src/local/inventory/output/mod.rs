@@ -17,6 +17,7 @@ pub mod json;
 pub mod markdown;
 pub mod openapi;
 pub mod table;
+mod text;
 
 /// What an inventory can be written as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
