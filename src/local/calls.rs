@@ -1,6 +1,9 @@
 //! The calls that lines tell of, read by the function's own code: what is a call here is one that Lambda forwards.
 
-use crate::record::{LineReader, Origin, Reading, Skip};
+use crate::{
+    record::{AccessRecord, Lacks, LineReader, Origin, Reading, Skip},
+    wire,
+};
 
 use super::input::Line;
 
@@ -59,38 +62,84 @@ impl Reader {
         self.lines.begin_document();
     }
 
+    /// Reads a line at the start of its document. `None`: only the document's other lines can settle what it is, and it
+    /// is to be read again when they have come.
+    pub(crate) fn read_early<'a>(&'a mut self, line: &Line<'a>) -> Result<Option<Call<'a>>, Skip> {
+        escape(line.text, &mut self.escaped);
+        let origin = self.options.origin();
+        match self.lines.read_early(&self.escaped, origin)? {
+            Some(record) => call(&record, &self.options, line).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a line that had to wait.
+    pub(crate) fn read_again<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
+        escape(line.text, &mut self.escaped);
+        let origin = self.options.origin();
+        let record = self.lines.read_again(&self.escaped, origin)?;
+        call(&record, &self.options, line)
+    }
+
     /// Reads a line, or tells why it is no call.
     pub(crate) fn read<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
-        self.escaped.clear();
-        for &byte in line.text {
-            match byte {
-                b'"' | b'\\' => self.escaped.extend([b'\\', byte]),
-                b' '.. => self.escaped.push(byte),
-                _ => self
-                    .escaped
-                    .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            }
-        }
-        let origin = Origin {
-            region: None,
-            default_host: self.options.default_host.as_deref(),
-        };
+        escape(line.text, &mut self.escaped);
+        let origin = self.options.origin();
         let record = self.lines.read(&self.escaped, origin)?;
-        Ok(Call {
-            host: record.host,
-            method: record.method,
-            path: if self.options.strip_stage {
-                record.path_without_stage()
-            } else {
-                record.path
-            },
-            template: record.template,
-            status: record.status,
-            latency_ms: record.response_latency,
-            time: record
-                .request_time_epoch
-                .and_then(|ms| i64::try_from(ms).ok())
-                .or(line.timestamp),
-        })
+        call(&record, &self.options, line)
     }
+
+    /// What the format of the last line lacks, which was skipped.
+    pub(crate) fn lacks(&self) -> Lacks {
+        self.lines.lacks()
+    }
+}
+
+impl Options {
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            region: None,
+            default_host: self.default_host.as_deref(),
+        }
+    }
+}
+
+/// Escapes a line as it stands in a document.
+fn escape(text: &[u8], escaped: &mut Vec<u8>) {
+    escaped.clear();
+    for &byte in text {
+        match byte {
+            b'"' | b'\\' => escaped.extend([b'\\', byte]),
+            b' '.. => escaped.push(byte),
+            _ => escaped.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        }
+    }
+}
+
+/// What the function would forward of a record.
+fn call<'a>(
+    record: &AccessRecord<'a>,
+    options: &Options,
+    line: &Line<'_>,
+) -> Result<Call<'a>, Skip> {
+    let path = if options.strip_stage {
+        record.path_without_stage()
+    } else {
+        record.path
+    };
+    if wire::is_too_long(path) {
+        return Err(Skip::Oversized);
+    }
+    Ok(Call {
+        host: record.host,
+        method: record.method,
+        path,
+        template: record.template,
+        status: record.status,
+        latency_ms: record.response_latency,
+        time: record
+            .request_time_epoch
+            .and_then(|ms| i64::try_from(ms).ok())
+            .or(line.timestamp),
+    })
 }

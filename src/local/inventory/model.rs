@@ -42,6 +42,10 @@ pub struct Endpoint {
     /// Whether the specification has it; absent where there is no specification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documented: Option<bool>,
+    /// The greedy template of the specification that matches the calls, such as `/files/{proxy+}`, where no other one
+    /// does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
     /// The template's places, in their order.
     pub parameters: Vec<Parameter>,
     /// Calls altogether.
