@@ -1,6 +1,6 @@
 //! The calls that lines tell of, read by the function's own code: what is a call here is one that Lambda forwards.
 
-use crate::record::{LineReader, Origin, Reading, Skip};
+use crate::record::{Origin, RawLineReader, Reading, Skip};
 
 use super::input::Line;
 
@@ -35,8 +35,7 @@ pub struct Options {
 /// Reads calls from lines, in buffers that it keeps.
 #[derive(Debug)]
 pub struct Reader {
-    lines: LineReader,
-    escaped: Vec<u8>,
+    lines: RawLineReader,
     options: Options,
 }
 
@@ -45,11 +44,10 @@ impl Reader {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            lines: LineReader::new(Reading {
+            lines: RawLineReader::new(Reading {
                 sends_template_paths: false,
                 reads_templates: true,
             }),
-            escaped: Vec::new(),
             options,
         }
     }
@@ -61,21 +59,11 @@ impl Reader {
 
     /// Reads a line, or tells why it is no call.
     pub(crate) fn read<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
-        self.escaped.clear();
-        for &byte in line.text {
-            match byte {
-                b'"' | b'\\' => self.escaped.extend([b'\\', byte]),
-                b' '.. => self.escaped.push(byte),
-                _ => self
-                    .escaped
-                    .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            }
-        }
         let origin = Origin {
             region: None,
             default_host: self.options.default_host.as_deref(),
         };
-        let record = self.lines.read(&self.escaped, origin)?;
+        let record = self.lines.read(line.text, origin)?;
         Ok(Call {
             host: record.host,
             method: record.method,
