@@ -1,7 +1,7 @@
 //! The calls that lines tell of, read by the function's own code: what is a call here is one that Lambda forwards.
 
 use crate::{
-    record::{AccessRecord, Lacks, LineReader, Origin, Reading, Skip},
+    record::{AccessRecord, Lacks, Origin, RawLineReader, Reading, Skip},
     wire,
 };
 
@@ -38,8 +38,7 @@ pub struct Options {
 /// Reads calls from lines, in buffers that it keeps.
 #[derive(Debug)]
 pub struct Reader {
-    lines: LineReader,
-    escaped: Vec<u8>,
+    lines: RawLineReader,
     options: Options,
 }
 
@@ -48,11 +47,10 @@ impl Reader {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            lines: LineReader::new(Reading {
+            lines: RawLineReader::new(Reading {
                 sends_template_paths: false,
                 reads_templates: true,
             }),
-            escaped: Vec::new(),
             options,
         }
     }
@@ -65,9 +63,8 @@ impl Reader {
     /// Reads a line at the start of its document. `None`: only the document's other lines can settle what it is, and it
     /// is to be read again when they have come.
     pub(crate) fn read_early<'a>(&'a mut self, line: &Line<'a>) -> Result<Option<Call<'a>>, Skip> {
-        escape(line.text, &mut self.escaped);
         let origin = self.options.origin();
-        match self.lines.read_early(&self.escaped, origin)? {
+        match self.lines.read_early(line.text, origin)? {
             Some(record) => call(&record, &self.options, line).map(Some),
             None => Ok(None),
         }
@@ -75,17 +72,15 @@ impl Reader {
 
     /// Reads a line that had to wait.
     pub(crate) fn read_again<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
-        escape(line.text, &mut self.escaped);
         let origin = self.options.origin();
-        let record = self.lines.read_again(&self.escaped, origin)?;
+        let record = self.lines.read_again(line.text, origin)?;
         call(&record, &self.options, line)
     }
 
     /// Reads a line, or tells why it is no call.
     pub(crate) fn read<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
-        escape(line.text, &mut self.escaped);
         let origin = self.options.origin();
-        let record = self.lines.read(&self.escaped, origin)?;
+        let record = self.lines.read(line.text, origin)?;
         call(&record, &self.options, line)
     }
 
@@ -100,18 +95,6 @@ impl Options {
         Origin {
             region: None,
             default_host: self.default_host.as_deref(),
-        }
-    }
-}
-
-/// Escapes a line as it stands in a document.
-fn escape(text: &[u8], escaped: &mut Vec<u8>) {
-    escaped.clear();
-    for &byte in text {
-        match byte {
-            b'"' | b'\\' => escaped.extend([b'\\', byte]),
-            b' '.. => escaped.push(byte),
-            _ => escaped.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
         }
     }
 }
