@@ -1,21 +1,32 @@
 //! What an inventory is written as.
 
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
     fs::{self, File},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::ValueEnum;
 
-use super::model::Inventory;
-use crate::local::{error::CommandError, ui::Ui};
+use super::model::{Endpoint, Inventory};
+use crate::{
+    local::{
+        error::{CommandError, printing},
+        ui::Ui,
+    },
+    time::rfc3339,
+};
+use table::Look;
 
 pub mod csv;
 pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod openapi;
+mod pager;
 pub mod table;
 mod text;
 
@@ -66,15 +77,20 @@ pub fn write(
         return write_documents(inventory, options.output.as_deref(), out);
     }
     let Some(path) = &options.output else {
-        return write_one(inventory, options.format, ui, out);
-    };
-    let plain = Ui {
-        has_color: false,
-        columns: None,
-        ..*ui
+        let look = Look {
+            columns: ui.columns,
+            has_color: ui.has_color,
+            max_rows: None,
+        };
+        if options.format == Format::Table && !options.no_pager && ui.columns.is_some() {
+            let mut text = Vec::new();
+            table::write(inventory, look, &mut text)?;
+            return pager::show(&text, out).map_err(printing);
+        }
+        return write_one(inventory, options.format, look, out);
     };
     write_file(path, &mut |file| {
-        write_one(inventory, options.format, &plain, file)
+        write_one(inventory, options.format, Look::default(), file)
     })
 }
 
@@ -82,11 +98,11 @@ pub fn write(
 fn write_one(
     inventory: &Inventory,
     format: Format,
-    ui: &Ui,
+    look: Look,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
     match format {
-        Format::Table => table::write(inventory, ui, out),
+        Format::Table => table::write(inventory, look, out),
         Format::Json => json::write(inventory, out),
         Format::Csv => csv::write(inventory, out),
         Format::Markdown => markdown::write(inventory, out),
@@ -105,6 +121,8 @@ fn write_documents(
         .endpoints
         .iter()
         .map(|endpoint| endpoint.host.as_str())
+        // Of an operation that nobody called, nothing may tell the host.
+        .filter(|host| !host.is_empty())
         .collect();
     hosts.sort_unstable();
     hosts.dedup();
@@ -152,4 +170,72 @@ fn write_file(
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     write(&mut file)?;
     file.flush().map_err(failed)
+}
+
+/// The hosts with their endpoints: the most called first, and then by name, in both.
+pub(crate) fn hosts(inventory: &Inventory) -> Vec<(&str, Vec<&Endpoint>)> {
+    let mut by_name: BTreeMap<&str, Vec<&Endpoint>> = BTreeMap::new();
+    for endpoint in &inventory.endpoints {
+        by_name.entry(&endpoint.host).or_default().push(endpoint);
+    }
+    let mut hosts: Vec<_> = by_name.into_iter().collect();
+    for (_, endpoints) in &mut hosts {
+        endpoints.sort_by_key(|endpoint| Reverse(endpoint.calls));
+    }
+    hosts.sort_by_key(|(_, endpoints)| {
+        let calls = endpoints.iter().map(|endpoint| endpoint.calls);
+        Reverse(calls.fold(0, u64::saturating_add))
+    });
+    hosts
+}
+
+/// Why Wallarm would not show endpoints, with their number, the most frequent reason first.
+pub(crate) fn reasons(inventory: &Inventory) -> Vec<(&str, u64)> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for endpoint in &inventory.endpoints {
+        if let Some(reason) = &endpoint.hidden {
+            *counts.entry(reason).or_default() += 1;
+        }
+    }
+    let mut reasons: Vec<_> = counts.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| Reverse(*count));
+    reasons
+}
+
+/// A host as it is shown: that of an operation that nobody called may not be known.
+pub(crate) fn shown_host(host: &str) -> &str {
+    if host.is_empty() { "(any host)" } else { host }
+}
+
+/// What there is, in one sentence without its end.
+pub(crate) fn headline(inventory: &Inventory) -> String {
+    let some = |number: u64, one: &str| match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    };
+    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let hosts = hosts(inventory).into_iter();
+    let mut text = format!(
+        "{} of {} on {}",
+        some(inventory.calls, "call"),
+        some(count(inventory.endpoints.len()), "endpoint"),
+        some(
+            count(hosts.filter(|(host, _)| !host.is_empty()).count()),
+            "host"
+        ),
+    );
+    let times = (
+        inventory.first.and_then(instant),
+        inventory.last.and_then(instant),
+    );
+    if let (Some(first), Some(last)) = times {
+        text += &format!(", {first} to {last}");
+    }
+    text
+}
+
+/// A time in Unix milliseconds as `2026-11-22T10:00:00Z`; `None` before 1970.
+pub(crate) fn instant(time: i64) -> Option<String> {
+    let time = u64::try_from(time).ok()?;
+    Some(rfc3339(Duration::from_secs(time / 1_000)).replace(".000Z", "Z"))
 }
