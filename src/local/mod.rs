@@ -29,7 +29,6 @@ pub mod error;
 pub mod input;
 pub mod inventory;
 pub mod invoke;
-pub mod lines;
 pub mod probe;
 pub mod send;
 pub mod shell;
