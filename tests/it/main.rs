@@ -17,6 +17,7 @@ mod harness;
 mod memory;
 mod metrics;
 mod output;
+mod readme;
 mod records;
 mod restart;
 mod rules;
