@@ -35,7 +35,7 @@ const FORMAT: &str = "set the stage's access-log format to JSON with at least \
 \"$context.identity.userAgent\", \"responseLatency\": \"$context.responseLatency\" }";
 
 /// What to do about a format that lacks this: just that, since other tools may read the same lines.
-fn advice(lacks: Lacks) -> String {
+pub(crate) fn advice(lacks: Lacks) -> String {
     let mut text = format_advice(lacks);
     if lacks.is_of_the_whole() {
         return text;

@@ -162,6 +162,7 @@ resource "aws_lambda_function" "resend" {
       },
       { for name, value in local.function_settings : name => value if value != null },
       nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
+      length(var.x_node_header_names) > 0 ? { X_NODE_HEADER_NAMES = jsonencode(var.x_node_header_names) } : {},
     )
   }
 

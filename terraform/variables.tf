@@ -503,6 +503,17 @@ variable "x_node_headers" {
   }
 }
 
+variable "x_node_header_names" {
+  description = "`X_NODE_HEADER_NAMES`: other names for headers of the function's own. They may have only letters, digits and hyphens."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in values(var.x_node_header_names) : can(regex("^[a-zA-Z0-9-]+$", name))])
+    error_message = "Each value in x_node_header_names must have only letters, digits and hyphens: the load balancer drops a header with any other name."
+  }
+}
+
 variable "x_node_ca_cert" {
   description = "`X_NODE_CA_CERT`: certificates to trust in addition to the public ones, as PEM text. The certificate that is created here needs none."
   type        = string

@@ -9,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use cw_resend_lambda::local::{
     Status, check,
     cost::{
@@ -19,14 +19,16 @@ use cw_resend_lambda::local::{
     demo::{self, Source},
     diff,
     error::CommandError,
-    inventory, invoke, probe, send,
+    inventory, invoke, node, probe, send, shell,
     ui::Ui,
-    watch,
 };
 
 /// Makes an API inventory of any log of Amazon API Gateway, and shows and checks the function that forwards it.
+///
+/// The exit status is 0 where nothing is wrong, 1 where a command has found what it looks for, and 2 where it could
+/// not do its work.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "cw-resend", version, max_term_width = 80)]
 struct Cli {
     /// Print neither progress nor warnings.
     #[arg(long, short, global = true)]
@@ -45,14 +47,11 @@ enum Command {
     Invoke(invoke::Args),
     /// Run the function on a log between stand-ins for AWS and for the Node, and show what arrives.
     Demo(Demo),
-    /// Run the stand-in for the Node alone.
-    Node {
-        /// Where to listen.
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5050")]
-        listen: String,
-    },
+    Node(node::Args),
     /// Calculate what a month of it costs on AWS, for your own figures.
     Cost(Cost),
+    Completions(shell::Completions),
+    Man(shell::Man),
     /// Run the function itself, as Lambda does.
     #[command(hide = true)]
     Bootstrap,
@@ -186,7 +185,9 @@ fn main() -> ExitCode {
         Command::Invoke(args) => invoke::run(&args, &ui, &mut out),
         Command::Demo(options) => run_demo(options, &ui, &mut out),
         Command::Cost(options) => run_cost(&options, &mut out).map(|()| Status::Clean),
-        Command::Node { listen } => watch::run(&listen, &mut out).map(|()| Status::Clean),
+        Command::Node(args) => node::run(&args, &ui, &mut out),
+        Command::Completions(args) => shell::completions(&args, Cli::command(), &mut out),
+        Command::Man(args) => shell::man(&args, Cli::command(), &mut out),
     };
     let result = result.and_then(|status| match out.flush() {
         Ok(()) => Ok(status),

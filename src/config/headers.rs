@@ -1,9 +1,9 @@
-//! `X_NODE_HEADERS`: headers that are added to each message.
+//! `X_NODE_HEADERS`: headers that are added to each message; `X_NODE_HEADER_NAMES`: other names for those of our own.
 
 use super::members::Members;
 use super::vars::{VariableError, Vars};
 use crate::http1::is_token;
-use crate::wire::resend::OWN_HEADERS;
+use crate::wire::resend::{NAMED_HEADERS, OWN_HEADERS, named};
 
 /// What would change where a message ends, or what the connection is used for. `Host` and `Content-Length` are
 /// among the function's own headers.
@@ -63,4 +63,52 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
         sorted.insert(at, header);
     }
     Ok(sorted)
+}
+
+/// Our name and the other one of each header that goes under another name. `headers` are those that are added.
+pub(super) fn header_names(
+    vars: &Vars<'_>,
+    headers: &[(String, String)],
+) -> Result<Vec<(String, String)>, VariableError> {
+    const NAME: &str = "X_NODE_HEADER_NAMES";
+    const EXAMPLE: &str = r#"{"X-Real-IP":"X-Client-IP"}"#;
+    let error = |what: String| VariableError::new(NAME, what, EXAMPLE);
+    let Some(text) = vars.get(NAME) else {
+        return Ok(Vec::new());
+    };
+    let Members(members) = serde_json::from_str(&text).map_err(|_| {
+        error("must be a JSON object from this function's names of headers to others".to_string())
+    })?;
+    let mut names: Vec<(String, String)> = Vec::with_capacity(members.len());
+    for (own, other) in members {
+        if !other.bytes().all(is_token) || other.is_empty() {
+            return Err(error("has a name that no header can have".to_string()));
+        }
+        let found = NAMED_HEADERS
+            .iter()
+            .find(|named| own.eq_ignore_ascii_case(named));
+        let Some(own) = found else {
+            return Err(error(format!("can name {} only", NAMED_HEADERS.join(", "))));
+        };
+        if names.iter().any(|(known, _)| known == own) {
+            return Err(error(format!("names {own} twice")));
+        }
+        names.push(((*own).to_string(), other));
+    }
+    for (own, other) in &names {
+        let is = |name: &str| other.eq_ignore_ascii_case(name);
+        if FRAMING_HEADERS.iter().any(|framing| is(framing)) {
+            return Err(error(format!(
+                "names {own} {other}, which would change how messages are framed"
+            )));
+        }
+        let ours = OWN_HEADERS.iter().filter(|known| *known != own);
+        let mut ours = ours.map(|known| named(&names, known));
+        if ours.any(is) || headers.iter().any(|(name, _)| is(name)) {
+            return Err(error(format!(
+                "names {own} {other}, which is the name of another header"
+            )));
+        }
+    }
+    Ok(names)
 }

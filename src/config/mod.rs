@@ -22,7 +22,7 @@ use crate::sampler::Rule;
 use crate::wire::Format;
 use address::address;
 use certificates::ca_certificates;
-use headers::headers;
+use headers::{header_names, headers};
 pub(crate) use hosts::DefaultHosts;
 use hosts::default_hosts;
 pub use names::VARIABLES;
@@ -85,6 +85,8 @@ pub(crate) struct WireConfig {
     pub(crate) application_id: i64,
     /// Headers to add to every message: valid names and values.
     pub(crate) headers: Vec<(String, String)>,
+    /// Our names of headers that go under another one, and that name.
+    pub(crate) header_names: Vec<(String, String)>,
     /// Whether to take the stage off the path.
     pub(crate) strip_stage: bool,
     /// Whether to send a path's template in its place.
@@ -258,6 +260,8 @@ impl Config {
         let is_timeout_mistyped = is_mistyped(RESPONSE_TIMEOUT) || is_mistyped(DOWN_AFTER);
         let timeouts = timeouts(&vars, is_timeout_mistyped, &mut problems);
         let headers = problems.value(headers(&vars));
+        let added = headers.as_deref().unwrap_or_default();
+        let header_names = problems.value(header_names(&vars, added));
         let ca_certificates = problems.value(ca_certificates(&vars, address.as_ref()));
         let max_inflated_bytes =
             problems.value(vars.number("X_MAX_INFLATED_BYTES", 1024..=1 << 40, 128 * 1024 * 1024));
@@ -305,6 +309,7 @@ impl Config {
                     format: format?,
                     application_id: application_id?,
                     headers: headers?,
+                    header_names: header_names?,
                     strip_stage: strip_stage?,
                     sends_template_paths: sends_template_paths?,
                 },

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Every variable that is ours, with what it is for in a few words. The README's table has the
 /// same names in the same order.
-pub const VARIABLES: [(&str, &str); 18] = [
+pub const VARIABLES: [(&str, &str); 19] = [
     ("X_NODE_URL", "the Node's address"),
     ("X_NODE_SCHEME", "http or https"),
     (
@@ -20,6 +20,10 @@ pub const VARIABLES: [(&str, &str); 18] = [
         "without a response, until a Node counts as down",
     ),
     ("X_NODE_HEADERS", "headers to add, as a JSON object"),
+    (
+        "X_NODE_HEADER_NAMES",
+        "other names for the function's own headers, as a JSON object",
+    ),
     (
         "X_NODE_CA_CERT",
         "certificates to trust, as PEM or a file's path",

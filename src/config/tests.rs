@@ -359,6 +359,47 @@ fn wrong_values_name_the_variable_and_an_example() {
             "sets X-Team twice",
         ),
         (
+            "X_NODE_HEADER_NAMES",
+            "X-Real-IP=a",
+            "must be a JSON object",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":"X Client"}"#,
+            "has a name that no header can have",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":""}"#,
+            "has a name that no header can have",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"Host":"X-Host"}"#,
+            "can name User-Agent, X-Forwarded-For, X-Real-IP, X-Forwarded-Host, X-Forwarded-Proto, X-Request-Id, \
+             X-Wallarm-Application-Id, X-Wallarm-Message only",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":"A","x-real-ip":"B"}"#,
+            "names X-Real-IP twice",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":"te"}"#,
+            "names X-Real-IP te, which would change how messages are framed",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":"content-length"}"#,
+            "names X-Real-IP content-length, which is the name of another header",
+        ),
+        (
+            "X_NODE_HEADER_NAMES",
+            r#"{"X-Real-IP":"X-A","X-Forwarded-For":"x-a"}"#,
+            "names X-Real-IP X-A, which is the name of another header",
+        ),
+        (
             "X_NODE_CA_CERT",
             "/no/such/file.pem",
             "must be PEM text, or a file that can be read",
@@ -390,6 +431,26 @@ fn wrong_values_name_the_variable_and_an_example() {
         let what = format!("sets {framing}, which would change how messages are framed");
         refused_with_example(&[("X_NODE_HEADERS", &headers)], &what);
     }
+}
+
+/// Names may be exchanged, but no two headers have one name, those that are added among them.
+#[test]
+fn own_headers_have_other_names() {
+    let names = r#"{"x-real-ip":"X-Forwarded-For","X-Forwarded-For":"X-Real-IP"}"#;
+    let config = config(&[("X_NODE_HEADER_NAMES", names)]).unwrap();
+    let expected = [
+        ("X-Real-IP", "X-Forwarded-For"),
+        ("X-Forwarded-For", "X-Real-IP"),
+    ];
+    let expected = expected.map(|(own, other)| (own.to_string(), other.to_string()));
+    assert_eq!(config.wire.header_names, expected);
+    refused_with_example(
+        &[
+            ("X_NODE_HEADERS", r#"{"X-Team":"payments"}"#),
+            ("X_NODE_HEADER_NAMES", r#"{"X-Real-IP":"x-team"}"#),
+        ],
+        "names X-Real-IP x-team, which is the name of another header",
+    );
 }
 
 /// A slow response alone must not have the Node count as down.

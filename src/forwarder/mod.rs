@@ -429,8 +429,9 @@ fn unnamed(batch: &Batch<'_>, ends: &[End], failures: &[Error]) -> Error {
 
 fn writer(config: &Config) -> Writer {
     let (id, headers) = (config.wire.application_id, &config.wire.headers[..]);
+    let names = &config.wire.header_names[..];
     match config.wire.format {
-        Format::Resend => Writer::Resend(resend::Writer::new(id, headers)),
+        Format::Resend => Writer::Resend(resend::Writer::new(id, headers, names)),
         Format::Batch => {
             let authority = config.node.authority();
             Writer::Batch(batch::Frame::new(
@@ -438,6 +439,7 @@ fn writer(config: &Config) -> Writer {
                 &config.node.path,
                 id,
                 headers,
+                names,
             ))
         }
     }

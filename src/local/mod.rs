@@ -30,12 +30,13 @@ pub mod escape;
 pub mod input;
 pub mod inventory;
 pub mod invoke;
+pub mod node;
 pub mod probe;
+pub(crate) mod quote;
 pub mod send;
 pub mod shell;
 pub mod summary;
 pub mod ui;
-pub mod watch;
 
 /// How a command has ended that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -236,7 +236,7 @@ mod tests {
         let context = Context {
             dialer: &Dialer::new(&config).unwrap(),
             pipelining: &Pipelining::new(),
-            writer: &Writer::Resend(resend::Writer::new(-1, &[])),
+            writer: &Writer::Resend(resend::Writer::new(-1, &[], &[])),
             progress: Progress::new(Instant::now() + Duration::from_secs(5), config.down_after),
         };
         let mut slot = Slot::default();

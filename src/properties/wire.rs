@@ -17,8 +17,8 @@ const TIMESTAMP: i64 = 1_795_341_600_123;
 /// If that does not hold.
 pub fn wire(bytes: &[u8]) {
     let headers = [("X-Team".to_string(), "payments".to_string())];
-    let resend = resend::Writer::new(-1, &headers);
-    let frame = batch::Frame::new("node.example:5050", "/in", -1, &headers);
+    let resend = resend::Writer::new(-1, &headers, &[]);
+    let frame = batch::Frame::new("node.example:5050", "/in", -1, &headers, &[]);
     // AWS writes the header of a document, but the property does not rely on that.
     let header = Header {
         owner: Some("123456789012".into()),

@@ -197,6 +197,10 @@ impl Parser {
             )));
         }
         if found.is_none() {
+            // What is not HTTP at all may never have a line feed, and its client waits for an answer.
+            if matches!(self.state, State::RequestLine) {
+                is_http(rest)?;
+            }
             self.scanned = length;
             return Ok(None);
         }
@@ -216,7 +220,31 @@ impl Parser {
     }
 }
 
+/// Tells what begins as no request can.
+fn is_http(bytes: &[u8]) -> Result<(), Violation> {
+    let found = match bytes {
+        [0x16, ..] => {
+            "the first bytes of TLS: this server speaks plain HTTP, so the client needs an address with http \
+             (X_NODE_SCHEME=http)"
+        }
+        [b'P', b'R', b'I', b' ', b'*', b' ', ..] => {
+            "the first bytes of HTTP/2: this server speaks HTTP/1.1 only"
+        }
+        [b'P', b'R', b'O', b'X', b'Y', b' ', ..] => {
+            "the PROXY protocol of a load balancer, which has to be switched off"
+        }
+        [first, ..] if !(first.is_ascii_graphic() || first.is_ascii_whitespace()) => {
+            return Err(unexpected("a request of HTTP", bytes));
+        }
+        _ => return Ok(()),
+    };
+    Err(Violation::new(format!(
+        "expected a request of HTTP/1.1, found {found}"
+    )))
+}
+
 fn request_line(line: &[u8]) -> Result<(String, String), Violation> {
+    is_http(line)?;
     let mut parts = line.split(|&byte| byte == b' ');
     let (Some(method), Some(target), Some(version), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -228,6 +256,12 @@ fn request_line(line: &[u8]) -> Result<(String, String), Violation> {
     };
     if !is_token(method) {
         return Err(unexpected("a method", method));
+    }
+    if target.starts_with(b"http://") || target.starts_with(b"https://") {
+        return Err(unexpected(
+            "a target which starts with `/`, not a whole address as for a proxy",
+            target,
+        ));
     }
     if target.first() != Some(&b'/') || !target.iter().all(u8::is_ascii_graphic) {
         return Err(unexpected(

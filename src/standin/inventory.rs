@@ -85,8 +85,8 @@ impl Inventory {
         }
     }
 
-    /// Counts one call.
-    pub fn add(&mut self, call: &Call<'_>) {
+    /// Counts one call. Returns its endpoint where that is new.
+    pub fn add(&mut self, call: &Call<'_>) -> Option<Endpoint> {
         let endpoint = Endpoint {
             host: call.host.to_ascii_lowercase(),
             path: template(call.path),
@@ -95,10 +95,13 @@ impl Inventory {
         if let Some(stats) = self.endpoints.get_mut(&endpoint) {
             stats.add(call);
         } else if self.endpoints.len() < self.max_endpoints {
+            let known = endpoint.clone();
             self.endpoints.entry(endpoint).or_default().add(call);
+            return Some(known);
         } else {
             self.other.add(call);
         }
+        None
     }
 
     /// The endpoints, sorted by calls, the most called first, and then by name.

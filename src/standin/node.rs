@@ -13,6 +13,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     io::{self, Read, Write},
+    mem,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     sync::{
         Arc, Mutex,
@@ -49,14 +50,51 @@ pub struct Options {
     pub fault: Option<FaultHook>,
     /// Puts something around each accepted socket.
     pub wrap: Option<WrapHook>,
+    /// Is told of what arrives.
+    pub watch: Option<WatchHook>,
+    /// Takes every message of HTTP, whatever its headers and its body are, and records none.
+    pub takes_any: bool,
+    /// How many records it remembers, to know them again when they are repeated. All of them by default.
+    pub remembers: Option<usize>,
 }
+
+/// What arrives at a stand-in Node.
+#[derive(Debug)]
+pub enum Seen {
+    /// A well-formed message of HTTP, before anything is known of what it says, and before its response.
+    Message(http::Message),
+    /// A record that is whole, after the response to its last message.
+    Record(Whole),
+    /// What was wrong. Control characters are escaped.
+    Violation(String),
+}
+
+/// A record of which everything has arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole {
+    /// The method.
+    pub method: String,
+    /// The host.
+    pub host: String,
+    /// The path as it was called.
+    pub path: String,
+    /// The response's status, when it is known.
+    pub status: Option<u16>,
+    /// The response's latency in milliseconds, when it is known.
+    pub latency_ms: Option<u64>,
+    /// It was whole before.
+    pub is_repeated: bool,
+}
+
+/// Is told of what arrives. Messages of one connection come in their order.
+pub type WatchHook = Arc<dyn Fn(Seen) + Send + Sync>;
 
 impl Options {
     /// Options with a hook which decides the response to each message.
     pub fn with_fault(hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static) -> Self {
         Self {
             fault: Some(Arc::new(hook)),
-            wrap: None,
+            ..Self::default()
         }
     }
 }
@@ -66,6 +104,9 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("fault", &self.fault.is_some())
             .field("wrap", &self.wrap.is_some())
+            .field("watch", &self.watch.is_some())
+            .field("takes_any", &self.takes_any)
+            .field("remembers", &self.remembers)
             .finish()
     }
 }
@@ -86,11 +127,12 @@ impl StandInNode {
     ///
     /// Returns an error when the address can not be bound or no thread can be started.
     pub fn start(address: impl ToSocketAddrs, options: Options) -> io::Result<Self> {
+        let ledger = Ledger::new(options.watch.is_some(), options.remembers);
         let state = Arc::new(State {
             options,
             messages: AtomicU64::new(0),
             connections: AtomicU64::new(0),
-            ledger: Mutex::default(),
+            ledger: Mutex::new(ledger),
         });
         let server = serve_at(address, &state)?;
         Ok(Self {
@@ -176,6 +218,8 @@ struct Session<'a, S> {
     reader: Reader<S>,
     /// Responses which are not written yet. Messages which arrived together get their responses together.
     out: Vec<u8>,
+    /// What is told when they are written.
+    seen: Vec<Seen>,
     /// Set by the first fault: from then on the client may give up at any byte.
     had_fault: bool,
     /// The connection is reset after the responses to everything that has arrived.
@@ -211,6 +255,7 @@ impl State {
             connection: self.connections.fetch_add(1, Ordering::SeqCst) + 1,
             reader: Reader::new(stream),
             out: Vec::new(),
+            seen: Vec::new(),
             had_fault: false,
             resets: false,
         };
@@ -219,7 +264,18 @@ impl State {
     }
 
     fn add_violation(&self, text: &str) {
-        lock(&self.ledger).add_violation(text);
+        let seen = {
+            let mut ledger = lock(&self.ledger);
+            ledger.add_violation(text);
+            ledger.take_seen()
+        };
+        self.tell(seen);
+    }
+
+    fn tell(&self, seen: Vec<Seen>) {
+        if let Some(watch) = &self.options.watch {
+            seen.into_iter().for_each(|seen| watch(seen));
+        }
     }
 }
 
@@ -273,13 +329,24 @@ impl<S: Read + Write> Session<'_, S> {
         let stream = self.reader.stream();
         stream.write_all(&self.out)?;
         self.out.clear();
-        stream.flush()
+        stream.flush()?;
+        self.state.tell(mem::take(&mut self.seen));
+        Ok(())
     }
 
     fn respond(&mut self, message: http::Message) -> io::Result<After> {
         let nth = self.state.messages.fetch_add(1, Ordering::SeqCst) + 1;
         let is_head = message.method == "HEAD";
         let is_last = message.text_header("Connection") == Some("close");
+        let options = &self.state.options;
+        if let Some(watch) = &options.watch {
+            watch(Seen::Message(message.clone()));
+        }
+        if options.takes_any {
+            let shape = if is_last { Shape::Close } else { Shape::Plain };
+            let response = Fault::shape(shape);
+            return Ok(write_response(&mut self.out, &response, 200, is_head));
+        }
         let (kind, content) = match wire::read(&message) {
             Ok(read) => read,
             Err(text) => {
@@ -310,7 +377,12 @@ impl<S: Read + Write> Session<'_, S> {
         if is_last && fault.shape == Shape::Plain {
             fault.shape = Shape::Close;
         }
-        let status = lock(&self.state.ledger).accept(content, fault.status);
+        let status = {
+            let mut ledger = lock(&self.state.ledger);
+            let status = ledger.accept(content, fault.status);
+            self.seen.append(&mut ledger.take_seen());
+            status
+        };
         Ok(write_response(&mut self.out, &fault, status, is_head))
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     Call, Chunk, Part, close_object, member, push_all, push_decimal, push_header, push_number,
-    push_target, push_text,
+    push_target, push_text, resend::named,
 };
 use crate::envelope::Header;
 
@@ -27,13 +27,14 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// `authority` is the Node's host and port, `path` a valid target, and `headers` are valid
-    /// names and values.
+    /// `authority` is the Node's host and port, `path` a valid target, `headers` are valid
+    /// names and values, and `names` valid names in place of ours.
     pub(crate) fn new(
         authority: &str,
         path: &str,
         application_id: i64,
         headers: &[(String, String)],
+        names: &[(String, String)],
     ) -> Self {
         let mut head = b"POST ".to_vec();
         head.extend_from_slice(path.as_bytes());
@@ -41,13 +42,13 @@ impl Frame {
         push_header(&mut head, HOST, authority.as_bytes());
         push_header(
             &mut head,
-            APPLICATION_ID,
+            named(names, APPLICATION_ID),
             application_id.to_string().as_bytes(),
         );
         for (name, value) in headers {
             push_header(&mut head, name, value.as_bytes());
         }
-        push_header(&mut head, MESSAGE, b"batch");
+        push_header(&mut head, named(names, MESSAGE), b"batch");
         push_header(&mut head, CONTENT_TYPE, b"application/json");
         head.extend_from_slice(CONTENT_LENGTH.as_bytes());
         head.extend_from_slice(b": ");

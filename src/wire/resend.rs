@@ -39,15 +39,41 @@ pub(crate) const OWN_HEADERS: [&str; 11] = [
     name(CONTENT_LENGTH),
 ];
 
+/// Those of them that may have another name. The others frame a message, or say what its body is.
+pub(crate) const NAMED_HEADERS: [&str; 8] = [
+    name(USER_AGENT),
+    name(FORWARDED_FOR),
+    name(REAL_IP),
+    name(FORWARDED_HOST),
+    name(FORWARDED_PROTO),
+    name(REQUEST_ID),
+    name(APPLICATION_ID),
+    name(MESSAGE),
+];
+
 /// A name without what stands around it.
 const fn name(begin: &str) -> &str {
     let (_, rest) = begin.split_at(2);
     rest.split_at(rest.len() - 2).0
 }
 
+/// The name under which one of our headers goes: another one where `names` has it.
+pub(crate) fn named<'a>(names: &'a [(String, String)], own: &'static str) -> &'a str {
+    let found = names.iter().find(|(name, _)| name == own);
+    found.map_or(own, |(_, other)| other)
+}
+
 /// Writes the messages of records.
 #[derive(Debug)]
 pub(crate) struct Writer {
+    // How each of these lines begins.
+    user_agent: String,
+    forwarded_for: String,
+    real_ip: String,
+    forwarded_host: String,
+    /// The line that is the same for every call, and how the id's begins.
+    request_id_after_proto: String,
+    request_id: String,
     /// What follows the record's id, and is the same in every message: application id, the configured headers, and which
     /// message it is.
     request_end: Vec<u8>,
@@ -56,19 +82,32 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// `headers` are valid names and values.
-    pub(crate) fn new(application_id: i64, headers: &[(String, String)]) -> Self {
+    /// `headers` are valid names and values, and `names` valid names in place of ours.
+    pub(crate) fn new(
+        application_id: i64,
+        headers: &[(String, String)],
+        names: &[(String, String)],
+    ) -> Self {
         // Each line begins with the end of the one before.
-        let mut constant = format!("{APPLICATION_ID}{application_id}").into_bytes();
+        let begin = |own: &'static str| format!("\r\n{}: ", named(names, name(own)));
+        let mut constant = format!("{}{application_id}", begin(APPLICATION_ID)).into_bytes();
         for (name, value) in headers {
             push_all(&mut constant, &[b"\r\n", name.as_bytes(), b": "]);
             push_header_value(&mut constant, value.as_bytes());
         }
         let end = |pieces: &[&str]| [&constant[..], pieces.concat().as_bytes()].concat();
+        let (message, request_id) = (begin(MESSAGE), begin(REQUEST_ID));
         Self {
-            request_end: end(&[MESSAGE, "request"]),
+            user_agent: begin(USER_AGENT),
+            forwarded_for: begin(FORWARDED_FOR),
+            real_ip: begin(REAL_IP),
+            forwarded_host: begin(FORWARDED_HOST),
+            // API Gateway serves nothing but https.
+            request_id_after_proto: format!("{}https{request_id}", begin(FORWARDED_PROTO)),
+            request_id,
+            request_end: end(&[&message, "request"]),
             response_end: end(&[
-                MESSAGE,
+                &message,
                 "response",
                 CONTENT_TYPE,
                 "application/json",
@@ -103,22 +142,19 @@ impl Writer {
         let target = target..out.len();
         push_all(out, &[HTTP, HOST.as_bytes(), host]);
         if let Some(user_agent) = record.user_agent {
-            out.extend_from_slice(USER_AGENT.as_bytes());
+            out.extend_from_slice(self.user_agent.as_bytes());
             push_header_value(out, user_agent);
         }
         if let Some(source_ip) = record.source_ip.map(str::as_bytes) {
-            let (forwarded_for, real_ip) = (FORWARDED_FOR.as_bytes(), REAL_IP.as_bytes());
+            let (forwarded_for, real_ip) = (self.forwarded_for.as_bytes(), self.real_ip.as_bytes());
             push_all(out, &[forwarded_for, source_ip, real_ip, source_ip]);
         }
         push_all(
             out,
             &[
-                FORWARDED_HOST.as_bytes(),
+                self.forwarded_host.as_bytes(),
                 host,
-                FORWARDED_PROTO.as_bytes(),
-                // API Gateway serves nothing but https.
-                b"https",
-                REQUEST_ID.as_bytes(),
+                self.request_id_after_proto.as_bytes(),
                 call.id.as_bytes(),
                 &self.request_end,
             ],
@@ -168,7 +204,7 @@ impl Writer {
                 HTTP,
                 HOST.as_bytes(),
                 record.host.as_bytes(),
-                REQUEST_ID.as_bytes(),
+                self.request_id.as_bytes(),
                 call.id.as_bytes(),
                 &self.response_end,
             ],

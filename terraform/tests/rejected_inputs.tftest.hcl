@@ -52,6 +52,7 @@ run "wrong_values_1" {
     x_node_timeout_ms                = 0.5                                                            # A fraction.
     x_node_down_after_ms             = 900001                                                         # Too long.
     x_node_headers                   = { X_Team = "payments" }                                        # An underscore.
+    x_node_header_names              = { X-Real-IP = "X_Client" }                                     # An underscore.
     x_node_ca_cert                   = "ca.pem"                                                       # A path.
     x_max_inflated_bytes             = 1000                                                           # Too few.
     x_log_level                      = "info"                                                         # In lower case.
@@ -106,6 +107,7 @@ run "wrong_values_1" {
     var.x_node_timeout_ms,
     var.x_node_down_after_ms,
     var.x_node_headers,
+    var.x_node_header_names,
     var.x_node_ca_cert,
     var.x_max_inflated_bytes,
     var.x_log_level,

@@ -516,6 +516,7 @@ run "function_settings" {
     x_node_timeout_ms             = 2000
     x_node_down_after_ms          = 3000
     x_node_headers                = { X-Team = "payments" }
+    x_node_header_names           = { X-Real-IP = "X-Client-IP" }
     x_node_ca_cert                = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
     x_max_inflated_bytes          = 268435456
     x_strip_stage                 = true
@@ -542,6 +543,7 @@ run "function_settings" {
       X_NODE_TIMEOUT_MS         = "2000"
       X_NODE_DOWN_AFTER_MS      = "3000"
       X_NODE_HEADERS            = "{\"X-Team\":\"payments\"}"
+      X_NODE_HEADER_NAMES       = "{\"X-Real-IP\":\"X-Client-IP\"}"
       X_NODE_CA_CERT            = "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
       X_MAX_INFLATED_BYTES      = "268435456"
       X_STRIP_STAGE             = "true"

@@ -106,11 +106,15 @@ fn resend() {
     assert_golden("resend.http", &wire("resend", &[], &lines()));
 }
 
+/// Each header that may have another name has one.
+const RENAMED: &str = r#"{"User-Agent":"A-User-Agent","X-Forwarded-For":"B-Forwarded-For","X-Real-IP":"C-Real-IP","X-Forwarded-Host":"D-Forwarded-Host","X-Forwarded-Proto":"E-Forwarded-Proto","X-Request-Id":"F-Request-Id","X-Wallarm-Application-Id":"G-Application-Id","X-Wallarm-Message":"H-Message"}"#;
+
 #[test]
 fn resend_with_every_setting() {
     let vars = [
         ("X_WALLARM_APPLICATION_ID", "42"),
         ("X_NODE_HEADERS", r#"{"X-Team":"payments","X-Env":"test"}"#),
+        ("X_NODE_HEADER_NAMES", RENAMED),
         ("X_STRIP_STAGE", "true"),
     ];
     let lines = &lines()[..1];
@@ -127,6 +131,7 @@ fn batch_with_every_setting() {
     let vars = [
         ("X_WALLARM_APPLICATION_ID", "42"),
         ("X_NODE_HEADERS", r#"{"X-Team":"payments"}"#),
+        ("X_NODE_HEADER_NAMES", RENAMED),
         ("X_STRIP_STAGE", "true"),
     ];
     let lines = &lines()[..1];

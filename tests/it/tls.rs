@@ -65,11 +65,11 @@ fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) 
 
 fn behind(config: Arc<ServerConfig>) -> StandInNode {
     let options = Options {
-        fault: None,
         wrap: Some(Arc::new(move |socket| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             Ok(Box::new(StreamOwned::new(connection, socket)) as Box<dyn ReadWrite>)
         })),
+        ..Options::default()
     };
     StandInNode::start("127.0.0.1:0", options).unwrap()
 }

@@ -66,6 +66,11 @@ violations! {
     target_not_ascii: b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n" => "visible ASCII";
     target_without_slash: b"GET a HTTP/1.1\r\nHost: a\r\n\r\n" => "starts with `/`";
     absolute_target: b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n" => "starts with `/`";
+    whole_address: b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n" => "not a whole address as for a proxy";
+    tls: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" => "the first bytes of TLS";
+    http_2: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" => "the first bytes of HTTP/2";
+    proxy_protocol: b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n" => "the PROXY protocol";
+    socks: b"\x05\x01\x00" => "a request of HTTP, found";
     asterisk_target: b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" => "starts with `/`";
     http_1_0: b"GET / HTTP/1.0\r\nHost: a\r\n\r\n" => "`HTTP/1.1`";
     version_in_lower_case: b"GET / http/1.1\r\nHost: a\r\n\r\n" => "`HTTP/1.1`";

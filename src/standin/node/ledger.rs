@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-use super::wire::{Call, Content, Metadata};
+use super::{
+    Seen, Whole,
+    wire::{Call, Content, Metadata},
+};
 use crate::standin::{
     http::printable,
     inventory::{self, Inventory},
@@ -88,15 +91,53 @@ impl Record {
 }
 
 /// The state of a stand-in Node.
-#[derive(Debug, Default)]
 pub(super) struct Ledger {
     records: HashMap<String, Record>,
     /// Requests which were refused, with the status. Their responses may already be pipelined.
     refused: HashMap<String, u16>,
     counters: Snapshot,
+    is_watched: bool,
+    /// What is to be told.
+    seen: Vec<Seen>,
+    /// How many records are remembered.
+    limit: usize,
+    forgotten: u64,
 }
 
 impl Ledger {
+    pub(super) fn new(is_watched: bool, limit: Option<usize>) -> Self {
+        Self {
+            records: HashMap::new(),
+            refused: HashMap::new(),
+            counters: Snapshot::default(),
+            is_watched,
+            seen: Vec::new(),
+            limit: limit.unwrap_or(usize::MAX),
+            forgotten: 0,
+        }
+    }
+
+    pub(super) fn take_seen(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Forgets records where there are too many: those that are whole, or all where that is not enough.
+    fn forget(&mut self) {
+        if self.refused.len() > self.limit {
+            self.refused.clear();
+        }
+        let count = self.records.len();
+        if count <= self.limit {
+            return;
+        }
+        self.records.retain(|_, record| record.is_pending);
+        if self.records.len() > self.limit / 2 {
+            self.records.clear();
+        }
+        let forgotten = count - self.records.len();
+        self.forgotten += u64::try_from(forgotten).unwrap_or(u64::MAX);
+    }
+
     /// Accepts or refuses a message, and returns the status of the response. A hook may ask for `status`.
     pub(super) fn accept(&mut self, content: Content, status: Option<u16>) -> u16 {
         let status = status.or_else(|| self.earlier_refusal(&content));
@@ -114,6 +155,7 @@ impl Ledger {
                     Content::Response(call, metadata) => self.accept_response(&call, &metadata),
                     Content::Batch(records) => self.accept_batch(records),
                 };
+                self.forget();
                 match accepted {
                     Ok(()) => status.unwrap_or(200),
                     Err(text) => {
@@ -128,13 +170,17 @@ impl Ledger {
     /// Records a violation. Everything which could act on a terminal is escaped.
     pub(super) fn add_violation(&mut self, text: &str) {
         self.counters.violation_count += 1;
+        let text = printable(text);
+        if self.is_watched {
+            self.seen.push(Seen::Violation(text.clone()));
+        }
         if self.counters.violations.len() < MAX_VIOLATIONS {
-            self.counters.violations.push(printable(text));
+            self.counters.violations.push(text);
         }
     }
 
     pub(super) fn snapshot(&self, connections: u64) -> Snapshot {
-        let known = u64::try_from(self.records.len()).unwrap_or(u64::MAX);
+        let known = u64::try_from(self.records.len()).unwrap_or(u64::MAX) + self.forgotten;
         Snapshot {
             connections,
             unpaired: known - self.counters.distinct,
@@ -210,6 +256,9 @@ impl Ledger {
         if record.is_pending {
             record.is_pending = false;
             add_whole(record, metadata, &mut self.counters);
+            if self.is_watched {
+                self.seen.push(whole(record, metadata));
+            }
         } else {
             self.counters.repeated_responses += 1;
         }
@@ -234,10 +283,24 @@ impl Ledger {
             let record = entry.or_insert_with(|| Record::new(call));
             record.is_pending = false;
             add_whole(record, &metadata, &mut self.counters);
+            if self.is_watched {
+                self.seen.push(whole(record, &metadata));
+            }
         }
         self.counters.batches += 1;
         Ok(())
     }
+}
+
+fn whole(record: &Record, metadata: &Metadata) -> Seen {
+    Seen::Record(Whole {
+        method: record.method.to_string(),
+        host: record.host.to_string(),
+        path: record.path.to_string(),
+        status: metadata.status,
+        latency_ms: metadata.response_latency,
+        is_repeated: record.whole > 1,
+    })
 }
 
 fn add_whole(record: &mut Record, metadata: &Metadata, counters: &mut Snapshot) {

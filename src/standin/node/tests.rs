@@ -378,8 +378,8 @@ fn wrapped_streams_are_served() {
         }
     }
     let node = start(Options {
-        fault: None,
         wrap: Some(Arc::new(|socket| Ok(Box::new(Flipped(socket))))),
+        ..Options::default()
     });
     let mut client = Flipped(TcpStream::connect(node.address()).unwrap());
     client

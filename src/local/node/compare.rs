@@ -1,0 +1,243 @@
+//! What another forwarder sends for the lines of a log that this function would not.
+
+use std::{
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    Args, End, POLL,
+    differences::compare,
+    listening,
+    live::count,
+    pairs::{Ours, Side},
+    settings,
+};
+use crate::{
+    config::Config,
+    envelope::Header,
+    local::{
+        Status,
+        error::{CommandError, printing},
+        input::{self, Input, Line, Sink},
+        quote::{escape_line, shown},
+        ui::Ui,
+    },
+    record::{LineReader, Origin, Reading},
+    standin::{
+        http::{Message, Parser, Step},
+        node::{Options, Seen, StandInNode},
+    },
+    wire::{Call, Chunk, Format, Writer, resend},
+};
+
+/// How many calls are compared. More would tell nothing else.
+const MAX_CALLS: usize = 5_000;
+/// How many bytes of messages are kept of each side.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// How many messages may wait. The other forwarder then gets its responses no sooner.
+const MAX_WAITING: usize = 256;
+/// When all messages have come, how long to wait for one more than these.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// Compares until as many messages have come as the function would send, or the end has come.
+pub(super) fn run(
+    args: &Args,
+    file: &Path,
+    ui: &Ui,
+    out: &mut dyn Write,
+) -> Result<Status, CommandError> {
+    let vars = settings::environment();
+    let config = Config::from_vars(&vars)
+        .map_err(|cause| CommandError::with_cause("failed to compare", cause))?;
+    if config.wire.format != Format::Resend {
+        return Err(CommandError::new(
+            "failed to compare: X_NODE_FORMAT must be resend, which is what a Node is sent",
+        ));
+    }
+    let ours = expected(&config, file, ui)?;
+    let end = End::new(args);
+    let (sender, arrived) = mpsc::sync_channel(MAX_WAITING);
+    let options = Options {
+        watch: Some(Arc::new(move |seen| {
+            // It fails only when the command ends.
+            let _ = sender.send(seen);
+        })),
+        takes_any: true,
+        ..Options::default()
+    };
+    let mut node = StandInNode::start(&*args.listen, options)
+        .map_err(|cause| listening(&args.listen, cause))?;
+    if !args.json {
+        writeln!(
+            out,
+            "listening on {}\nexpecting {} of {}: have the other forwarder send the lines of {}",
+            node.address(),
+            count(u64::try_from(ours.len()).unwrap_or(u64::MAX), "message"),
+            count(u64::try_from(ours.len() / 2).unwrap_or(u64::MAX), "call"),
+            shown(&file.to_string_lossy()),
+        )
+        .map_err(printing)?;
+        out.flush().map_err(printing)?;
+    }
+    let mut theirs = Vec::new();
+    let mut violations = Vec::new();
+    let mut bytes = 0;
+    let mut last = Instant::now();
+    loop {
+        match arrived.recv_timeout(POLL) {
+            Ok(Seen::Message(message)) => {
+                last = Instant::now();
+                bytes += size(&message);
+                if bytes > MAX_BYTES {
+                    ui.warn("more than 64 MiB have come: what comes now is not compared");
+                    break;
+                }
+                theirs.push(message);
+            }
+            Ok(Seen::Violation(text)) => {
+                if violations.len() < MAX_CALLS {
+                    violations.push(text);
+                }
+            }
+            Ok(Seen::Record(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        let is_all = theirs.len() >= ours.len() && last.elapsed() >= QUIET;
+        if is_all || end.has_come() {
+            break;
+        }
+    }
+    drop(arrived);
+    node.stop();
+    let comparison = compare(ours, theirs, violations, &config.wire.header_names);
+    let settings = settings::find(&comparison, &config, &vars);
+    if args.json {
+        comparison.write_json(&settings, out).map_err(printing)?;
+    } else {
+        comparison.write(&settings, out).map_err(printing)?;
+    }
+    Ok(match comparison.is_same() {
+        true => Status::Clean,
+        false => Status::Found,
+    })
+}
+
+fn size(message: &Message) -> usize {
+    let headers = message.headers.iter();
+    let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+    message.target.len() + message.body.len() + headers
+}
+
+/// The messages that the function would send for the lines of a file.
+fn expected(config: &Config, file: &Path, ui: &Ui) -> Result<Vec<Ours>, CommandError> {
+    let mut builder = Builder {
+        config,
+        lines: LineReader::new(Reading {
+            sends_template_paths: config.wire.sends_template_paths,
+            reads_templates: config.wire.sends_template_paths,
+        }),
+        writer: Writer::Resend(resend::Writer::new(
+            config.wire.application_id,
+            &config.wire.headers,
+            &config.wire.header_names,
+        )),
+        escaped: Vec::new(),
+        ours: Vec::new(),
+        bytes: 0,
+        skipped: 0,
+        left_out: 0,
+    };
+    let input = Input::from(file.as_os_str().to_os_string());
+    input::read(&[input], ui, &mut builder)?;
+    if builder.left_out > 0 {
+        ui.warn(&format!(
+            "{} have more calls than are compared: give the other forwarder the first {} only",
+            shown(&file.to_string_lossy()),
+            builder.ours.len() / 2
+        ));
+    }
+    if builder.skipped > 0 {
+        ui.warn(&format!(
+            "{} of the file are no calls, and this function would send nothing for them: \
+             `cw-resend check` says why",
+            count(builder.skipped, "line")
+        ));
+    }
+    if builder.ours.is_empty() {
+        return Err(CommandError::new(format!(
+            "failed to compare: {} has no line that this function would forward",
+            shown(&file.to_string_lossy())
+        )));
+    }
+    Ok(builder.ours)
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    lines: LineReader,
+    writer: Writer,
+    escaped: Vec<u8>,
+    ours: Vec<Ours>,
+    bytes: usize,
+    skipped: u64,
+    left_out: u64,
+}
+
+impl Sink for Builder<'_> {
+    fn begin(&mut self) {
+        self.lines.begin_document();
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
+        if self.ours.len() / 2 >= MAX_CALLS || self.bytes > MAX_BYTES {
+            self.left_out += 1;
+            return Ok(());
+        }
+        self.escaped.clear();
+        escape_line(line.text, &mut self.escaped);
+        let origin = Origin {
+            region: self.config.region.as_deref(),
+            default_host: self
+                .config
+                .default_hosts
+                .find(line.log_group, line.log_stream),
+        };
+        let Ok(record) = self.lines.read(&self.escaped, origin) else {
+            self.skipped += 1;
+            return Ok(());
+        };
+        let path = match self.config.wire.strip_stage {
+            true => record.path_without_stage(),
+            false => record.path,
+        };
+        if crate::wire::is_too_long(path) {
+            self.skipped += 1;
+            return Ok(());
+        }
+        let call = Call {
+            // Any id will do: ids are not compared.
+            id: line.id.unwrap_or("0"),
+            timestamp: line.timestamp,
+            record: &record,
+            path,
+        };
+        let mut chunk = Chunk::default();
+        self.writer.push(&mut chunk, &Header::default(), 0, &call);
+        let mut parser = Parser::default();
+        parser.push(&chunk.bytes);
+        for side in [Side::Request, Side::Response] {
+            // The writer's messages are well-formed: `properties::wire` holds it to that.
+            if let Ok(Step::Message(message)) = parser.step() {
+                self.bytes += size(&message);
+                self.ours.push(Ours { side, message });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! `cw-resend node`: the stand-in for the Node, live, and what another forwarder sends that this function would not.
+
+mod compare;
+mod differences;
+mod live;
+mod pairs;
+mod settings;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{Status, error::CommandError, ui::Ui};
+
+/// Run the stand-in for the Node, and show what arrives.
+///
+/// Ctrl-C ends it, with a summary. With --compare it tells what another forwarder, such as the Python function, sends
+/// for the lines of a log that this function would not: point that forwarder at the address, and give it the same
+/// lines. Variables with X_ are this function's settings then. The exit status is 1 where something is wrong or differs.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5050")]
+    pub listen: String,
+    /// Print JSON: an object for each call, or one with all differences.
+    #[arg(long)]
+    pub json: bool,
+    /// End after this many calls.
+    #[arg(long, value_name = "N", conflicts_with = "compare")]
+    pub calls: Option<u64>,
+    /// End after this many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub r#for: Option<u64>,
+    /// The log whose lines the other forwarder is given, or - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Returns an error when the address can not be bound, the log can not be read, or `out` fails.
+pub fn run(args: &Args, ui: &Ui, out: &mut dyn std::io::Write) -> Result<Status, CommandError> {
+    match &args.compare {
+        Some(file) => compare::run(args, file, ui, out),
+        None => live::run(args, ui, out),
+    }
+}
+
+/// When to end.
+#[derive(Debug)]
+struct End {
+    is_interrupted: Arc<AtomicBool>,
+    at: Option<Instant>,
+}
+
+impl End {
+    /// Begins to wait for Ctrl-C, and for the time that the operator has given.
+    fn new(args: &Args) -> Self {
+        let is_interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_interrupted);
+        // Without a handler, Ctrl-C ends the process at once, which is all that can be done then.
+        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
+        let duration = args.r#for.map(Duration::from_secs);
+        Self {
+            is_interrupted,
+            // A time that the clock can not have never comes.
+            at: duration.and_then(|duration| Instant::now().checked_add(duration)),
+        }
+    }
+
+    fn has_come(&self) -> bool {
+        self.is_interrupted.load(Ordering::SeqCst) || self.at.is_some_and(|at| Instant::now() >= at)
+    }
+}
+
+/// How often to look whether the end has come.
+const POLL: Duration = Duration::from_millis(50);
+
+fn listening(address: &str, cause: std::io::Error) -> CommandError {
+    CommandError::with_cause(format!("failed to listen on {address}"), cause)
+}
