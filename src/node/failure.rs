@@ -87,7 +87,8 @@ const FIXES_OF_TLS: [(&str, &str); 6] = [
     ("Expired", "the Node's certificate has expired"),
 ];
 
-fn fix_of_tls(error: &str) -> Option<&'static str> {
+/// What the error means, and what to do, where it is known.
+pub(crate) fn fix_of_tls(error: &str) -> Option<&'static str> {
     let mut fixes = FIXES_OF_TLS.iter();
     let fix = fixes.find(|(name, _)| error.contains(name));
     fix.map(|&(_, fix)| fix)
