@@ -63,7 +63,7 @@ fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) 
     behind(server_config_of(certificate, key))
 }
 
-fn behind(config: Arc<ServerConfig>) -> StandInNode {
+pub(crate) fn behind(config: Arc<ServerConfig>) -> StandInNode {
     let options = Options {
         fault: None,
         wrap: Some(Arc::new(move |socket| {

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::interrupt::Interrupt;
-use crate::{local::error::CommandError, standin::http::printable};
+use super::visible;
+use crate::local::error::CommandError;
 
 /// The most bytes of a synchronous invocation's payload.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -370,7 +371,7 @@ fn advice(words: &str) -> Option<&'static str> {
 /// The beginning of a text that came from elsewhere, as a terminal may show it.
 fn excerpt(text: &str) -> String {
     let begin: String = text.chars().take(MAX_SHOWN).collect();
-    printable(&begin)
+    visible(&begin)
 }
 
 #[cfg(test)]

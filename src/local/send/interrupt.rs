@@ -30,7 +30,6 @@ impl Interrupt {
         let of_handler = Arc::clone(&is_set);
         let handler = move || {
             if of_handler.swap(true, Ordering::SeqCst) {
-                #[expect(clippy::exit, reason = "the operator has asked for it twice")]
                 process::exit(130);
             }
         };

@@ -12,8 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::account::Totals;
-use crate::{crc32::Crc32, local::error::CommandError, standin::http::printable};
+use super::{account::Totals, visible};
+use crate::{crc32::Crc32, local::error::CommandError};
 
 /// The longest journal that is read, in bytes: a batch takes 200.
 const MAX_BYTES: u64 = 1 << 30;
@@ -105,7 +105,9 @@ impl Journal {
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(|cause| failed("open", cause))?;
         let mut bytes = Vec::new();
-        let read = Read::by_ref(&mut file).take(MAX_BYTES).read_to_end(&mut bytes);
+        let read = Read::by_ref(&mut file)
+            .take(MAX_BYTES)
+            .read_to_end(&mut bytes);
         read.map_err(|cause| failed("read", cause))?;
         let (whole, earlier) = read_lines(&bytes, purpose).map_err(|why| {
             let path = shown(path);
@@ -187,7 +189,7 @@ impl Journal {
 
 /// A path as a terminal may show it.
 pub(super) fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
+    visible(&path.to_string_lossy())
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -262,8 +264,8 @@ fn compare(other: &Purpose, purpose: &Purpose) -> Result<(), String> {
     let of = |what: &str, other: &str, own: &str| {
         Err(format!(
             "it is of {what} {}, and this run is of {}",
-            printable(other),
-            printable(own)
+            visible(other),
+            visible(own)
         ))
     };
     if other.journal != purpose.journal {

@@ -168,6 +168,18 @@ fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
+/// A text that came from elsewhere, as a terminal may show it: what is no letter, digit or sign of ASCII is escaped.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() {
+            true => out.push(c),
+            false => out.extend(c.escape_default()),
+        }
+    }
+    out
+}
+
 impl Args {
     fn config(&self) -> Result<crate::config::Config, CommandError> {
         self.node.config(&self.variables())

@@ -6,17 +6,15 @@ use std::{collections::BTreeSet, ffi::OsString, io::Write};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::visible;
 use super::{
     aws::{Answer, Aws, MAX_PAYLOAD},
     interrupt::Interrupt,
 };
-use crate::{
-    local::{
-        Status,
-        error::{CommandError, printing},
-        ui::Ui,
-    },
-    standin::http::printable,
+use crate::local::{
+    Status,
+    error::{CommandError, printing},
+    ui::Ui,
 };
 
 /// How many messages are received at a time: one has at most 1 MiB, and all have to fit into an invocation.
@@ -224,7 +222,7 @@ impl Redrive<'_> {
         if let Some(id) = failed.first() {
             self.last_failure = Some(format!(
                 "the function has failed with the message {}: its own log says why",
-                printable(id)
+                visible(id)
             ));
         }
         let taken = messages
@@ -255,7 +253,7 @@ impl Redrive<'_> {
             let why = printed["Failed"][0]["Message"].as_str().unwrap_or("-");
             ui.warn(&format!(
                 "{failed} messages could not be deleted: {}",
-                printable(why)
+                visible(why)
             ));
         }
         self.counts.undeleted += failed;
