@@ -196,6 +196,7 @@ fn main() -> ExitCode {
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,
         Ok(Status::Found) => ExitCode::FAILURE,
+        Ok(Status::Interrupted) => ExitCode::from(130),
         // The reader of our output has closed the pipe, as `head` does.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {

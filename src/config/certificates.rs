@@ -179,7 +179,7 @@ fn element<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
 }
 
 /// Takes the next element of DER: its tag and its content.
-fn any_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+pub(crate) fn any_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
     let (&tag, after) = rest.split_first()?;
     let (&first, after) = after.split_first()?;
     let (length, after) = match first {

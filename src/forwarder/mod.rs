@@ -98,6 +98,12 @@ impl Forwarder {
         })
     }
 
+    /// From now on, events are read, and nothing is sent: every record that would be counts as forwarded.
+    #[cfg(feature = "cli")]
+    pub(crate) fn send_nothing(&mut self) {
+        self.node.send_nothing();
+    }
+
     /// Forwards the records of one event, and returns the body of its response. `deadline` is when Lambda ends the
     /// invocation.
     ///

@@ -46,4 +46,6 @@ pub enum Status {
     /// It has found what it looks for, such as an endpoint that a specification lacks. The process ends with 1, and
     /// with 2 where the command could not do its work.
     Found,
+    /// The operator has interrupted it, and it has ended in good order. The process ends with 130, as a shell has it.
+    Interrupted,
 }

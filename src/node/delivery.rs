@@ -99,6 +99,16 @@ impl<'env> Delivery<'_, 'env> {
     /// Hands a chunk over. Waits while others are waiting, so that memory is bounded however slow the
     /// Node is.
     pub(crate) fn send(&mut self, chunk: Chunk) {
+        #[cfg(feature = "cli")]
+        if self.context.is_dry {
+            let mut chunk = chunk;
+            for part in &chunk.parts {
+                (self.settle)(part.ordinal, Verdict::Forwarded);
+            }
+            chunk.clear();
+            self.spare.push(chunk);
+            return;
+        }
         if self.workers == 0 && self.waiting.is_none() {
             self.waiting = Some(chunk);
             return;
@@ -238,6 +248,8 @@ mod tests {
             pipelining: &Pipelining::new(),
             writer: &Writer::Resend(resend::Writer::new(-1, &[], &[])),
             progress: Progress::new(Instant::now() + Duration::from_secs(5), config.down_after),
+            #[cfg(feature = "cli")]
+            is_dry: false,
         };
         let mut slot = Slot::default();
         let queue = Queue::new(1);

@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What an error of rustls means here, and what to do. The names are rustls' own.
+/// What an error of rustls means here, and what to do. The words are rustls' own.
 const FIXES_OF_TLS: [(&str, &str); 6] = [
     (
         "CaUsedAsEndEntity",
@@ -83,11 +83,12 @@ const FIXES_OF_TLS: [(&str, &str); 6] = [
         "NotValidForName",
         "the Node's certificate is for another name than the one in X_NODE_URL",
     ),
-    ("NotValidYet", "the Node's certificate is not valid yet"),
-    ("Expired", "the Node's certificate has expired"),
+    ("not valid yet", "the Node's certificate is not valid yet"),
+    ("certificate expired", "the Node's certificate has expired"),
 ];
 
-fn fix_of_tls(error: &str) -> Option<&'static str> {
+/// What the error means, and what to do, where it is known.
+pub(crate) fn fix_of_tls(error: &str) -> Option<&'static str> {
     let mut fixes = FIXES_OF_TLS.iter();
     let fix = fixes.find(|(name, _)| error.contains(name));
     fix.map(|&(_, fix)| fix)
@@ -166,6 +167,14 @@ mod tests {
             (
                 tls("io: invalid peer certificate: UnknownIssuer"),
                 "X_NODE_CA_CERT",
+            ),
+            (
+                tls("io: invalid peer certificate: certificate expired: verification time 2"),
+                "the Node's certificate has expired",
+            ),
+            (
+                tls("io: invalid peer certificate: certificate not valid yet: verification time 2"),
+                "the Node's certificate is not valid yet",
             ),
             (tls("io: something else"), "io: something else"),
             (

@@ -61,6 +61,8 @@ use crate::error::Error;
 use crate::wire::Writer;
 pub(crate) use delivery::Delivery;
 use dial::Dialer;
+#[cfg(feature = "cli")]
+pub(crate) use failure::fix_of_tls;
 pub(crate) use host::NodeHost;
 use pipelining::Pipelining;
 use progress::Progress;
@@ -74,6 +76,9 @@ pub(crate) struct Node {
     down_after: Duration,
     /// One for each connection that may be open.
     slots: Vec<Slot>,
+    /// Nothing is sent, and every record counts as accepted.
+    #[cfg(feature = "cli")]
+    is_dry: bool,
 }
 
 impl Node {
@@ -88,7 +93,15 @@ impl Node {
             pipelining: Pipelining::new(),
             down_after: config.down_after,
             slots: (0..config.connections).map(|_| Slot::default()).collect(),
+            #[cfg(feature = "cli")]
+            is_dry: false,
         })
+    }
+
+    /// From now on, nothing is sent, and every record counts as accepted: `cw-resend send --dry-run`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn send_nothing(&mut self) {
+        self.is_dry = true;
     }
 
     /// Runs `feed`, which hands chunks to the [`Delivery`], and returns when every record of them
@@ -105,6 +118,8 @@ impl Node {
             pipelining: &self.pipelining,
             writer,
             progress: Progress::new(deadline, self.down_after),
+            #[cfg(feature = "cli")]
+            is_dry: self.is_dry,
         };
         let result = delivery::run(&context, &mut self.slots, settle, feed);
         (result, context.progress.into_outcome(self.dialer.place()))

@@ -25,6 +25,9 @@ pub(super) struct Context<'a> {
     pub(super) pipelining: &'a Pipelining,
     pub(super) writer: &'a Writer,
     pub(super) progress: Progress,
+    /// Nothing is sent, and every record counts as accepted.
+    #[cfg(feature = "cli")]
+    pub(super) is_dry: bool,
 }
 
 impl Context<'_> {

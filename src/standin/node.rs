@@ -7,6 +7,7 @@
 
 mod fault;
 mod ledger;
+mod metrics;
 mod wire;
 
 use std::{
@@ -28,6 +29,7 @@ use self::{
 pub use self::{
     fault::{Fault, FaultHook, Kind, Message, Shape},
     ledger::Snapshot,
+    metrics::{MetricsPage, page},
 };
 use crate::standin::{
     http::{self, Reader},

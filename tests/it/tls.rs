@@ -63,7 +63,7 @@ fn node_with(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) 
     behind(server_config_of(certificate, key))
 }
 
-fn behind(config: Arc<ServerConfig>) -> StandInNode {
+pub(crate) fn behind(config: Arc<ServerConfig>) -> StandInNode {
     let options = Options {
         wrap: Some(Arc::new(move |socket| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
@@ -120,7 +120,7 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
         // Both authorities have the same name, so only the signature is wrong.
         ("localhost", false, other.pem(), "BadSignature"),
         ("elsewhere.example", false, ours.pem(), "NotValidForName"),
-        ("localhost", true, ours.pem(), "xpired"),
+        ("localhost", true, ours.pem(), "the Node's certificate has expired"),
     ] {
         let node = node(&ours, name, expired);
         let function = start(&node, &ca);
