@@ -17,7 +17,9 @@ use super::{
 /// Levels below a word that are looked at.
 const LEVELS: usize = 4;
 /// Things below a word that are looked at.
-const MAX_FEATURES: usize = 96;
+const MAX_FEATURES: usize = 512;
+/// Things right below one that are looked at.
+const MAX_BELOW: usize = 32;
 /// A stage of an API is the first segment on the API's own domain; an account may have ten.
 const MAX_STAGES: usize = 16;
 /// As unlikely as that has to be what is not chance.
@@ -66,6 +68,7 @@ pub(super) fn learn(node: &mut Node, place: Place, size: &mut Size) {
         node.wild = Some(wild);
     }
     fold(node, size);
+    take_tokens(node, size);
     let total = node.real_calls;
     let real_words = node
         .children
@@ -73,12 +76,30 @@ pub(super) fn learn(node: &mut Node, place: Place, size: &mut Size) {
         .filter(|(key, child)| !is_shape(key) && !key.is_empty() && child.real_calls > 0)
         .count();
     for (key, child) in &mut node.children {
-        let is_base = place.is_start && real_words == 1 && child.real_calls * 10 >= total * 9 && !is_shape(key);
-        let is_start = is_stage || place.is_start && shape::is_version(key) || is_base && !key.is_empty();
-        learn(child, Place { is_stage: false, is_start }, size);
+        let is_base = place.is_start
+            && real_words == 1
+            && child.real_calls * 10 >= total * 9
+            && !is_shape(key);
+        let is_start =
+            is_stage || place.is_start && shape::is_version(key) || is_base && !key.is_empty();
+        learn(
+            child,
+            Place {
+                is_stage: false,
+                is_start,
+            },
+            size,
+        );
     }
     if let Some(wild) = &mut node.wild {
-        learn(wild, Place { is_stage: false, is_start: false }, size);
+        learn(
+            wild,
+            Place {
+                is_stage: false,
+                is_start: false,
+            },
+            size,
+        );
     }
 }
 
@@ -90,7 +111,7 @@ fn words(node: &Node) -> Vec<Word> {
         .filter(|(key, child)| child.real_calls > 0 && !key.is_empty() && !is_shape(key))
         .map(|(key, child)| {
             let mut features = BTreeMap::new();
-            collect(child, 0, b"", &mut features);
+            collect(child, 0, Some(b""), &mut features);
             Word {
                 key: key.clone(),
                 calls: child.real_calls,
@@ -102,13 +123,14 @@ fn words(node: &Node) -> Vec<Word> {
     words
 }
 
-fn collect(node: &Node, level: usize, key: &[u8], features: &mut BTreeMap<Feature, u64>) {
+fn collect(node: &Node, level: usize, key: Option<&[u8]>, features: &mut BTreeMap<Feature, u64>) {
     for (method, stats) in &node.stats {
         let calls = stats.real_calls();
         let moved = stats.statuses.redirection;
-        for (calls, is_redirection) in [(calls - moved.min(calls), false), (moved.min(calls), true)] {
+        for (calls, is_redirection) in [(calls - moved.min(calls), false), (moved.min(calls), true)]
+        {
             if calls > 0 {
-                let feature = (level, Some(key.to_vec()), *method, is_redirection);
+                let feature = (level, key.map(<[u8]>::to_vec), *method, is_redirection);
                 *features.entry(feature).or_default() += calls;
             }
         }
@@ -116,15 +138,18 @@ fn collect(node: &Node, level: usize, key: &[u8], features: &mut BTreeMap<Featur
     if level == LEVELS {
         return;
     }
-    let mut children: Vec<_> = node.children.iter().filter(|(_, child)| child.real_calls > 0).collect();
+    let mut children: Vec<_> = node
+        .children
+        .iter()
+        .filter(|(_, child)| child.real_calls > 0)
+        .collect();
     children.sort_by(|one, other| (other.1.real_calls, one.0).cmp(&(one.1.real_calls, other.0)));
-    for (key, child) in children.into_iter().take(MAX_FEATURES) {
-        if features.len() < MAX_FEATURES {
-            collect(child, level + 1, key, features);
-        }
+    for (at, (key, child)) in children.into_iter().enumerate() {
+        let is_named = is_shape(key) || at < MAX_BELOW >> level && features.len() < MAX_FEATURES;
+        collect(child, level + 1, is_named.then_some(&**key), features);
     }
     if let Some(wild) = &node.wild {
-        collect(wild, level + 1, b"{}", features);
+        collect(wild, level + 1, Some(b"{}"), features);
     }
 }
 
@@ -149,8 +174,12 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
     }
     if let Some(wild) = &node.wild {
         let mut features = BTreeMap::new();
-        collect(wild, 0, b"", &mut features);
-        let mut all = vec![Word { key: Box::default(), calls: wild.real_calls, features }];
+        collect(wild, 0, Some(b""), &mut features);
+        let mut all = vec![Word {
+            key: Box::default(),
+            calls: wild.real_calls,
+            features,
+        }];
         all.extend(words);
         let common: BTreeSet<Feature> = all[0].features.keys().cloned().collect();
         let group = alike(&all, &common);
@@ -173,7 +202,10 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
     for word in &words {
         *kinds.entry(word.features.keys().collect()).or_default() += 1;
     }
-    let mut kinds: Vec<_> = kinds.into_iter().map(|(kind, count)| (std::cmp::Reverse(count), kind)).collect();
+    let mut kinds: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, count)| (std::cmp::Reverse(count), kind))
+        .collect();
     kinds.sort();
     for (_, kind) in kinds.into_iter().take(4) {
         let kind = kind.into_iter().cloned().collect();
@@ -209,9 +241,14 @@ fn generalise(words: &mut [Word]) {
         let features = std::mem::take(&mut word.features);
         for ((level, name, method, is_redirection), calls) in features {
             let name = name.filter(|name| {
-                level == 0 || name.starts_with(b"{") || holders.get(&(level, name.clone())) >= Some(&least)
+                level == 0
+                    || name.starts_with(b"{")
+                    || holders.get(&(level, name.clone())) >= Some(&least)
             });
-            *word.features.entry((level, name, method, is_redirection)).or_default() += calls;
+            *word
+                .features
+                .entry((level, name, method, is_redirection))
+                .or_default() += calls;
         }
     }
 }
@@ -219,31 +256,50 @@ fn generalise(words: &mut [Word]) {
 /// Which words behave as if they were values of one place, whose values have the common features.
 fn alike(words: &[Word], common: &BTreeSet<Feature>) -> BTreeSet<usize> {
     let has_own = |word: &Word| {
-        let own = word.features.iter().filter(|(feature, _)| !common.contains(*feature));
+        let own = word
+            .features
+            .iter()
+            .filter(|(feature, _)| !common.contains(*feature));
         let own: u64 = own.map(|(_, calls)| calls).sum();
         own >= 2 || own * 2 > word.calls
     };
-    let mut members: BTreeSet<usize> =
-        (0..words.len()).filter(|at| !has_own(&words[*at])).collect();
+    let mut members: BTreeSet<usize> = (0..words.len())
+        .filter(|at| !has_own(&words[*at]))
+        .collect();
     // What a word should have been called with, going by the others. Each word weighs the same up to some calls, so
     // that no single one tells what is usual.
     for _ in 0..4 {
-        let mut usual: BTreeMap<&Feature, u64> = BTreeMap::new();
+        let mut usual: BTreeMap<&Feature, (u64, usize)> = BTreeMap::new();
         let mut all = 0;
         for at in &members {
             let word = &words[*at];
             let weight = word.calls.min(32);
             for (feature, calls) in &word.features {
-                *usual.entry(feature).or_default() += calls * weight * 1024 / word.calls.max(1);
+                let (sum, holders) = usual.entry(feature).or_default();
+                *sum += calls * weight * 1024 / word.calls.max(1);
+                *holders += 1;
             }
             all += weight * 1024;
         }
         let is_usual = |at: &usize| {
             let word = &words[*at];
-            usual.iter().all(|(feature, sum)| {
+            usual.iter().all(|(feature, (sum, holders))| {
+                // A word below only some of them may be a value.
+                let is_word = feature.0 > 0
+                    && feature
+                        .1
+                        .as_ref()
+                        .is_some_and(|name| !name.starts_with(b"{"));
+                if is_word && holders * 2 < members.len() {
+                    return true;
+                }
                 let share = ratio(*sum, all).min(0.999);
                 let calls = i32::try_from(word.calls).unwrap_or(i32::MAX);
-                word.features.contains_key(*feature) || (1.0 - share * 0.5).powi(calls) >= CHANCE
+                // Some of a place that has many are not told apart.
+                let unnamed = (feature.0, None, feature.2, feature.3);
+                word.features.contains_key(*feature)
+                    || feature.0 > 0 && word.features.contains_key(&unnamed)
+                    || (1.0 - share * 0.5).powi(calls) >= CHANCE
             })
         };
         let kept: BTreeSet<usize> = members.iter().copied().filter(is_usual).collect();
@@ -293,9 +349,8 @@ fn without_outliers(members: Vec<&Word>) -> Vec<&Word> {
     let is_simple = |word: &&&Word| word.key.iter().all(u8::is_ascii_alphabetic);
     let valued = count - members.iter().filter(is_simple).count();
     let median = members[count / 2].calls.max(1);
-    let is_plain = |word: &Word| {
-        word.key.len() <= 16 && word.key.iter().all(u8::is_ascii_alphabetic)
-    };
+    let is_plain =
+        |word: &Word| word.key.len() <= 16 && word.key.iter().all(u8::is_ascii_alphabetic);
     members
         .iter()
         .enumerate()
@@ -315,9 +370,8 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     if count < 2 {
         return false;
     }
-    let share = |is: &dyn Fn(&Word) -> bool| {
-        members.iter().filter(|word| is(word)).count() * 100 / count
-    };
+    let share =
+        |is: &dyn Fn(&Word) -> bool| members.iter().filter(|word| is(word)).count() * 100 / count;
     let calls: u64 = members.iter().map(|word| word.calls).sum();
     let per_word = calls / u64::try_from(count).unwrap_or(u64::MAX).max(1);
     // Words below most of them.
@@ -329,11 +383,23 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     }
     let shared: BTreeSet<_> = below
         .into_iter()
-        .filter(|(_, holders)| *holders >= 2 && holders * 5 >= count * 2)
+        .filter(|(_, holders)| *holders >= 2 && holders * 4 >= count)
         .map(|(name, _)| name)
         .collect();
-    let have_shared = share(&|word| names_below(word).iter().filter(|name| shared.contains(*name)).count() >= 2);
-    let only_shared = share(&|word| names_below(word).iter().all(|name| shared.contains(name)));
+    let have_shared = share(&|word| {
+        names_below(word)
+            .iter()
+            .filter(|name| shared.contains(*name))
+            .count()
+            >= 2
+    });
+    // Further down there may be values again.
+    let level = shared.first().map_or(0, |(level, _)| *level);
+    let only_shared = share(&|word| {
+        names_below(word)
+            .iter()
+            .all(|name| name.0 != level || shared.contains(name))
+    });
     let valued = share(&|word| looks_like_value(&word.key));
     let short = share(&|word| word.key.len() <= 3) == 100;
     let rare = share(&|word| word.calls <= 2);
@@ -345,7 +411,9 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     if share(&|word| is_locale(&word.key)) == 100 && !shared.is_empty() && only_shared >= 60 {
         return true;
     }
-    let has_structure = shared.len() >= if place.is_start { 3 } else { 2 } && have_shared >= 60 && only_shared >= 80;
+    let has_structure = shared.len() >= if place.is_start { 3 } else { 2 }
+        && have_shared >= 60
+        && only_shared >= 80;
     if has_structure && count >= 3 {
         return true;
     }
@@ -377,13 +445,61 @@ fn names_below(word: &Word) -> BTreeSet<(usize, &[u8])> {
 /// What a place of words is called.
 fn name(keys: &[&[u8]]) -> &'static str {
     let slugs = keys.iter().filter(|key| key.contains(&b'-')).count();
-    let files = keys.iter().filter(|key| shape::extension(key).is_some()).count();
+    let files = keys
+        .iter()
+        .filter(|key| shape::extension(key).is_some())
+        .count();
     if files == keys.len() && files > 0 {
         "file"
     } else if slugs * 2 > keys.len() {
         "slug"
     } else {
         "text"
+    }
+}
+
+/// Takes words for values that came with many tokens, are as rare as one token is, and are no words that anybody speaks.
+fn take_tokens(node: &mut Node, size: &mut Size) {
+    let tokens = node
+        .children
+        .iter()
+        .filter(|(key, _)| generality(key).is_some_and(|generality| generality > 1))
+        .map(|(key, child)| (child.real_calls, key.clone()))
+        .max();
+    let Some((calls, shape)) = tokens.filter(|(calls, _)| *calls >= 20) else {
+        return;
+    };
+    let mut usual = BTreeMap::new();
+    if let Some(child) = node.children.get(&shape) {
+        collect(child, 0, Some(b""), &mut usual);
+    }
+    let is_token = |key: &[u8]| {
+        let separators = key
+            .iter()
+            .filter(|byte| matches!(byte, b'-' | b'_'))
+            .count();
+        let capitals = key.iter().filter(|byte| byte.is_ascii_uppercase()).count();
+        let has_digit = key.iter().any(u8::is_ascii_digit);
+        key.len() >= 6
+            && shape::extension(key).is_none()
+            && (has_digit || capitals > 0 && separators > 0)
+    };
+    let found: Vec<Box<[u8]>> = words(node)
+        .into_iter()
+        .filter(|word| word.calls <= 3 && word.calls * 20 <= calls && is_token(&word.key))
+        .filter(|word| {
+            word.features
+                .keys()
+                .all(|feature| usual.contains_key(feature))
+        })
+        .map(|word| word.key)
+        .collect();
+    for key in found {
+        if let Some(child) = node.children.remove(&key)
+            && let Some(into) = node.children.get_mut(&shape)
+        {
+            into.merge(*child, size);
+        }
     }
 }
 
