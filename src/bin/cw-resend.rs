@@ -185,7 +185,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(&args, &ui, &mut out),
         Command::Probe(args) => probe::run(&args, &ui, &mut out),
         Command::Invoke(args) => invoke::run(&args, &ui, &mut out),
-        Command::Demo(options) => run_demo(options, &mut out),
+        Command::Demo(options) => run_demo(options, &ui, &mut out),
         Command::Cost(options) => run_cost(&options, &mut out).map(|()| Status::Clean),
         Command::Node { listen } => watch::run(&listen, &mut out).map(|()| Status::Clean),
     };
@@ -206,7 +206,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_demo(options: Demo, out: &mut dyn Write) -> Result<Status, CommandError> {
+fn run_demo(options: Demo, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandError> {
     let program = env::current_exe()
         .map_err(|cause| CommandError::with_cause("failed to find this program", cause))?;
     let source = match options.log {
@@ -221,7 +221,7 @@ fn run_demo(options: Demo, out: &mut dyn Write) -> Result<Status, CommandError> 
         },
         strip_stage: options.strip_stage,
     };
-    demo::run(&options, &program, out).map(|adds_up| match adds_up {
+    demo::run(&options, &program, ui, out).map(|adds_up| match adds_up {
         true => Status::Clean,
         false => Status::Found,
     })

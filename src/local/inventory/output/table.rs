@@ -53,7 +53,8 @@ pub fn write(inventory: &Inventory, look: Look, out: &mut dyn Write) -> Result<(
     write_all(inventory, look, out).map_err(printing)
 }
 
-fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) -> io::Result<()> {
+/// [`write`], with the error of `out` as it is.
+pub(crate) fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let all = look.columns.unwrap_or(COLUMNS).max(1);
     wrapped(&format!("{}.", headline(inventory)), all, "", out)?;
     if inventory.endpoints.is_empty() {
