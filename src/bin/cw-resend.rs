@@ -60,8 +60,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Demo {
-    /// Access-log lines, plain or gzip, or what `aws logs filter-log-events` printed. A bundled
-    /// sample by default.
+    /// A log in any form that `inventory` reads, or a folder of them. A bundled sample by default.
     #[arg(long, value_name = "FILE", conflicts_with = "lines")]
     log: Option<PathBuf>,
     /// How many lines to make from the bundled sample.
