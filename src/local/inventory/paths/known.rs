@@ -42,7 +42,9 @@ impl Known {
         let mut at = 0;
         let template = template.strip_prefix(b"/").unwrap_or(template);
         for segment in template.split(|byte| *byte == b'/') {
-            let inside = segment.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}"));
+            let inside = segment
+                .strip_prefix(b"{")
+                .and_then(|text| text.strip_suffix(b"}"));
             if let Some(name) = inside
                 && name.ends_with(b"+")
             {
@@ -54,10 +56,15 @@ impl Known {
             let open = segment.iter().position(|byte| *byte == b'{');
             let close = segment.iter().rposition(|byte| *byte == b'}');
             at = match (open, close) {
-                _ if inside.is_some_and(|name| !name.contains(&b'{')) => *place.parameter.get_or_insert(next),
+                _ if inside.is_some_and(|name| !name.contains(&b'{')) => {
+                    *place.parameter.get_or_insert(next)
+                }
                 (Some(open), Some(close)) if open < close => {
                     let (before, after) = (&segment[..open], &segment[close + 1..]);
-                    let found = place.parts.iter().find(|part| *part.0 == *before && *part.1 == *after);
+                    let found = place
+                        .parts
+                        .iter()
+                        .find(|part| *part.0 == *before && *part.1 == *after);
                     match found {
                         Some(part) => part.2,
                         None => {
@@ -100,7 +107,12 @@ impl Known {
         let place = &self.nodes[at];
         let Some(rest) = rest else {
             let mut ends = place.ends.iter();
-            return ends.any(|&template| take(Match { template, greedy_from: None }));
+            return ends.any(|&template| {
+                take(Match {
+                    template,
+                    greedy_from: None,
+                })
+            });
         };
         let (raw, rest) = match rest.iter().position(|byte| *byte == b'/') {
             Some(slash) => (&rest[..slash], Some(&rest[slash + 1..])),
@@ -109,7 +121,9 @@ impl Known {
         let segment = decode(raw);
         let word = place.words.get(&*segment).copied();
         let part = place.parts.iter().find(|(before, after, _)| {
-            segment.len() > before.len() + after.len() && segment.starts_with(before) && segment.ends_with(after)
+            segment.len() > before.len() + after.len()
+                && segment.starts_with(before)
+                && segment.ends_with(after)
         });
         let next = [
             word,
@@ -120,7 +134,15 @@ impl Known {
         if next.any(|next| self.walk(next, rest, depth + 1, steps, take)) {
             return true;
         }
-        let mut greedy = place.greedy.iter().filter(|_| !raw.is_empty() || rest.is_some() || depth == 0);
-        greedy.any(|&template| take(Match { template, greedy_from: Some(depth) }))
+        let mut greedy = place
+            .greedy
+            .iter()
+            .filter(|_| !raw.is_empty() || rest.is_some() || depth == 0);
+        greedy.any(|&template| {
+            take(Match {
+                template,
+                greedy_from: Some(depth),
+            })
+        })
     }
 }

@@ -73,12 +73,30 @@ pub(super) fn learn(node: &mut Node, place: Place, size: &mut Size) {
         .filter(|(key, child)| !is_shape(key) && !key.is_empty() && child.real_calls > 0)
         .count();
     for (key, child) in &mut node.children {
-        let is_base = place.is_start && real_words == 1 && child.real_calls * 10 >= total * 9 && !is_shape(key);
-        let is_start = is_stage || place.is_start && shape::is_version(key) || is_base && !key.is_empty();
-        learn(child, Place { is_stage: false, is_start }, size);
+        let is_base = place.is_start
+            && real_words == 1
+            && child.real_calls * 10 >= total * 9
+            && !is_shape(key);
+        let is_start =
+            is_stage || place.is_start && shape::is_version(key) || is_base && !key.is_empty();
+        learn(
+            child,
+            Place {
+                is_stage: false,
+                is_start,
+            },
+            size,
+        );
     }
     if let Some(wild) = &mut node.wild {
-        learn(wild, Place { is_stage: false, is_start: false }, size);
+        learn(
+            wild,
+            Place {
+                is_stage: false,
+                is_start: false,
+            },
+            size,
+        );
     }
 }
 
@@ -106,7 +124,8 @@ fn collect(node: &Node, level: usize, key: &[u8], features: &mut BTreeMap<Featur
     for (method, stats) in &node.stats {
         let calls = stats.real_calls();
         let moved = stats.statuses.redirection;
-        for (calls, is_redirection) in [(calls - moved.min(calls), false), (moved.min(calls), true)] {
+        for (calls, is_redirection) in [(calls - moved.min(calls), false), (moved.min(calls), true)]
+        {
             if calls > 0 {
                 let feature = (level, Some(key.to_vec()), *method, is_redirection);
                 *features.entry(feature).or_default() += calls;
@@ -116,7 +135,11 @@ fn collect(node: &Node, level: usize, key: &[u8], features: &mut BTreeMap<Featur
     if level == LEVELS {
         return;
     }
-    let mut children: Vec<_> = node.children.iter().filter(|(_, child)| child.real_calls > 0).collect();
+    let mut children: Vec<_> = node
+        .children
+        .iter()
+        .filter(|(_, child)| child.real_calls > 0)
+        .collect();
     children.sort_by(|one, other| (other.1.real_calls, one.0).cmp(&(one.1.real_calls, other.0)));
     for (key, child) in children.into_iter().take(MAX_FEATURES) {
         if features.len() < MAX_FEATURES {
@@ -150,7 +173,11 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
     if let Some(wild) = &node.wild {
         let mut features = BTreeMap::new();
         collect(wild, 0, b"", &mut features);
-        let mut all = vec![Word { key: Box::default(), calls: wild.real_calls, features }];
+        let mut all = vec![Word {
+            key: Box::default(),
+            calls: wild.real_calls,
+            features,
+        }];
         all.extend(words);
         let common: BTreeSet<Feature> = all[0].features.keys().cloned().collect();
         let group = alike(&all, &common);
@@ -173,7 +200,10 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
     for word in &words {
         *kinds.entry(word.features.keys().collect()).or_default() += 1;
     }
-    let mut kinds: Vec<_> = kinds.into_iter().map(|(kind, count)| (std::cmp::Reverse(count), kind)).collect();
+    let mut kinds: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, count)| (std::cmp::Reverse(count), kind))
+        .collect();
     kinds.sort();
     for (_, kind) in kinds.into_iter().take(4) {
         let kind = kind.into_iter().cloned().collect();
@@ -209,9 +239,14 @@ fn generalise(words: &mut [Word]) {
         let features = std::mem::take(&mut word.features);
         for ((level, name, method, is_redirection), calls) in features {
             let name = name.filter(|name| {
-                level == 0 || name.starts_with(b"{") || holders.get(&(level, name.clone())) >= Some(&least)
+                level == 0
+                    || name.starts_with(b"{")
+                    || holders.get(&(level, name.clone())) >= Some(&least)
             });
-            *word.features.entry((level, name, method, is_redirection)).or_default() += calls;
+            *word
+                .features
+                .entry((level, name, method, is_redirection))
+                .or_default() += calls;
         }
     }
 }
@@ -219,12 +254,16 @@ fn generalise(words: &mut [Word]) {
 /// Which words behave as if they were values of one place, whose values have the common features.
 fn alike(words: &[Word], common: &BTreeSet<Feature>) -> BTreeSet<usize> {
     let has_own = |word: &Word| {
-        let own = word.features.iter().filter(|(feature, _)| !common.contains(*feature));
+        let own = word
+            .features
+            .iter()
+            .filter(|(feature, _)| !common.contains(*feature));
         let own: u64 = own.map(|(_, calls)| calls).sum();
         own >= 2 || own * 2 > word.calls
     };
-    let mut members: BTreeSet<usize> =
-        (0..words.len()).filter(|at| !has_own(&words[*at])).collect();
+    let mut members: BTreeSet<usize> = (0..words.len())
+        .filter(|at| !has_own(&words[*at]))
+        .collect();
     // What a word should have been called with, going by the others. Each word weighs the same up to some calls, so
     // that no single one tells what is usual.
     for _ in 0..4 {
@@ -293,9 +332,8 @@ fn without_outliers(members: Vec<&Word>) -> Vec<&Word> {
     let is_simple = |word: &&&Word| word.key.iter().all(u8::is_ascii_alphabetic);
     let valued = count - members.iter().filter(is_simple).count();
     let median = members[count / 2].calls.max(1);
-    let is_plain = |word: &Word| {
-        word.key.len() <= 16 && word.key.iter().all(u8::is_ascii_alphabetic)
-    };
+    let is_plain =
+        |word: &Word| word.key.len() <= 16 && word.key.iter().all(u8::is_ascii_alphabetic);
     members
         .iter()
         .enumerate()
@@ -315,9 +353,8 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     if count < 2 {
         return false;
     }
-    let share = |is: &dyn Fn(&Word) -> bool| {
-        members.iter().filter(|word| is(word)).count() * 100 / count
-    };
+    let share =
+        |is: &dyn Fn(&Word) -> bool| members.iter().filter(|word| is(word)).count() * 100 / count;
     let calls: u64 = members.iter().map(|word| word.calls).sum();
     let per_word = calls / u64::try_from(count).unwrap_or(u64::MAX).max(1);
     // Words below most of them.
@@ -332,7 +369,13 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
         .filter(|(_, holders)| *holders >= 2 && holders * 5 >= count * 2)
         .map(|(name, _)| name)
         .collect();
-    let have_shared = share(&|word| names_below(word).iter().filter(|name| shared.contains(*name)).count() >= 2);
+    let have_shared = share(&|word| {
+        names_below(word)
+            .iter()
+            .filter(|name| shared.contains(*name))
+            .count()
+            >= 2
+    });
     let only_shared = share(&|word| names_below(word).iter().all(|name| shared.contains(name)));
     let valued = share(&|word| looks_like_value(&word.key));
     let short = share(&|word| word.key.len() <= 3) == 100;
@@ -345,7 +388,9 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     if share(&|word| is_locale(&word.key)) == 100 && !shared.is_empty() && only_shared >= 60 {
         return true;
     }
-    let has_structure = shared.len() >= if place.is_start { 3 } else { 2 } && have_shared >= 60 && only_shared >= 80;
+    let has_structure = shared.len() >= if place.is_start { 3 } else { 2 }
+        && have_shared >= 60
+        && only_shared >= 80;
     if has_structure && count >= 3 {
         return true;
     }
@@ -377,7 +422,10 @@ fn names_below(word: &Word) -> BTreeSet<(usize, &[u8])> {
 /// What a place of words is called.
 fn name(keys: &[&[u8]]) -> &'static str {
     let slugs = keys.iter().filter(|key| key.contains(&b'-')).count();
-    let files = keys.iter().filter(|key| shape::extension(key).is_some()).count();
+    let files = keys
+        .iter()
+        .filter(|key| shape::extension(key).is_some())
+        .count();
     if files == keys.len() && files > 0 {
         "file"
     } else if slugs * 2 > keys.len() {

@@ -90,7 +90,10 @@ impl Paths {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        let end = call.path.iter().position(|byte| matches!(byte, b'?' | b'#'));
+        let end = call
+            .path
+            .iter()
+            .position(|byte| matches!(byte, b'?' | b'#'));
         let path = &call.path[..end.unwrap_or(call.path.len())];
         let documented = self.specified.is_some().then_some(false);
         let versions_until = 1 + usize::from(host.is_own_domain);
@@ -101,7 +104,15 @@ impl Paths {
             found.path(path, &mut self.filled);
             if !found.is_greedy {
                 let key = std::mem::take(&mut self.filled);
-                host.count(&key, method, Source::Specification, Some(found.has_method), None, call, &mut self.size);
+                host.count(
+                    &key,
+                    method,
+                    Source::Specification,
+                    Some(found.has_method),
+                    None,
+                    call,
+                    &mut self.size,
+                );
                 self.filled = key;
                 return;
             }
@@ -109,7 +120,10 @@ impl Paths {
         }
         let template = call.template.filter(|template| template.starts_with(b"/"));
         if let Some(template) = template {
-            let last = template.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let last = template
+                .rsplit(|byte| *byte == b'/')
+                .next()
+                .unwrap_or_default();
             let is_greedy = last.ends_with(b"+}");
             let is_known = if template == path {
                 self.filled.clear();
@@ -121,23 +135,51 @@ impl Paths {
             let is_rest = is_greedy && template != path && !self.filled.ends_with(b"+}");
             if is_known && !is_rest {
                 let key = std::mem::take(&mut self.filled);
-                host.count(&key, method, Source::Route, documented, under.as_deref(), call, &mut self.size);
+                host.count(
+                    &key,
+                    method,
+                    Source::Route,
+                    documented,
+                    under.as_deref(),
+                    call,
+                    &mut self.size,
+                );
                 self.filled = key;
                 return;
             }
             if is_rest && under.is_none() {
-                let name = String::from_utf8_lossy(template).into_owned().into_boxed_str();
+                let name = String::from_utf8_lossy(template)
+                    .into_owned()
+                    .into_boxed_str();
                 let node = host.under.entry((Source::Route, name)).or_default();
-                node.add(&self.filled, true, versions_until, method, call, &mut self.size);
+                node.add(
+                    &self.filled,
+                    true,
+                    versions_until,
+                    method,
+                    call,
+                    &mut self.size,
+                );
                 self.shrink();
                 return;
             }
         }
         if let Some(template) = under {
-            let node = host.under.entry((Source::Specification, template)).or_default();
-            node.add(&self.filled, true, versions_until, method, call, &mut self.size);
+            let node = host
+                .under
+                .entry((Source::Specification, template))
+                .or_default();
+            node.add(
+                &self.filled,
+                true,
+                versions_until,
+                method,
+                call,
+                &mut self.size,
+            );
         } else {
-            host.learned.add(path, false, versions_until, method, call, &mut self.size);
+            host.learned
+                .add(path, false, versions_until, method, call, &mut self.size);
         }
         self.shrink();
     }
@@ -156,14 +198,21 @@ impl Paths {
         if self.hosts.len() <= MAX_HOSTS {
             return true;
         }
-        let greatest = self.hosts.keys().map(|name| (trie::hash(name.as_bytes()), name.clone())).max();
+        let greatest = self
+            .hosts
+            .keys()
+            .map(|name| (trie::hash(name.as_bytes()), name.clone()))
+            .max();
         let Some((hash, greatest)) = greatest else {
             return true;
         };
         self.host_limit = Some(hash);
         if let Some(host) = self.hosts.remove(&greatest) {
             let mut count = 0;
-            host.each(&mut |method, stats| self.other_hosts.entry(method).or_default().add(stats), &mut count);
+            host.each(
+                &mut |method, stats| self.other_hosts.entry(method).or_default().add(stats),
+                &mut count,
+            );
             self.size.nodes = self.size.nodes.saturating_sub(count);
         }
         *greatest != *name
@@ -204,7 +253,13 @@ impl Paths {
         let has_specification = self.specified.is_some();
         let mut found = Found::default();
         for (name, host) in std::mem::take(&mut self.hosts) {
-            host.finish(&name, has_specification, &self.methods, &mut self.size, &mut found);
+            host.finish(
+                &name,
+                has_specification,
+                &self.methods,
+                &mut self.size,
+                &mut found,
+            );
         }
         if !self.other_hosts.is_empty() {
             limits.push(format!(
@@ -231,7 +286,10 @@ fn cut(name: &str) -> &str {
 }
 
 impl Host {
-    #[allow(clippy::too_many_arguments, reason = "they are what is known of one call")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are what is known of one call"
+    )]
     fn count(
         &mut self,
         path: &[u8],
@@ -274,7 +332,14 @@ impl Host {
         }
     }
 
-    fn finish(mut self, name: &str, has_specification: bool, methods: &Methods, size: &mut Size, found: &mut Found) {
+    fn finish(
+        mut self,
+        name: &str,
+        has_specification: bool,
+        methods: &Methods,
+        size: &mut Size,
+        found: &mut Found,
+    ) {
         let place = Place {
             is_stage: self.is_own_domain,
             is_start: true,
@@ -288,8 +353,11 @@ impl Host {
         }
         let documented = has_specification.then_some(false);
         let learned = std::mem::take(&mut self.learned);
-        let trees = std::iter::once((None, learned))
-            .chain(std::mem::take(&mut self.under).into_iter().map(|(key, node)| (Some(key), node)));
+        let trees = std::iter::once((None, learned)).chain(
+            std::mem::take(&mut self.under)
+                .into_iter()
+                .map(|(key, node)| (Some(key), node)),
+        );
         for (under, mut tree) in trees {
             let mut refused = Vec::new();
             if tree.real_calls > 0 {
@@ -301,7 +369,9 @@ impl Host {
                 let mut at = None;
                 known.find(&path.join(&b'/'), &mut |found| {
                     let template = self.known.get(&templates[found.template]);
-                    let has_method = template.is_some_and(|template| template.stats.iter().any(|(own, ..)| *own == method));
+                    let has_method = template.is_some_and(|template| {
+                        template.stats.iter().any(|(own, ..)| *own == method)
+                    });
                     at = at.filter(|_| !has_method).or(Some(found.template));
                     has_method
                 });
@@ -378,7 +448,10 @@ impl Node {
     fn take_refused(&mut self, path: &mut Vec<Vec<u8>>, out: &mut Vec<Refused>) {
         if self.real_calls == 0 {
             let all = std::mem::take(&mut self.stats);
-            out.extend(all.into_iter().map(|(method, stats)| (path.clone(), method, stats)));
+            out.extend(
+                all.into_iter()
+                    .map(|(method, stats)| (path.clone(), method, stats)),
+            );
         }
         let mut keys: Vec<_> = self.children.keys().cloned().collect();
         keys.sort();
@@ -412,10 +485,18 @@ impl Node {
             return (!self.stats.is_empty()).then_some(self);
         };
         // Looked at twice, since the borrow of the first look would last.
-        if self.children.get_mut(&key[..]).is_some_and(|child| child.find(rest, depth + 1).is_some()) {
+        if self
+            .children
+            .get_mut(&key[..])
+            .is_some_and(|child| child.find(rest, depth + 1).is_some())
+        {
             return self.children.get_mut(&key[..])?.find(rest, depth + 1);
         }
-        if self.wild.as_mut().is_some_and(|wild| wild.find(rest, depth + 1).is_some()) {
+        if self
+            .wild
+            .as_mut()
+            .is_some_and(|wild| wild.find(rest, depth + 1).is_some())
+        {
             return self.wild.as_mut()?.find(rest, depth + 1);
         }
         if depth == 0 && !is_shape(key) || key.is_empty() {
@@ -443,7 +524,11 @@ impl Node {
             segments.pop();
         }
         if let Some(wild) = &self.wild {
-            let name = if self.wild_name.is_empty() { "text" } else { self.wild_name };
+            let name = if self.wild_name.is_empty() {
+                "text"
+            } else {
+                self.wild_name
+            };
             segments.push(format!("{{{name}}}").as_bytes(), wild.values.count());
             wild.emit(segments, take);
             segments.pop();
@@ -467,10 +552,23 @@ impl Found {
     fn add(&mut self, mut endpoint: Endpoint, method: &str, stats: &Stats) {
         endpoint.method = method.to_string();
         self.hosts.insert(endpoint.host.clone());
-        let key = (endpoint.host.clone(), endpoint.path.clone(), endpoint.method.clone());
-        let (one, all) = self.endpoints.entry(key).or_insert_with(|| (endpoint.clone(), Stats::default()));
+        let key = (
+            endpoint.host.clone(),
+            endpoint.path.clone(),
+            endpoint.method.clone(),
+        );
+        let (one, all) = self
+            .endpoints
+            .entry(key)
+            .or_insert_with(|| (endpoint.clone(), Stats::default()));
         // What is told by more stands, in whatever order they come.
-        let rank = |endpoint: &Endpoint| (endpoint.source, endpoint.documented != Some(true), endpoint.under.clone());
+        let rank = |endpoint: &Endpoint| {
+            (
+                endpoint.source,
+                endpoint.documented != Some(true),
+                endpoint.under.clone(),
+            )
+        };
         if rank(&endpoint) < rank(one) {
             *one = endpoint;
         }

@@ -6,7 +6,9 @@ use super::trie::Hash;
 use crate::local::inventory::model::{Endpoint, Parameter};
 
 /// Methods of HTTP, and those that many servers know.
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
+];
 /// Others that are told apart.
 pub(super) const MAX_METHODS: usize = 32;
 
@@ -47,7 +49,10 @@ impl Methods {
     pub(super) fn name(&self, number: u8) -> &str {
         let number = usize::from(number);
         let other = number.checked_sub(METHODS.len()).filter(|_| !self.are_many);
-        match (METHODS.get(number), other.and_then(|other| self.names.get(other))) {
+        match (
+            METHODS.get(number),
+            other.and_then(|other| self.names.get(other)),
+        ) {
             (Some(method), _) => method,
             (None, Some(other)) => other,
             (None, None) => "*",
@@ -132,7 +137,11 @@ pub(super) fn endpoint(host: &str, segments: &Segments) -> Endpoint {
     }
     Endpoint {
         host: host.to_string(),
-        path: if path.is_empty() { "/".to_string() } else { path },
+        path: if path.is_empty() {
+            "/".to_string()
+        } else {
+            path
+        },
         parameters,
         source: super::Source::Learned,
         ..Endpoint::default()

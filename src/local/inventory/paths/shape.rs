@@ -102,8 +102,7 @@ pub(super) fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
 pub(super) fn encode(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     for &byte in text {
-        let is_plain =
-            byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
+        let is_plain = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte);
         if is_plain {
             out.push(byte);
         } else {
@@ -224,7 +223,10 @@ fn value(text: &[u8]) -> Option<u32> {
 
 /// A date, possibly with a time: `2024-01-31`, `2024-01`, `31-01-2024`, `2024-W05`, `2024-01-31T12:00:00Z`.
 fn is_date(text: &[u8]) -> bool {
-    let (date, time) = match text.iter().position(|byte| matches!(byte, b'T' | b' ' | b't')) {
+    let (date, time) = match text
+        .iter()
+        .position(|byte| matches!(byte, b'T' | b' ' | b't'))
+    {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
@@ -275,7 +277,9 @@ fn is_time(text: &[u8]) -> bool {
     (5..=8).contains(&text.len())
         && text[2] == b':'
         && parts.clone().count() == text.len().div_ceil(3)
-        && parts.into_iter().all(|part| part.len() == 2 && value(part).is_some_and(|part| part < 60))
+        && parts
+            .into_iter()
+            .all(|part| part.len() == 2 && value(part).is_some_and(|part| part < 60))
 }
 
 /// A telephone number: international, or in groups.
@@ -362,7 +366,11 @@ fn token(text: &[u8], digits: usize) -> Option<&'static str> {
             return Some("id");
         }
     }
-    if text.len() >= 22 && is_alphanumeric && uppers > 0 && lowers > 0 && changes(text) * 3 >= text.len()
+    if text.len() >= 22
+        && is_alphanumeric
+        && uppers > 0
+        && lowers > 0
+        && changes(text) * 3 >= text.len()
     {
         return Some("id");
     }
@@ -407,7 +415,8 @@ fn is_random(text: &[u8], digits: usize) -> bool {
 fn is_mixed(text: &[u8]) -> bool {
     let is_upper = |byte: &u8| byte.is_ascii_uppercase();
     text.iter().any(|byte| byte.is_ascii_lowercase())
-        && (text.windows(2).any(|pair| pair.iter().all(is_upper)) || changes(text) * 2 >= text.len())
+        && (text.windows(2).any(|pair| pair.iter().all(is_upper))
+            || changes(text) * 2 >= text.len())
 }
 
 /// Ids with a prefix, such as `cus_9s8dF2k` and `INV-000123`, and SKUs.
@@ -444,7 +453,11 @@ fn prefixed(text: &[u8], digits: usize, uppers: usize, lowers: usize) -> Option<
         is_uuid(last)
             || is_random(last, last_digits)
             || last_digits > 0 && last.len() >= 8
-            || text[at] == b'_' && is_word && prefix.len() <= 5 && last.len() >= 10 && is_mixed(last)
+            || text[at] == b'_'
+                && is_word
+                && prefix.len() <= 5
+                && last.len() >= 10
+                && is_mixed(last)
     };
     if lowers == 0 && (digits > 0 && separators > 1 || text.len() >= 6 && !is_id) {
         return Some("sku");
@@ -457,7 +470,9 @@ fn composite(text: &[u8]) -> Option<String> {
     let word = |text: &[u8]| String::from_utf8(encode(text)).ok();
     let is_name = |text: &[u8]| {
         text.first().is_some_and(u8::is_ascii_alphabetic)
-            && all(text, |byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+            && all(text, |byte| {
+                byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+            })
     };
     if let Some(inside) = text.strip_suffix(b")")
         && let Some(open) = inside.iter().position(|byte| *byte == b'(')
@@ -475,7 +490,9 @@ fn composite(text: &[u8]) -> Option<String> {
             };
             out += &word(name)?;
             if !value.is_empty() {
-                let bare = value.strip_prefix(b"'").and_then(|text| text.strip_suffix(b"'"));
+                let bare = value
+                    .strip_prefix(b"'")
+                    .and_then(|text| text.strip_suffix(b"'"));
                 let bare = bare.or_else(|| value.strip_prefix(b"guid'")?.strip_suffix(b"'"));
                 out += &format!("{{{}}}", simple(bare.unwrap_or(value)).unwrap_or("text"));
             }
@@ -587,10 +604,37 @@ mod tests {
     #[test]
     fn words_are_kept() {
         for text in [
-            "pets", "v1", "v2.1", "v1beta1", "oauth2", "base64", "sha256", "s3", "i18n", "k8s",
-            "forgot-password", "top-10", "page_2", "getUserById", "swagger.json", "favicon.ico",
-            "openapi.yaml", ".well-known", "en-US", "fr", "facade", "wp-login.php", "x509", "2fa",
-            "Pets", "order_items", "red-shoes-42", "a.b.c", "web3", "health", "customer.created",
+            "pets",
+            "v1",
+            "v2.1",
+            "v1beta1",
+            "oauth2",
+            "base64",
+            "sha256",
+            "s3",
+            "i18n",
+            "k8s",
+            "forgot-password",
+            "top-10",
+            "page_2",
+            "getUserById",
+            "swagger.json",
+            "favicon.ico",
+            "openapi.yaml",
+            ".well-known",
+            "en-US",
+            "fr",
+            "facade",
+            "wp-login.php",
+            "x509",
+            "2fa",
+            "Pets",
+            "order_items",
+            "red-shoes-42",
+            "a.b.c",
+            "web3",
+            "health",
+            "customer.created",
         ] {
             assert_eq!(shown(text), text, "{text}");
         }
@@ -604,8 +648,14 @@ mod tests {
     #[test]
     fn no_bytes_are_too_much() {
         for first in 0..=255_u8 {
-            for second in [0, b'%', b'-', b'(', b')', b'.', b'=', b';', b':', b'a', b'1', 255] {
-                for text in [vec![first], vec![first, second], vec![second, first, second]] {
+            for second in [
+                0, b'%', b'-', b'(', b')', b'.', b'=', b';', b':', b'a', b'1', 255,
+            ] {
+                for text in [
+                    vec![first],
+                    vec![first, second],
+                    vec![second, first, second],
+                ] {
                     segment(&text, true);
                     let Segment::Word(word) = segment(&text, false) else {
                         continue;

@@ -76,9 +76,12 @@ impl Specific {
 
 impl Specified {
     pub(super) fn new(specification: Specification) -> Self {
-        let mut by_path: BTreeMap<(Option<String>, String), Vec<(Option<String>, bool)>> = BTreeMap::new();
+        let mut by_path: BTreeMap<(Option<String>, String), Vec<(Option<String>, bool)>> =
+            BTreeMap::new();
         for Operation { host, method, path } in specification.operations {
-            let methods = by_path.entry((host.map(|host| host.to_ascii_lowercase()), path)).or_default();
+            let methods = by_path
+                .entry((host.map(|host| host.to_ascii_lowercase()), path))
+                .or_default();
             let method = method.map(|method| method.to_ascii_uppercase());
             if !methods.iter().any(|(own, _)| *own == method) {
                 methods.push((method, false));
@@ -108,11 +111,24 @@ impl Specified {
     }
 
     /// The template that comes first, which is noted as called.
-    pub(super) fn find(&mut self, call: &Call<'_>, path: &[u8], is_own_domain: bool) -> Option<Specific> {
-        let stage = path.iter().skip(1).position(|byte| *byte == b'/').map_or(path.len(), |at| at + 1);
+    pub(super) fn find(
+        &mut self,
+        call: &Call<'_>,
+        path: &[u8],
+        is_own_domain: bool,
+    ) -> Option<Specific> {
+        let stage = path
+            .iter()
+            .skip(1)
+            .position(|byte| *byte == b'/')
+            .map_or(path.len(), |at| at + 1);
         let mut best: Option<(Rank, super::known::Match, usize)> = None;
         for before in [0, stage] {
-            let rest: &[u8] = if before == path.len() { b"/" } else { &path[before..] };
+            let rest: &[u8] = if before == path.len() {
+                b"/"
+            } else {
+                &path[before..]
+            };
             // Nothing tells a base path but calls that reached something.
             let may_skip = is_own_domain || !is_doubtful(call);
             if before > 0 && !may_skip {
@@ -132,14 +148,27 @@ impl Specified {
                         Some(_) => template.is_own_domain && !is_own_domain && is_without,
                     };
                     // Behind any first segment, a template of parameters alone would take what is another's.
-                    let has_word = template.path.split('/').any(|part| !part.is_empty() && !part.starts_with('{'));
-                    if !is_here || before > 0 && !is_own_domain && (!has_word || found.greedy_from.is_some()) {
+                    let has_word = template
+                        .path
+                        .split('/')
+                        .any(|part| !part.is_empty() && !part.starts_with('{'));
+                    if !is_here
+                        || before > 0
+                            && !is_own_domain
+                            && (!has_word || found.greedy_from.is_some())
+                    {
                         return false;
                     }
                     let has_method = template.methods.iter().any(|(method, _)| {
                         method.as_deref().is_none_or(|method| method == call.method)
                     });
-                    let rank = (found.greedy_from.is_some(), !has_method, !is_same, before > 0, is_without);
+                    let rank = (
+                        found.greedy_from.is_some(),
+                        !has_method,
+                        !is_same,
+                        before > 0,
+                        is_without,
+                    );
                     if best.as_ref().is_none_or(|(other, ..)| rank < *other) {
                         best = Some((rank, found, before));
                     }
@@ -174,7 +203,11 @@ impl Specified {
             _ => None,
         };
         for template in &self.templates {
-            let host = template.host.clone().or_else(|| only.clone()).unwrap_or_default();
+            let host = template
+                .host
+                .clone()
+                .or_else(|| only.clone())
+                .unwrap_or_default();
             for (method, is_called) in &template.methods {
                 if *is_called {
                     continue;
@@ -184,7 +217,11 @@ impl Specified {
                     documented: Some(true),
                     ..names::endpoint(&host, &Segments::known(template.path.as_bytes()))
                 };
-                found.add(endpoint, method.as_deref().unwrap_or("ANY"), &Stats::default());
+                found.add(
+                    endpoint,
+                    method.as_deref().unwrap_or("ANY"),
+                    &Stats::default(),
+                );
             }
         }
     }

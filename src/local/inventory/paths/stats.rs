@@ -74,7 +74,10 @@ impl Stats {
     }
 
     fn put(&mut self, bucket: u16, count: u32) {
-        match self.latencies.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+        match self
+            .latencies
+            .binary_search_by_key(&bucket, |(bucket, _)| *bucket)
+        {
             Ok(at) => self.latencies[at].1 = self.latencies[at].1.saturating_add(count),
             Err(at) => self.latencies.insert(at, (bucket, count)),
         }
@@ -112,7 +115,11 @@ impl Stats {
     }
 
     pub(super) fn latency(&self) -> Option<Latency> {
-        let count: u64 = self.latencies.iter().map(|(_, count)| u64::from(*count)).sum();
+        let count: u64 = self
+            .latencies
+            .iter()
+            .map(|(_, count)| u64::from(*count))
+            .sum();
         let at = |percent: u64| {
             // The least value that so many are not above.
             let rank = (count * percent).div_ceil(100).max(1);
@@ -121,7 +128,9 @@ impl Stats {
                 seen += u64::from(*count);
                 seen >= rank
             });
-            found.map_or(0, |(bucket, _)| middle(*bucket)).min(self.max_ms)
+            found
+                .map_or(0, |(bucket, _)| middle(*bucket))
+                .min(self.max_ms)
         };
         let mean = (self.sum_ms + u128::from(count / 2)).checked_div(u128::from(count))?;
         Some(Latency {
@@ -186,7 +195,10 @@ mod tests {
         let found = stats.latency().unwrap();
         for (percent, value) in [(50, found.p50), (95, found.p95), (99, found.p99)] {
             let exact = sorted[sorted.len() * percent / 100 - 1];
-            assert!(value.abs_diff(exact) * 100 <= exact, "p{percent}: {value}, not {exact}");
+            assert!(
+                value.abs_diff(exact) * 100 <= exact,
+                "p{percent}: {value}, not {exact}"
+            );
         }
         for ms in (0..MAX_MS).step_by(999_999_937).chain(0..20_000) {
             let value = middle(bucket(ms));

@@ -31,7 +31,9 @@ impl Random {
     }
 
     fn text(&mut self, letters: &[u8], length: usize) -> String {
-        (0..length).map(|_| char::from(letters[self.below(letters.len())])).collect()
+        (0..length)
+            .map(|_| char::from(letters[self.below(letters.len())]))
+            .collect()
     }
 }
 
@@ -57,21 +59,42 @@ fn value(kind: &str, random: &mut Random) -> String {
         "neg" => format!("-{}", random.below(500)),
         "uuid" => {
             let hex = random.text(HEX, 32);
-            format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+            format!(
+                "{}-{}-{}-{}-{}",
+                &hex[..8],
+                &hex[8..12],
+                &hex[12..16],
+                &hex[16..20],
+                &hex[20..]
+            )
         }
         "ulid" => format!("01{}", random.text(CROCKFORD, 24)),
         "ksuid" => format!("2{}aA0", random.text(BASE62, 23)),
         "hex" => random.text(HEX, 24),
         "sha" => random.text(HEX, 40),
-        "date" => format!("2024-{:02}-{:02}", 1 + random.below(12), 1 + random.below(28)),
+        "date" => format!(
+            "2024-{:02}-{:02}",
+            1 + random.below(12),
+            1 + random.below(28)
+        ),
         "email" => format!("{}%40example.com", word(random.below(900))),
         "phone" => format!("%2B49{}", 1_000_000 + random.below(8_000_000)),
-        "jwt" => format!("eyJ{}.{}.{}", random.text(BASE62, 20), random.text(BASE62, 30), random.text(BASE62, 30)),
+        "jwt" => format!(
+            "eyJ{}.{}.{}",
+            random.text(BASE62, 20),
+            random.text(BASE62, 30),
+            random.text(BASE62, 30)
+        ),
         "base64" => random.text(BASE62, 22),
         "nano" => random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 10),
         "cus" => format!("cus_{}", random.text(BASE62, 14)),
         "inv" => format!("INV-{:06}", random.below(1_000_000)),
-        "sku" => format!("{}-{}-{}", random.text(b"ABCDEFGH", 3), random.below(900), random.text(b"SMLX", 1)),
+        "sku" => format!(
+            "{}-{}-{}",
+            random.text(b"ABCDEFGH", 3),
+            random.below(900),
+            random.text(b"SMLX", 1)
+        ),
         "pdf" => value("uuid", random) + ".pdf",
         "ip" => format!("192.0.2.{}", random.below(255)),
         "odata" => format!("Products({})", random.below(5000)),
@@ -92,7 +115,11 @@ fn value(kind: &str, random: &mut Random) -> String {
         "country" => {
             let number = random.skewed(size.min(60));
             let letters = b"abcdefghijklmnopqrstuvwxyz";
-            format!("{}{}", char::from(letters[number % 26]), char::from(letters[(number * 7 + 3) % 26]))
+            format!(
+                "{}{}",
+                char::from(letters[number % 26]),
+                char::from(letters[(number * 7 + 3) % 26])
+            )
         }
         "text" => format!("{}%20{}", word(random.below(500)), word(random.below(500))),
         _ => panic!("{kind}"),
@@ -124,7 +151,10 @@ fn log(endpoints: &[&str], calls: usize, seed: u64) -> Vec<Made> {
             let (method, pattern) = endpoints[endpoint].split_once(' ').unwrap();
             let (mut path, mut template, mut places) = (String::new(), String::new(), 0);
             for segment in pattern[1..].split('/') {
-                match segment.strip_prefix('<').and_then(|kind| kind.strip_suffix('>')) {
+                match segment
+                    .strip_prefix('<')
+                    .and_then(|kind| kind.strip_suffix('>'))
+                {
                     Some(kind) => {
                         places += 1;
                         write!(path, "/{}", value(kind, &mut random)).unwrap();
@@ -205,7 +235,10 @@ fn merged(log: &[Made], endpoints: &[Endpoint]) -> Vec<String> {
             // Of places of several shapes the one that the value has.
             let kinds = Known::default();
             _ = kinds;
-            if endpoint.method == made.method && endpoint.path != ANY_PATH && shapes_fit(&endpoint.path, &made.path) {
+            if endpoint.method == made.method
+                && endpoint.path != ANY_PATH
+                && shapes_fit(&endpoint.path, &made.path)
+            {
                 found = Some((0, at.template));
                 return true;
             }
@@ -227,7 +260,12 @@ fn shapes_fit(template: &str, path: &str) -> bool {
 
 fn show(endpoints: &[Endpoint]) -> String {
     endpoints.iter().fold(String::new(), |mut out, endpoint| {
-        writeln!(out, "{:6} {} {}", endpoint.method, endpoint.path, endpoint.calls).unwrap();
+        writeln!(
+            out,
+            "{:6} {} {}",
+            endpoint.method, endpoint.path, endpoint.calls
+        )
+        .unwrap();
         out
     })
 }
@@ -259,45 +297,267 @@ const SHOP: [&str; 22] = [
 
 const LOGS: &[(&str, usize, &[&str])] = &[
     ("shop", 20_000, &SHOP),
-    ("code host", 20_000, &[
-        "GET /repos/<user*90>/<word*120>/issues/<int>", "GET /repos/<user*90>/<word*120>/pulls", "GET /repos/<user*90>/<word*120>",
-        "POST /repos/<user*90>/<word*120>/issues", "GET /users/<user*200>", "GET /users/<user*200>/repos", "GET /orgs/<word*40>/members",
-        "GET /repos/<user*90>/<word*120>/commits/<sha>", "GET /user", "GET /user/repos", "GET /search/issues", "GET /search/users",
-        "GET /gists/<hex>", "GET /rate_limit", "POST /user/keys", "DELETE /user/keys/<int>",
-    ]),
-    ("payments", 20_000, &[
-        "GET /v1/customers/<cus>", "POST /v1/customers", "GET /v1/customers", "POST /v1/customers/<cus>", "GET /v1/charges/<cus>",
-        "POST /v1/charges", "GET /v1/charges", "POST /v1/charges/<cus>/capture", "POST /v1/refunds", "GET /v1/refunds/<cus>", "GET /v1/balance",
-        "GET /v1/balance/history", "POST /v1/tokens", "GET /v1/events", "GET /v1/events/<cus>", "GET /v1/plans/<slug*40>", "POST /v1/plans",
-        "GET /v1/coupons/<word*60>", "DELETE /v1/coupons/<word*60>", "GET /v1/country_specs/<country>",
-    ]),
-    ("resources alike", 5_000, &[
-        "GET /pets", "POST /pets", "GET /pets/<int>", "PUT /pets/<int>", "GET /owners", "POST /owners", "GET /owners/<int>", "PUT /owners/<int>",
-        "GET /vets", "POST /vets", "GET /vets/<int>", "PUT /vets/<int>", "GET /visits", "POST /visits", "GET /visits/<int>", "PUT /visits/<int>",
-        "GET /clinics", "POST /clinics", "GET /clinics/<int>", "PUT /clinics/<int>", "GET /drugs", "POST /drugs", "GET /drugs/<int>",
-        "PUT /drugs/<int>", "GET /bills", "POST /bills", "GET /bills/<int>", "PUT /bills/<int>", "GET /rooms", "POST /rooms", "GET /rooms/<int>", "PUT /rooms/<int>",
-    ]),
-    ("procedures", 6_000, &[
-        "POST /api/login", "POST /api/logout", "GET /api/profile", "POST /api/transfer", "GET /api/accounts", "GET /api/cards", "POST /api/freeze",
-        "GET /api/rates", "GET /api/news", "GET /api/help", "POST /api/feedback", "GET /api/limits", "GET /api/offers", "GET /api/branches", "POST /api/loan",
-        "GET /api/status", "GET /api/fees", "POST /api/pin", "GET /api/statements", "POST /api/dispute", "GET /api/terms", "GET /api/version",
-    ]),
-    ("tenants", 20_000, &[
-        "GET /<word*30>/users", "GET /<word*30>/users/<uuid>", "POST /<word*30>/users", "GET /<word*30>/projects", "GET /<word*30>/projects/<slug*200>",
-        "GET /<word*30>/billing", "PUT /<word*30>/settings", "GET /<word*30>/projects/<slug*200>/tasks/<int>", "GET /health",
-    ]),
-    ("odata", 5_000, &["GET /odata/<odata>", "GET /odata/Products", "GET /odata/Orders", "GET /odata/$metadata", "GET /odata/<odata>/Category"]),
-    ("languages", 5_000, &["GET /<country*6>/products", "GET /<country*6>/products/<slug>", "GET /<country*6>/about", "GET /<country*6>/cart", "POST /<country*6>/cart"]),
-    ("storage", 5_000, &["GET /files/<pdf>", "PUT /files/<pdf>", "GET /buckets/<word*50>/objects/<uuid>", "PUT /buckets/<word*50>/objects/<uuid>", "GET /buckets", "GET /buckets/<word*50>"]),
-    ("versions", 5_000, &["GET /v1/pets/<int>", "GET /v2/pets/<int>", "GET /v1/pets", "GET /v2/pets", "GET /v2.1/pets", "GET /2024-01-01/pets", "GET /2024-06-01/pets"]),
-    ("friends", 3_000, &["GET /users/<int>/friends/<int>", "GET /users/<int>/friends", "GET /users/<int>", "GET /<uuid>", "GET /users", "GET /users/<int>/<int>"]),
-    ("few calls", 60, &["GET /pets", "GET /pets/<int>", "POST /pets", "GET /owners/<uuid>", "GET /owners", "GET /health", "GET /visits/<date>", "POST /visits", "GET /v1/x", "GET /v1/y"]),
+    (
+        "code host",
+        20_000,
+        &[
+            "GET /repos/<user*90>/<word*120>/issues/<int>",
+            "GET /repos/<user*90>/<word*120>/pulls",
+            "GET /repos/<user*90>/<word*120>",
+            "POST /repos/<user*90>/<word*120>/issues",
+            "GET /users/<user*200>",
+            "GET /users/<user*200>/repos",
+            "GET /orgs/<word*40>/members",
+            "GET /repos/<user*90>/<word*120>/commits/<sha>",
+            "GET /user",
+            "GET /user/repos",
+            "GET /search/issues",
+            "GET /search/users",
+            "GET /gists/<hex>",
+            "GET /rate_limit",
+            "POST /user/keys",
+            "DELETE /user/keys/<int>",
+        ],
+    ),
+    (
+        "payments",
+        20_000,
+        &[
+            "GET /v1/customers/<cus>",
+            "POST /v1/customers",
+            "GET /v1/customers",
+            "POST /v1/customers/<cus>",
+            "GET /v1/charges/<cus>",
+            "POST /v1/charges",
+            "GET /v1/charges",
+            "POST /v1/charges/<cus>/capture",
+            "POST /v1/refunds",
+            "GET /v1/refunds/<cus>",
+            "GET /v1/balance",
+            "GET /v1/balance/history",
+            "POST /v1/tokens",
+            "GET /v1/events",
+            "GET /v1/events/<cus>",
+            "GET /v1/plans/<slug*40>",
+            "POST /v1/plans",
+            "GET /v1/coupons/<word*60>",
+            "DELETE /v1/coupons/<word*60>",
+            "GET /v1/country_specs/<country>",
+        ],
+    ),
+    (
+        "resources alike",
+        5_000,
+        &[
+            "GET /pets",
+            "POST /pets",
+            "GET /pets/<int>",
+            "PUT /pets/<int>",
+            "GET /owners",
+            "POST /owners",
+            "GET /owners/<int>",
+            "PUT /owners/<int>",
+            "GET /vets",
+            "POST /vets",
+            "GET /vets/<int>",
+            "PUT /vets/<int>",
+            "GET /visits",
+            "POST /visits",
+            "GET /visits/<int>",
+            "PUT /visits/<int>",
+            "GET /clinics",
+            "POST /clinics",
+            "GET /clinics/<int>",
+            "PUT /clinics/<int>",
+            "GET /drugs",
+            "POST /drugs",
+            "GET /drugs/<int>",
+            "PUT /drugs/<int>",
+            "GET /bills",
+            "POST /bills",
+            "GET /bills/<int>",
+            "PUT /bills/<int>",
+            "GET /rooms",
+            "POST /rooms",
+            "GET /rooms/<int>",
+            "PUT /rooms/<int>",
+        ],
+    ),
+    (
+        "procedures",
+        6_000,
+        &[
+            "POST /api/login",
+            "POST /api/logout",
+            "GET /api/profile",
+            "POST /api/transfer",
+            "GET /api/accounts",
+            "GET /api/cards",
+            "POST /api/freeze",
+            "GET /api/rates",
+            "GET /api/news",
+            "GET /api/help",
+            "POST /api/feedback",
+            "GET /api/limits",
+            "GET /api/offers",
+            "GET /api/branches",
+            "POST /api/loan",
+            "GET /api/status",
+            "GET /api/fees",
+            "POST /api/pin",
+            "GET /api/statements",
+            "POST /api/dispute",
+            "GET /api/terms",
+            "GET /api/version",
+        ],
+    ),
+    (
+        "tenants",
+        20_000,
+        &[
+            "GET /<word*30>/users",
+            "GET /<word*30>/users/<uuid>",
+            "POST /<word*30>/users",
+            "GET /<word*30>/projects",
+            "GET /<word*30>/projects/<slug*200>",
+            "GET /<word*30>/billing",
+            "PUT /<word*30>/settings",
+            "GET /<word*30>/projects/<slug*200>/tasks/<int>",
+            "GET /health",
+        ],
+    ),
+    (
+        "odata",
+        5_000,
+        &[
+            "GET /odata/<odata>",
+            "GET /odata/Products",
+            "GET /odata/Orders",
+            "GET /odata/$metadata",
+            "GET /odata/<odata>/Category",
+        ],
+    ),
+    (
+        "languages",
+        5_000,
+        &[
+            "GET /<country*6>/products",
+            "GET /<country*6>/products/<slug>",
+            "GET /<country*6>/about",
+            "GET /<country*6>/cart",
+            "POST /<country*6>/cart",
+        ],
+    ),
+    (
+        "storage",
+        5_000,
+        &[
+            "GET /files/<pdf>",
+            "PUT /files/<pdf>",
+            "GET /buckets/<word*50>/objects/<uuid>",
+            "PUT /buckets/<word*50>/objects/<uuid>",
+            "GET /buckets",
+            "GET /buckets/<word*50>",
+        ],
+    ),
+    (
+        "versions",
+        5_000,
+        &[
+            "GET /v1/pets/<int>",
+            "GET /v2/pets/<int>",
+            "GET /v1/pets",
+            "GET /v2/pets",
+            "GET /v2.1/pets",
+            "GET /2024-01-01/pets",
+            "GET /2024-06-01/pets",
+        ],
+    ),
+    (
+        "friends",
+        3_000,
+        &[
+            "GET /users/<int>/friends/<int>",
+            "GET /users/<int>/friends",
+            "GET /users/<int>",
+            "GET /<uuid>",
+            "GET /users",
+            "GET /users/<int>/<int>",
+        ],
+    ),
+    (
+        "few calls",
+        60,
+        &[
+            "GET /pets",
+            "GET /pets/<int>",
+            "POST /pets",
+            "GET /owners/<uuid>",
+            "GET /owners",
+            "GET /health",
+            "GET /visits/<date>",
+            "POST /visits",
+            "GET /v1/x",
+            "GET /v1/y",
+        ],
+    ),
     ("three calls", 3, &["GET /a", "GET /b", "GET /c"]),
     ("one endpoint", 500, &["GET /users/<user*300>"]),
-    ("actions", 5_000, &["GET /orders/<int>", "GET /orders/export", "GET /orders/search", "GET /orders/count", "POST /orders/import", "POST /orders/<int>/cancel", "POST /orders/<int>/refund", "GET /orders/<int>/lines"]),
-    ("short codes", 5_000, &["GET /<nano>", "POST /links", "GET /links/<nano>", "GET /links/<nano>/stats", "GET /health"]),
-    ("reports", 3_000, &["GET /reports/daily", "GET /reports/weekly", "GET /reports/monthly", "GET /reports/yearly", "GET /reports/<uuid>", "GET /metrics/cpu", "GET /metrics/memory", "GET /metrics/disk"]),
-    ("texts", 4_000, &["GET /search/<text>", "GET /tags/<word*80>", "GET /tags/<word*80>/posts", "GET /posts/<slug*500>", "GET /posts/<slug*500>/comments", "POST /posts/<slug*500>/comments", "GET /posts/latest", "GET /temperature/<neg>", "GET /tokens/<base64>", "GET /keys/<ksuid>"]),
+    (
+        "actions",
+        5_000,
+        &[
+            "GET /orders/<int>",
+            "GET /orders/export",
+            "GET /orders/search",
+            "GET /orders/count",
+            "POST /orders/import",
+            "POST /orders/<int>/cancel",
+            "POST /orders/<int>/refund",
+            "GET /orders/<int>/lines",
+        ],
+    ),
+    (
+        "short codes",
+        5_000,
+        &[
+            "GET /<nano>",
+            "POST /links",
+            "GET /links/<nano>",
+            "GET /links/<nano>/stats",
+            "GET /health",
+        ],
+    ),
+    (
+        "reports",
+        3_000,
+        &[
+            "GET /reports/daily",
+            "GET /reports/weekly",
+            "GET /reports/monthly",
+            "GET /reports/yearly",
+            "GET /reports/<uuid>",
+            "GET /metrics/cpu",
+            "GET /metrics/memory",
+            "GET /metrics/disk",
+        ],
+    ),
+    (
+        "texts",
+        4_000,
+        &[
+            "GET /search/<text>",
+            "GET /tags/<word*80>",
+            "GET /tags/<word*80>/posts",
+            "GET /posts/<slug*500>",
+            "GET /posts/<slug*500>/comments",
+            "POST /posts/<slug*500>/comments",
+            "GET /posts/latest",
+            "GET /temperature/<neg>",
+            "GET /tokens/<base64>",
+            "GET /keys/<ksuid>",
+        ],
+    ),
 ];
 
 #[test]
@@ -310,7 +570,14 @@ fn endpoints_are_learned() {
             let merged = merged(&log, &found);
             let most = endpoints.len() + (endpoints.len() / 3).max(2);
             if found.len() > most || !merged.is_empty() || found.len() < endpoints.len() {
-                writeln!(report, "{name} {seed}: {} for {}, merged {merged:?}\n{}", found.len(), endpoints.len(), show(&found)).unwrap();
+                writeln!(
+                    report,
+                    "{name} {seed}: {} for {}, merged {merged:?}\n{}",
+                    found.len(),
+                    endpoints.len(),
+                    show(&found)
+                )
+                .unwrap();
             }
         }
     }

@@ -138,7 +138,15 @@ pub(super) fn is_shape(key: &[u8]) -> bool {
 
 impl Node {
     /// Counts a call below this node, which stands for the host. `forced`: segments in braces are places already.
-    pub(super) fn add(&mut self, path: &[u8], forced: bool, versions_until: usize, method: u8, call: &Call<'_>, size: &mut Size) {
+    pub(super) fn add(
+        &mut self,
+        path: &[u8],
+        forced: bool,
+        versions_until: usize,
+        method: u8,
+        call: &Call<'_>,
+        size: &mut Size,
+    ) {
         let is_refused = is_refusal(call.status);
         let mut node = self;
         let path = path.strip_prefix(b"/").unwrap_or(path);
@@ -175,10 +183,19 @@ impl Node {
             size.nodes += 1;
             self.children.insert(key.into(), Box::default());
         }
-        self.children.get_mut(key).map(Box::as_mut).expect("it was inserted")
+        self.children
+            .get_mut(key)
+            .map(Box::as_mut)
+            .expect("it was inserted")
     }
 
-    fn step(&mut self, raw: &[u8], may_be_version: bool, is_refused: bool, size: &mut Size) -> &mut Self {
+    fn step(
+        &mut self,
+        raw: &[u8],
+        may_be_version: bool,
+        is_refused: bool,
+        size: &mut Size,
+    ) -> &mut Self {
         if shape::is_plain(raw) && self.children.contains_key(raw) {
             return self.known(raw, is_refused);
         }
@@ -203,7 +220,11 @@ impl Node {
             self.limit(size);
         }
         if self.children.contains_key(&key[..]) {
-            return self.children.get_mut(&key[..]).map(Box::as_mut).expect("it is there");
+            return self
+                .children
+                .get_mut(&key[..])
+                .map(Box::as_mut)
+                .expect("it is there");
         }
         let merged = match &mut self.wild {
             Some(wild) => wild,
@@ -292,7 +313,10 @@ impl Node {
         for (method, stats) in &other.stats {
             self.stats_of(*method).add(stats);
         }
-        for (mine, others) in [(&mut self.wild, other.wild), (&mut self.refused, other.refused)] {
+        for (mine, others) in [
+            (&mut self.wild, other.wild),
+            (&mut self.refused, other.refused),
+        ] {
             match (mine, others) {
                 (Some(mine), Some(others)) => mine.merge(*others, size),
                 (mine @ None, others) => *mine = others,
