@@ -37,6 +37,6 @@ fn a_log_of_ones_own_can_be_shown() {
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("failed to open")
+            .contains("failed to read")
     );
 }

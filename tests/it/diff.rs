@@ -34,7 +34,7 @@ Gone: 1
   api.example.com
     GET  /v1/legacy/report  (1 call)
 
-2 endpoints that are not known were only answered 4xx, as scanners are: --only refused shows what.
+2 endpoints that are not known had only 4xx responses, as scanners get them: --only refused shows what.
 ";
     assert_eq!(text, expected);
     let json: Value =

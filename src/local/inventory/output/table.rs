@@ -414,7 +414,7 @@ GET     /a        1   1   -   -   -  12 123k  once
 
 WALLARM: by its published rules, it would show 1 of 2 endpoints. It would not
     show, because
-  1  once    one call was answered 2xx, and two are needed
+  1  once    one response was 2xx, and two are needed
 Wallarm also wants two calls more than 300 seconds apart: the log's times do not
     go that far.
 ";
