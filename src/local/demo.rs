@@ -7,9 +7,11 @@ use std::{
 };
 
 use super::{
+    calls::Call,
     child::Child,
     error::{CommandError, printing},
     input::{self, Input, Sink},
+    inventory::{gather::Tally, model::Inventory, output::table::Look},
     summary::Summary,
     ui::{Progress, Ui, Unit},
 };
@@ -27,8 +29,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often to check whether the pipeline still runs.
 const POLL: Duration = Duration::from_millis(100);
-/// How many endpoints the inventory distinguishes.
-const MAX_ENDPOINTS: usize = 1_000;
 /// How much of an error's document is shown, in bytes.
 const MAX_ERROR_BYTES: usize = 300;
 
@@ -88,7 +88,12 @@ pub fn run(
         }
         return Err(error);
     }
-    summary.write(out).map_err(printing)?;
+    let look = Look {
+        columns: ui.columns,
+        has_color: ui.has_color,
+        ..Look::default()
+    };
+    summary.write(look, out).map_err(printing)?;
     out.flush().map_err(printing)?;
     Ok(summary.problems().is_empty())
 }
@@ -244,9 +249,26 @@ impl Demo {
         self.api.stop();
         self.node.stop();
         self.summary.node = self.node.snapshot();
-        self.summary.inventory = self.node.inventory(MAX_ENDPOINTS);
+        self.summary.inventory = inventory(&self.node);
         self.summary
     }
+}
+
+/// The inventory of what the Node has received.
+fn inventory(node: &StandInNode) -> Inventory {
+    let mut tally = Tally::default();
+    node.each_call(&mut |call, time| {
+        tally.count(&Call {
+            host: call.host,
+            method: call.method,
+            path: call.path.as_bytes(),
+            template: None,
+            status: call.status,
+            latency_ms: call.latency_ms,
+            time: time.and_then(|time| i64::try_from(time).ok()),
+        });
+    });
+    tally.finish().0
 }
 
 /// The environment of the pipeline: the variables that Lambda sets and those that the operator sets.

@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::Value;
 
-use crate::standin::{http::printable, inventory::Inventory, node::Snapshot};
+use super::inventory::{
+    model::Inventory,
+    output::table::{self, Look},
+};
+use crate::standin::{http::printable, node::Snapshot};
 
 /// What the pipeline's process has used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +27,6 @@ pub struct Usage {
 const MAX_ROWS: usize = 25;
 /// How many violations are shown, and how many failures and lines that are not reports.
 const MAX_SHOWN: usize = 10;
-/// The longest path or host which is shown whole, in characters.
-const MAX_NAME_CHARS: usize = 60;
 
 /// The sum of the report lines of all invocations.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -138,8 +139,12 @@ impl Summary {
     /// # Errors
     ///
     /// Returns the error of `out`.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.write_inventory(out)?;
+    pub fn write(&self, look: Look, out: &mut dyn Write) -> io::Result<()> {
+        let look = Look {
+            max_rows: Some(MAX_ROWS),
+            ..look
+        };
+        table::write_all(&self.inventory, look, out)?;
         write_counts(out, "Skipped", &self.reports.skipped)?;
         write_counts(out, "Refused", &self.reports.refused)?;
         for hint in &self.reports.hints {
@@ -150,46 +155,6 @@ impl Summary {
         write_list(out, "Violations", &self.node.violations)?;
         write_list(out, "Other output of the pipeline", &self.reports.others)?;
         write_list(out, "Problems", &self.problems())
-    }
-
-    fn write_inventory(&self, out: &mut dyn Write) -> io::Result<()> {
-        let endpoints = self.inventory.endpoints();
-        let mut table = Table::new();
-        table
-            .load_style(presets::UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header([
-                "Method", "Host", "Path", "Calls", "2xx", "3xx", "4xx", "5xx", "Mean ms",
-            ]);
-        for (endpoint, stats) in endpoints.iter().take(MAX_ROWS) {
-            let [c2, c3, c4, c5] = stats.by_class;
-            let mean = stats
-                .mean_ms()
-                .map_or_else(|| "-".into(), |ms| ms.to_string());
-            table.add_row([
-                shorten(&endpoint.method),
-                shorten(&endpoint.host),
-                shorten(&endpoint.path),
-                stats.calls.to_string(),
-                c2.to_string(),
-                c3.to_string(),
-                c4.to_string(),
-                c5.to_string(),
-                mean,
-            ]);
-        }
-        for column in table.column_iter_mut().skip(3) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-        writeln!(out, "API inventory\n{}", table.trim_fmt())?;
-        if let Some(rest) = endpoints.get(MAX_ROWS..).filter(|rest| !rest.is_empty()) {
-            let calls: u64 = rest.iter().map(|(_, stats)| stats.calls).sum();
-            writeln!(out, "and {} more endpoints with {calls} calls", rest.len())?;
-        }
-        match self.inventory.other().calls {
-            0 => Ok(()),
-            calls => writeln!(out, "and {calls} calls of endpoints beyond the limit"),
-        }
     }
 
     fn write_accounting(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -273,19 +238,10 @@ fn write_list(out: &mut dyn Write, title: &str, texts: &[String]) -> io::Result<
     }
 }
 
-/// A name as a cell of the table: printable and not too wide.
-fn shorten(name: &str) -> String {
-    let name = printable(name);
-    match name.char_indices().nth(MAX_NAME_CHARS) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::standin::inventory::Call;
+    use crate::local::inventory::model::Endpoint;
 
     fn good() -> Summary {
         let mut reports = Reports::default();
@@ -298,16 +254,18 @@ mod tests {
         ] {
             reports.add_line(line);
         }
-        let mut inventory = Inventory::new(100);
-        for i in 0..30 {
-            inventory.add(&Call {
-                method: "GET",
-                host: "api.example.com",
-                path: &format!("/{}", "x".repeat(i * 4)),
-                status: Some(200),
-                latency_ms: Some(7),
-            });
-        }
+        let endpoints = (1..=30).map(|i| Endpoint {
+            host: "api.example.com".into(),
+            path: format!("/{}", "x".repeat(i * 4)),
+            method: "GET".into(),
+            calls: 1,
+            ..Endpoint::default()
+        });
+        let inventory = Inventory {
+            calls: 30,
+            endpoints: endpoints.collect(),
+            ..Inventory::default()
+        };
         Summary {
             sent: 10,
             invocations: 2,
@@ -341,7 +299,7 @@ mod tests {
     #[test]
     fn text_of_a_good_run() {
         let mut out = Vec::new();
-        good().write(&mut out).unwrap();
+        good().write(Look::default(), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         for expected in [
             "and 5 more endpoints with 5 calls\n",

@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::standin::{
     http::{self, Reader},
-    inventory::Inventory,
+    inventory::{Call, Inventory},
     server::{Server, Stop, close_gracefully, lock, reset},
 };
 
@@ -166,6 +166,11 @@ impl StandInNode {
     #[must_use]
     pub fn inventory(&self, max_endpoints: usize) -> Inventory {
         lock(&self.state.ledger).inventory(max_endpoints)
+    }
+
+    /// Hands over each record once, with the time of its call in Unix milliseconds where that is known, in any order.
+    pub fn each_call(&self, take: &mut dyn FnMut(&Call<'_>, Option<u64>)) {
+        lock(&self.state.ledger).each_call(take);
     }
 
     /// Stops as abruptly as a killed process: open connections are cut.

@@ -31,12 +31,12 @@ fn a_log_of_ones_own_can_be_shown() {
     let output = demo(&["--log", sample, "--strip-stage"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert!(text.contains(" /pets/{id} "), "{text}");
+    assert!(text.contains(" /pets/{integer} "), "{text}");
     let output = demo(&["--log", "/no/such/file"]);
     assert!(!output.status.success());
     assert!(
         String::from_utf8(output.stderr)
             .unwrap()
-            .contains("failed to open")
+            .contains("failed to read")
     );
 }

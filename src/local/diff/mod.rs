@@ -73,7 +73,7 @@ pub enum Kind {
     New,
     /// The earlier inventory has it, and the later one lacks it.
     Gone,
-    /// It is undeclared or new, and each call was answered 4xx: most likely there is no such endpoint. Looked for only
+    /// It is undeclared or new, and each response was 4xx: most likely there is no such endpoint. Looked for only
     /// where it is named.
     Refused,
 }
@@ -95,7 +95,7 @@ impl Kind {
             Self::Proxy => "Called only under a greedy path",
             Self::New => "New",
             Self::Gone => "Gone",
-            Self::Refused => "Answered 4xx each time",
+            Self::Refused => "Only 4xx responses",
         }
     }
 }
@@ -124,7 +124,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
                 return Err(CommandError::new(format!(
                     "failed to compare {} with a specification: expected a log, found an inventory: give the log that \
                      it was made from, or two inventories without --spec",
-                    Path::new(file).display()
+                    super::escape::terminal(&Path::new(file).display().to_string())
                 )));
             }
         }
@@ -169,7 +169,7 @@ fn undeclared(endpoint: &Endpoint) -> Option<Finding> {
     Some(Finding::new(kind, endpoint))
 }
 
-/// What is in one inventory, and not in the other. What was only ever answered 4xx counts as not there.
+/// What is in one inventory, and not in the other. What had only 4xx responses counts as not there.
 fn between(before: &Inventory, after: &Inventory) -> Vec<Finding> {
     let (old, new) = (by_name(before), by_name(after));
     let is_there = |endpoint: Option<&&Endpoint>| {
@@ -229,7 +229,7 @@ fn without_names(path: &str) -> String {
     text + rest
 }
 
-/// Whether each call was answered 4xx, as those of scanners are.
+/// Whether each response was 4xx, as those of scanners are.
 fn is_refused(endpoint: &Endpoint) -> bool {
     endpoint.calls > 0 && endpoint.statuses.client_error == endpoint.calls
 }

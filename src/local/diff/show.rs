@@ -43,7 +43,7 @@ impl Finding {
 pub(super) struct Report {
     /// Sorted.
     pub(super) findings: Vec<Finding>,
-    /// How many were left out of which each call was answered 4xx.
+    /// How many were left out of which each response was 4xx.
     pub(super) refused: usize,
 }
 
@@ -73,11 +73,10 @@ impl Report {
     fn rest(&self) -> Option<String> {
         let text = match self.refused {
             0 => return None,
-            1 => {
-                "1 endpoint that is not known was only answered 4xx, as scanners are: ".to_string()
-            }
+            1 => "1 endpoint that is not known had only 4xx responses, as scanners get them: "
+                .to_string(),
             n => format!(
-                "{n} endpoints that are not known were only answered 4xx, as scanners are: "
+                "{n} endpoints that are not known had only 4xx responses, as scanners get them: "
             ),
         };
         Some(text + "--only refused shows what.")

@@ -1,7 +1,7 @@
 //! Makes an inventory of lines: each is a call, which is counted at its endpoint, or is none for a reason.
 
 use super::{
-    model::{Endpoint, Inventory, VERSION},
+    model::{Inventory, VERSION},
     paths::Paths,
     published::{self, Period},
     skipped::Skipped,
@@ -37,7 +37,7 @@ pub(crate) struct Gather {
 
 /// What came of the lines.
 #[derive(Debug, Default)]
-struct Tally {
+pub(crate) struct Tally {
     paths: Paths,
     skipped: Skipped,
     lines: u64,
@@ -73,25 +73,7 @@ impl Gather {
     /// The inventory, and the lines that are no calls.
     pub(crate) fn finish(mut self) -> (Inventory, Skipped) {
         self.settle();
-        let Tally {
-            paths,
-            skipped,
-            lines,
-            calls,
-            period,
-        } = self.tally;
-        let (endpoints, limits) = paths.finish();
-        let inventory = Inventory {
-            version: VERSION,
-            lines,
-            calls,
-            skipped: skipped.by_name(),
-            first: period.first,
-            last: period.last,
-            endpoints: judged(endpoints, period),
-            limits,
-        };
-        (inventory, skipped)
+        self.tally.finish()
     }
 
     /// Reads the lines again that wait. From now on none of the document has to.
@@ -165,7 +147,34 @@ impl Sink for Gather {
 }
 
 impl Tally {
-    fn count(&mut self, call: &Call<'_>) {
+    /// The inventory of what was counted, and the lines that are no calls.
+    pub(crate) fn finish(self) -> (Inventory, Skipped) {
+        let Self {
+            paths,
+            skipped,
+            lines,
+            calls,
+            period,
+        } = self;
+        let (mut endpoints, limits) = paths.finish();
+        for endpoint in &mut endpoints {
+            endpoint.hidden = published::hidden(endpoint, period).map(str::to_string);
+        }
+        let inventory = Inventory {
+            version: VERSION,
+            lines,
+            calls,
+            skipped: skipped.by_name(),
+            first: period.first,
+            last: period.last,
+            endpoints,
+            limits,
+        };
+        (inventory, skipped)
+    }
+
+    /// Counts a call.
+    pub(crate) fn count(&mut self, call: &Call<'_>) {
         self.calls += 1;
         if let Some(time) = call.time {
             let Period { first, last } = &mut self.period;
@@ -174,12 +183,4 @@ impl Tally {
         }
         self.paths.add(call);
     }
-}
-
-/// The endpoints, each with what Wallarm's rules say of it.
-pub(crate) fn judged(mut endpoints: Vec<Endpoint>, period: Period) -> Vec<Endpoint> {
-    for endpoint in &mut endpoints {
-        endpoint.hidden = published::hidden(endpoint, period).map(str::to_string);
-    }
-    endpoints
 }

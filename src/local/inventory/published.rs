@@ -32,13 +32,10 @@ const REASONS: [(&str, &str); 9] = [
         "file",
         "its path ends as a file does, for which Wallarm wants the content type: access logs have none",
     ),
-    ("status", "no call was answered 2xx"),
-    ("once", "one call was answered 2xx, and two are needed"),
-    ("burst", "all calls answered 2xx came within 300 seconds"),
-    (
-        "stale",
-        "no call was answered 2xx in the last 30 days of the log",
-    ),
+    ("status", "no response was 2xx"),
+    ("once", "one response was 2xx, and two are needed"),
+    ("burst", "all 2xx responses came within 300 seconds"),
+    ("stale", "no response of the log's last 30 days was 2xx"),
 ];
 
 /// What a reason in [`Endpoint::hidden`] means, for a person; `None` for one that this version does not know.

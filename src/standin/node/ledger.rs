@@ -63,6 +63,8 @@ struct Record {
     digest: u64,
     status: Option<u16>,
     latency: Option<u64>,
+    /// When the call was made, in Unix milliseconds.
+    time: Option<u64>,
 }
 
 impl Record {
@@ -76,6 +78,7 @@ impl Record {
             digest: 0,
             status: None,
             latency: None,
+            time: None,
         }
     }
 
@@ -195,16 +198,21 @@ impl Ledger {
 
     pub(super) fn inventory(&self, max_endpoints: usize) -> Inventory {
         let mut inventory = Inventory::new(max_endpoints);
+        self.each_call(&mut |call, _| inventory.add(call));
+        inventory
+    }
+
+    pub(super) fn each_call(&self, take: &mut dyn FnMut(&inventory::Call<'_>, Option<u64>)) {
         for record in self.records.values() {
-            inventory.add(&inventory::Call {
+            let call = inventory::Call {
                 method: &record.method,
                 host: &record.host,
                 path: &record.path,
                 status: record.status,
                 latency_ms: record.latency,
-            });
+            };
+            take(&call, record.time);
         }
-        inventory
     }
 
     fn earlier_refusal(&self, content: &Content) -> Option<u16> {
@@ -308,6 +316,7 @@ fn add_whole(record: &mut Record, metadata: &Metadata, counters: &mut Snapshot) 
         record.digest = metadata.digest();
         record.status = metadata.status;
         record.latency = metadata.response_latency;
+        record.time = metadata.request_time_epoch;
         counters.distinct += 1;
     } else {
         counters.repeated += 1;

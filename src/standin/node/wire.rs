@@ -42,7 +42,7 @@ pub(super) struct Metadata {
     #[serde(deserialize_with = "present")]
     integration_status: Option<u16>,
     #[serde(deserialize_with = "present")]
-    request_time_epoch: Option<u64>,
+    pub(super) request_time_epoch: Option<u64>,
     #[serde(deserialize_with = "present")]
     protocol: Option<String>,
     #[serde(deserialize_with = "present")]

@@ -18,7 +18,7 @@ use crate::local::{
 /// How wide it is where that is not known, in columns.
 const COLUMNS: usize = 80;
 /// The path has at least this many columns, as long as there are others that can go.
-const MIN_PATH: usize = 20;
+const MIN_PATH: usize = 26;
 /// The longest method that is shown whole: the longest of those that are common is OPTIONS.
 const MAX_METHOD: usize = 8;
 
@@ -44,6 +44,17 @@ struct Column {
     width: usize,
 }
 
+impl Column {
+    /// The spaces before it: numbers stand to the right, so that one is enough.
+    fn gap(&self) -> usize {
+        match self.title {
+            "METHOD" => 0,
+            "2xx" | "3xx" | "4xx" | "5xx" | "p50" | "p95" => 1,
+            _ => 2,
+        }
+    }
+}
+
 /// Writes it, and what its last column means.
 ///
 /// # Errors
@@ -53,7 +64,8 @@ pub fn write(inventory: &Inventory, look: Look, out: &mut dyn Write) -> Result<(
     write_all(inventory, look, out).map_err(printing)
 }
 
-fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) -> io::Result<()> {
+/// [`write`], with the error of `out` as it is.
+pub(crate) fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let all = look.columns.unwrap_or(COLUMNS).max(1);
     wrapped(&format!("{}.", headline(inventory)), all, "", out)?;
     if inventory.endpoints.is_empty() {
@@ -190,7 +202,11 @@ fn columns(inventory: &Inventory, all: usize) -> Vec<Column> {
 
 /// What the columns take beside the path, with the spaces between them.
 fn taken(columns: &[Column]) -> usize {
-    columns.iter().map(|column| column.width + 2).sum()
+    columns
+        .iter()
+        .map(|column| column.gap() + column.width)
+        .sum::<usize>()
+        + 2
 }
 
 fn longest_path(inventory: &Inventory) -> usize {
@@ -218,7 +234,7 @@ fn row(
         let text = of(column);
         let space = " ".repeat(column.width.saturating_sub(escape::width(&text)));
         if at > 0 {
-            line += "  ";
+            line += &" ".repeat(column.gap());
         }
         match column.is_number {
             true => line = line + &space + &text,
@@ -391,14 +407,14 @@ mod tests {
         let expected = "\
 3 calls of 2 endpoints on 1 host.
 
-METHOD  PATH  CALLS  2xx  3xx  4xx  5xx  p50   p95  WALLARM
+METHOD  PATH  CALLS 2xx 3xx 4xx 5xx p50  p95  WALLARM
 api.example.com
-GET     /b        2    2    -    -    -   12  123k  yes
-GET     /a        1    1    -    -    -   12  123k  once
+GET     /b        2   2   -   -   -  12 123k  yes
+GET     /a        1   1   -   -   -  12 123k  once
 
 WALLARM: by its published rules, it would show 1 of 2 endpoints. It would not
     show, because
-  1  once    one call was answered 2xx, and two are needed
+  1  once    one response was 2xx, and two are needed
 Wallarm also wants two calls more than 300 seconds apart: the log's times do not
     go that far.
 ";
