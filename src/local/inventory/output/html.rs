@@ -12,17 +12,24 @@ use std::{collections::BTreeSet, io::Write};
 use minijinja::{Environment, Value, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
 
-use super::text::{Moment, grouped, milliseconds, moment, percent, visible};
+use super::{
+    reasons, shown_host,
+    text::{Moment, grouped, milliseconds, moment, percent},
+};
 use crate::local::{
     error::{CommandError, printing},
-    inventory::model::{Endpoint, Inventory, Parameter, Source},
+    escape::terminal as visible,
+    inventory::{
+        model::{Endpoint, Inventory, Parameter, Source},
+        published,
+    },
 };
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// The hashes that the page's policy names. A test makes them anew.
-const STYLE_HASH: &str = "sha256-5/k45zl8XRUZ6V9nXJTkAhEP5vVA604Xa1qoRQJtzas=";
+const STYLE_HASH: &str = "sha256-RQywtC915Svt48z3BxTIyFiwmSbmDjPd0AaNW5rr7ZM=";
 const SCRIPT_HASH: &str = "sha256-hBF+FQdZhp8TufGDWli6DUf1CHoUQzRsheptisD0ueo=";
 
 /// The width of the picture of latencies, and what stays free at both sides for its marks.
@@ -40,6 +47,8 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
         .endpoints
         .iter()
         .map(|endpoint| endpoint.host.as_str())
+        // Of an operation that nobody called, nothing may tell the host.
+        .filter(|host| !host.is_empty())
         .collect();
     let page = Page {
         has_hosts: hosts.len() > 1,
@@ -80,6 +89,13 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
             .any(|endpoint| endpoint.documented.is_some()),
         scale: page.scale.as_ref().map(Scale::described),
         sources: sources(inventory),
+        reasons: reasons(inventory)
+            .into_iter()
+            .map(|(reason, _)| Named {
+                name: visible(reason).into_owned(),
+                value: published::sentence(reason).unwrap_or_default().into(),
+            })
+            .collect(),
     };
     let head = Value::from(Serde(&head));
     let mut render = |name: &str, context: &Value| {
@@ -143,6 +159,7 @@ struct Head {
     has_specification: bool,
     scale: Option<DescribedScale>,
     sources: String,
+    reasons: Vec<Named>,
 }
 
 #[derive(Serialize)]
@@ -382,6 +399,8 @@ struct Row {
     last: Option<Moment>,
     /// What a specification has to do with it.
     flag: Option<&'static str>,
+    /// The greedy template that is all that it matched.
+    under: Option<String>,
     /// What Wallarm would do.
     shown: String,
     declared: Option<&'static str>,
@@ -427,7 +446,9 @@ impl Page {
         Row {
             method: visible(&endpoint.method).into_owned(),
             pieces: pieces(&endpoint.path),
-            host: self.has_hosts.then(|| visible(&endpoint.host).into_owned()),
+            host: self
+                .has_hosts
+                .then(|| visible(shown_host(&endpoint.host)).into_owned()),
             places: places(&endpoint.parameters),
             calls: grouped(endpoint.calls),
             calls_width: match endpoint.calls {
@@ -458,15 +479,18 @@ impl Page {
                 Some("uncalled") => Some("Declared, not called"),
                 _ => None,
             },
+            under: endpoint
+                .under
+                .as_deref()
+                .map(|template| visible(template).into_owned()),
             shown: match &endpoint.hidden {
-                _ if endpoint.calls == 0 => "not shown: no call".into(),
                 Some(reason) => format!("not shown: {}", visible(reason)),
                 None => "shown".into(),
             },
             declared,
             wallarm: match endpoint.hidden {
-                None if endpoint.calls > 0 => "shown",
-                _ => "hidden",
+                None => "shown",
+                Some(_) => "hidden",
             },
         }
     }

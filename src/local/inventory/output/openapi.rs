@@ -19,9 +19,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::text::{grouped, moment, visible};
+use super::text::{grouped, moment};
 use crate::local::{
     error::{CommandError, printing},
+    escape::terminal as visible,
     inventory::model::{Endpoint, Inventory, Latency, Source},
 };
 

@@ -1,6 +1,6 @@
-//! Numbers, times and names as a page or a document shows them.
+//! Numbers and times as a page or a document shows them.
 
-use std::{borrow::Cow, fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -66,39 +66,6 @@ pub(super) fn milliseconds(power: i32) -> String {
     format!("{} {unit}", grouped(10_u64.saturating_pow(power)))
 }
 
-/// A text by strangers, with escapes in place of what has no shape of its own or would turn its neighbours around.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| !is_invisible(c)) {
-        return text.into();
-    }
-    let mut shown = String::new();
-    for c in text.chars() {
-        match is_invisible(c) {
-            // Writing into a string can't fail.
-            true => _ = write!(shown, "\\u{{{:x}}}", u32::from(c)),
-            false => shown.push(c),
-        }
-    }
-    shown.into()
-}
-
-/// Control characters, those that have no width, and those that set the direction of writing.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,21 +113,6 @@ mod tests {
             (-1, None),
         ] {
             assert_eq!(shown(ms).as_deref(), text, "{ms}");
-        }
-    }
-
-    #[test]
-    fn what_can_not_be_seen_is_escaped() {
-        for (text, shown) in [
-            ("/pets/{id}", "/pets/{id}"),
-            ("שלום", "שלום"),
-            ("a\u{202e}b\n", "a\\u{202e}b\\u{a}"),
-            (
-                "\u{200b}\u{2066}\u{0}\u{85}",
-                "\\u{200b}\\u{2066}\\u{0}\\u{85}",
-            ),
-        ] {
-            assert_eq!(visible(text), shown);
         }
     }
 }
