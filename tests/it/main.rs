@@ -18,6 +18,7 @@ mod memory;
 mod metrics;
 mod output;
 mod probe;
+mod readme;
 mod records;
 mod restart;
 mod rules;

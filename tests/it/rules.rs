@@ -124,7 +124,13 @@ fn the_readme_begins_with_two_commands() {
         .filter(|line| line.starts_with("cargo "))
         .take(2)
         .collect();
-    assert_eq!(commands, ["cargo run --release -- demo", "cargo test"]);
+    assert_eq!(
+        commands,
+        [
+            "cargo run -- inventory src/standin/sample.log",
+            "cargo test"
+        ]
+    );
 }
 
 #[test]

@@ -14,7 +14,6 @@ mod batch;
 pub(crate) mod interrupt;
 mod journal;
 mod pace;
-mod progress;
 mod queue;
 mod sender;
 pub(crate) mod settings;
@@ -166,18 +165,6 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
 fn note(text: &str) {
     // A failure of this can not be reported anywhere.
     let _ = writeln!(std::io::stderr(), "note: {text}");
-}
-
-/// A text that came from elsewhere, as a terminal may show it: what is no letter, digit or sign of ASCII is escaped.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() {
-            true => out.push(c),
-            false => out.extend(c.escape_default()),
-        }
-    }
-    out
 }
 
 impl Args {

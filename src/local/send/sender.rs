@@ -12,7 +12,6 @@ use super::{
     interrupt::Interrupt,
     journal::{Done, Journal},
     pace::Pace,
-    progress::Progress,
     target::Target,
 };
 use crate::local::{
@@ -61,7 +60,6 @@ struct Sender<'a> {
     last_failure: Option<String>,
     failed_in_a_row: u32,
     began: Option<Instant>,
-    progress: Progress,
     stop: Option<Stop>,
 }
 
@@ -89,14 +87,12 @@ pub(super) fn run(
         last_failure: None,
         failed_in_a_row: 0,
         began: None,
-        progress: Progress::new(ui),
         stop: None,
         interrupt,
         job,
     };
     let read = input::read(inputs, ui, &mut sender);
     let read = read.and_then(|total| sender.flush().map(|()| total));
-    sender.progress.finish();
     let Sender {
         job,
         totals,
@@ -252,7 +248,6 @@ impl Sender<'_> {
         let totals = delivered.totals;
         self.pace.note(began, totals.forwarded + totals.refused);
         self.totals.add(&totals);
-        self.progress.add(totals.received);
         if delivered.failure.is_some() {
             self.last_failure = delivered.failure;
             self.failed_in_a_row += 1;
@@ -291,7 +286,6 @@ impl Sender<'_> {
             return Err(self.stop(Stop::Failed(error)));
         }
         self.totals.add(&done.totals());
-        self.progress.add(done.to);
         Ok(true)
     }
 }
