@@ -71,6 +71,9 @@ pub struct Args {
     /// The host of lines that have none.
     #[arg(long, value_name = "HOST", conflicts_with = "function")]
     default_host: Option<String>,
+    /// The log group of lines that do not say theirs. The function's default hosts may be for it.
+    #[arg(long, value_name = "NAME", conflicts_with = "queue")]
+    log_group: Option<String>,
     /// The most records a second, such as 50 or 0.5.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
@@ -149,6 +152,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
     sender::run(
         sender::Job {
             inputs: &inputs,
+            log_group: args.log_group.as_deref(),
             target: &mut target,
             rate: args.rate,
             is_dry: args.dry_run,
@@ -236,6 +240,9 @@ impl Args {
         ));
         let mut headers = Place::new();
         headers.pass(self.node.headers_json().as_bytes());
+        if let Some(log_group) = &self.log_group {
+            settings.push(format!("--log-group {log_group}"));
+        }
         settings.push(format!("digest of the headers: {:016x}", headers.digest()));
         Purpose {
             journal: 1,

@@ -30,6 +30,8 @@ const ADVISED: f64 = 330.0;
 #[derive(Debug)]
 pub(super) struct Job<'a> {
     pub(super) inputs: &'a [Input],
+    /// That of lines that do not say theirs.
+    pub(super) log_group: Option<&'a str>,
     pub(super) target: &'a mut Target,
     /// Records a second.
     pub(super) rate: Option<f64>,
@@ -310,6 +312,10 @@ impl Sink for Sender<'_> {
         if self.is_done(position)? {
             return Ok(());
         }
+        let line = &Line {
+            log_group: line.log_group.or(self.job.log_group),
+            ..*line
+        };
         let begins = mem::take(&mut self.is_other_document);
         if let Err(cause) = self.batch.push(line, &self.job.place, begins) {
             let error = CommandError::with_cause("failed to make an event", cause);
