@@ -120,7 +120,12 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
         // Both authorities have the same name, so only the signature is wrong.
         ("localhost", false, other.pem(), "BadSignature"),
         ("elsewhere.example", false, ours.pem(), "NotValidForName"),
-        ("localhost", true, ours.pem(), "the Node's certificate has expired"),
+        (
+            "localhost",
+            true,
+            ours.pem(),
+            "the Node's certificate has expired",
+        ),
     ] {
         let node = node(&ours, name, expired);
         let function = start(&node, &ca);

@@ -17,39 +17,53 @@ def client(service):
 
 
 def invoke(arguments):
-    """Like the CLI, it succeeds even if the function fails, and prints what the query asks for."""
+    """Like the CLI, it succeeds even if the function fails."""
     parser = argparse.ArgumentParser(prog="aws lambda invoke", allow_abbrev=False)
     parser.add_argument("--function-name", required=True)
-    parser.add_argument("--cli-binary-format", choices=["raw-in-base64-out"], required=True)
+    parser.add_argument("--cli-read-timeout", choices=["0"], required=True)
     parser.add_argument("--payload", required=True)
-    parser.add_argument("--query", choices=["FunctionError"])
-    parser.add_argument("--output", choices=["text"])
+    parser.add_argument("--output", choices=["json"])
     parser.add_argument("outfile", type=Path)
     options = parser.parse_args(arguments)
-    payload = Path(options.payload.removeprefix("file://")).read_bytes()
+    payload = Path(options.payload.removeprefix("fileb://")).read_bytes()
     response = client("lambda").invoke(FunctionName=options.function_name, InvocationType="RequestResponse", Payload=payload)
     options.outfile.write_bytes(response["Payload"].read())
     error = response.get("FunctionError")
-    print(error if options.query else json.dumps({"StatusCode": response["StatusCode"], **({"FunctionError": error} if error else {})}))
+    print(json.dumps({"StatusCode": response["StatusCode"], **({"FunctionError": error} if error else {})}))
 
 
 def receive_message(arguments):
     """Without a message, the CLI prints nothing."""
     parser = argparse.ArgumentParser(prog="aws sqs receive-message", allow_abbrev=False)
     parser.add_argument("--queue-url", required=True)
+    parser.add_argument("--max-number-of-messages", type=int)
+    parser.add_argument("--visibility-timeout", type=int)
+    parser.add_argument("--wait-time-seconds", type=int)
+    parser.add_argument("--message-attribute-names")
     parser.add_argument("--output", choices=["json"])
     options = parser.parse_args(arguments)
-    response = client("sqs").receive_message(QueueUrl=options.queue_url)
+    # The emulator does not wait.
+    response = client("sqs").receive_message(
+        QueueUrl=options.queue_url,
+        MaxNumberOfMessages=options.max_number_of_messages,
+        VisibilityTimeout=options.visibility_timeout,
+        MessageAttributeNames=[options.message_attribute_names],
+    )
     if response.get("Messages"):
         print(json.dumps({"Messages": response["Messages"]}))
 
 
-def delete_message(arguments):
-    parser = argparse.ArgumentParser(prog="aws sqs delete-message", allow_abbrev=False)
+def delete_message_batch(arguments):
+    parser = argparse.ArgumentParser(prog="aws sqs delete-message-batch", allow_abbrev=False)
     parser.add_argument("--queue-url", required=True)
-    parser.add_argument("--receipt-handle", required=True)
+    parser.add_argument("--entries", required=True)
+    parser.add_argument("--output", choices=["json"])
     options = parser.parse_args(arguments)
-    client("sqs").delete_message(QueueUrl=options.queue_url, ReceiptHandle=options.receipt_handle)
+    entries = json.loads(Path(options.entries.removeprefix("file://")).read_text())
+    # The emulator knows the call for one message.
+    for entry in entries:
+        client("sqs").delete_message(QueueUrl=options.queue_url, ReceiptHandle=entry["ReceiptHandle"])
+    print(json.dumps({"Successful": [{"Id": entry["Id"]} for entry in entries]}))
 
 
 def copy(arguments):
@@ -65,7 +79,7 @@ def copy(arguments):
 COMMANDS = {
     ("lambda", "invoke"): invoke,
     ("sqs", "receive-message"): receive_message,
-    ("sqs", "delete-message"): delete_message,
+    ("sqs", "delete-message-batch"): delete_message_batch,
     ("s3", "cp"): copy,
 }
 

@@ -184,7 +184,7 @@ def metrics_of(stack, line):
 class Commands:
     """The commands of a README file, as a reader would paste them."""
 
-    def __init__(self, directory, terraform):
+    def __init__(self, directory, terraform, program):
         self.directory = directory / "commands"
         self.s3 = directory / "s3"
         self.s3.mkdir(parents=True)
@@ -192,6 +192,7 @@ class Commands:
         programs.mkdir()
         for name, command in (
             ("aws", [sys.executable, HERE / "aws.py"]),
+            ("cw-resend", [program]),
             ("terraform", [shutil.which("terraform"), f"-chdir={terraform.directory}"]),
         ):
             program = programs / name
@@ -220,7 +221,9 @@ class Commands:
             text=True,
             timeout=120,
         )
-        equal(result.stderr, "", f"what the commands of {heading!r} complain of")
+        # A few lines take less time than Wallarm's rule wants.
+        complaints = [line for line in result.stderr.splitlines() if not line.startswith("warning: this took ")]
+        equal(complaints, [], f"what the commands of {heading!r} complain of")
         return self.directory
 
 
@@ -232,7 +235,7 @@ def run(stack, directory, program, terraform):
     )
     emulator.handlers.append(service.handle)
     emulator.synchronous_handlers.append(service.invoke_function)
-    commands = Commands(directory.with_name("readme"), terraform)
+    commands = Commands(directory.with_name("readme"), terraform, program)
     try:
         lines_arrive(stack, service, node)
         firehose_records_arrive(stack, service, node)
@@ -449,10 +452,6 @@ def redrive_delivers_it(stack, service, node):
     print("  the redrive keeps it until a Node is back, and then delivers it")
 
 
-def files(directory):
-    return [path for path in directory.rglob("*") if path.is_file()]
-
-
 def failed_records_are_replayed(stack, service, node, commands):
     """What Firehose writes below the prefix for errors comes back by the commands of both README files."""
     settings = stack.settings
@@ -482,21 +481,21 @@ def failed_records_are_replayed(stack, service, node, commands):
     place.mkdir(parents=True)
     stored = place / "amazon-apigateway-x-1-2026-11-01-10-00-00-0a1b2c3d"
     stored.write_text(json.dumps(failed) + "\n")
-    function_readme = {"NAME": stack.function_name, "STREAM": stream_arn(stack), "OBJECT": shlex.quote(str(stored))}
+    function_readme = {"NAME": stack.function_name, "STREAM": stream_arn(stack).split("/")[-1], "BUCKET": f"{bucket}/failed"}
+    journal = "failed.cw-resend-journal"
     if has_stream:
         left = commands.run(DEPLOYING, "**The access-log stream.**")
-        equal([json.loads(path.read_text()) for path in files(left / "failed")], [failed], "the records that are left without a Node")
     else:
         left = commands.run(FUNCTION, "**Firehose** can use the function", **function_readme)
-        equal((left / "failed.jsonl").read_text(), stored.read_text(), "the records that are left without a Node")
+    assert (left / journal).exists(), "nothing is left though there is no Node"
     node.start()
     expected = 1
     left = commands.run(FUNCTION, "**Firehose** can use the function", **function_readme)
-    assert not (left / "failed.jsonl").exists(), "records are left though there is a Node"
+    assert not (left / journal).exists(), "records are left though there is a Node"
     if has_stream:
         expected += 1
         left = commands.run(DEPLOYING, "**The access-log stream.**")
-        equal(files(left / "failed"), [], "the files that are left with a Node")
+        assert not (left / journal).exists(), "records are left though there is a Node"
     node.report(f"{expected} requests, {expected} responses, .* {expected} distinct records, 0 repeated, 0 unpaired, 0 violations")
     path = "/orders/{id}" if settings.get("path_source") == "template" else "/orders/f3"
     calls = {(headers["host"], target) for _, target, headers, _ in node.messages()}

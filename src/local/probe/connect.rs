@@ -1,5 +1,6 @@
 //! The way to the Node, step by step: DNS, TCP, TLS.
 
+use crate::local::escape::terminal;
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -21,10 +22,7 @@ use rustls::{
 use super::{steps::Step, x509};
 use crate::{
     config::NodeConfig,
-    local::{
-        error::CommandError,
-        send::{settings::in_options, visible},
-    },
+    local::{error::CommandError, send::settings::in_options},
     node::fix_of_tls,
 };
 
@@ -99,7 +97,7 @@ pub(super) fn connect(node: &NodeConfig, steps: &mut Vec<Step>) -> Result<Connec
         Err(cause) => {
             let why = format!(
                 "{}; check the name in --node, and this machine's DNS",
-                visible(&cause.to_string())
+                terminal(&cause.to_string())
             );
             return Ok(Err(fail(steps, "DNS", &why)));
         }
@@ -247,7 +245,8 @@ fn tls(
 
 /// Why there is no TLS, and what to do.
 fn why_no_tls(cause: &io::Error) -> String {
-    let words = visible(&cause.to_string());
+    let words = cause.to_string();
+    let words = terminal(&words);
     if words.contains("InvalidContentType") || words.contains("corrupt message") {
         return "expected TLS, got plain HTTP: does --node begin with http://?".into();
     }
@@ -260,7 +259,7 @@ fn why_no_tls(cause: &io::Error) -> String {
         }
         _ => match fix_of_tls(&words) {
             Some(fix) => format!("{} ({words})", in_options(fix)),
-            None => words,
+            None => words.into_owned(),
         },
     }
 }

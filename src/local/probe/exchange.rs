@@ -1,5 +1,6 @@
 //! The two messages of a call, as the function writes them, and what comes back for each.
 
+use crate::local::escape::terminal;
 use std::{io::ErrorKind, time::Instant};
 
 use serde_json::json;
@@ -8,7 +9,7 @@ use super::{connect::Stream, steps::Step};
 use crate::{
     config::WireConfig,
     http1::{HttpError, ResponseReader, Step as HttpStep},
-    local::{error::CommandError, send::visible},
+    local::error::CommandError,
     record::{LineReader, Origin, Reading},
     wire::{Call, Chunk, resend},
 };
@@ -147,12 +148,12 @@ pub(super) fn exchange(
     let status = response.status;
     let mut text = format!("{status}: {}", meaning(status, &body, host));
     if let Some(place) = header("location").filter(|_| (300..400).contains(&status)) {
-        text += &format!(" ({})", visible(&place));
+        text += &format!(" ({})", terminal(&place));
     }
     if is_html {
         text += "; the answer is a page of HTML, which a web server or a load balancer sends";
     }
-    let details = header("server").map(|server| format!("Server: {}", visible(&server)));
+    let details = header("server").map(|server| format!("Server: {}", terminal(&server)));
     let step = Step {
         ok: (200..300).contains(&status) && !is_html,
         status: Some(status),
@@ -176,7 +177,7 @@ fn in_words(cause: &std::io::Error) -> String {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
             "the server has closed the connection without an answer".into()
         }
-        _ => visible(&cause.to_string()),
+        _ => terminal(&cause.to_string()).into_owned(),
     }
 }
 

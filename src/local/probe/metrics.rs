@@ -4,12 +4,12 @@
 //! wallarm/product-documentation), for `/metrics` at port 9000. What stands before `_http_connector_server_` is the
 //! setting `metrics.namespace`.
 
+use crate::local::escape::terminal;
 use std::{collections::BTreeMap, time::Duration};
 
 use ureq::Agent;
 
 use super::steps::{Step, Verdict};
-use crate::local::send::visible;
 
 /// The longest page that is read, in bytes.
 const MAX_PAGE: u64 = 16 * 1024 * 1024;
@@ -69,7 +69,7 @@ pub(super) fn read(url: &str) -> Result<Counters, String> {
         .http_status_as_error(false)
         .timeout_global(Some(TIMEOUT))
         .build();
-    let failed = |cause: ureq::Error| visible(&cause.to_string());
+    let failed = |cause: ureq::Error| terminal(&cause.to_string()).into_owned();
     let mut response = Agent::new_with_config(config)
         .get(url)
         .call()
@@ -134,7 +134,7 @@ impl Counters {
     fn parts(&self, family: &'static str) -> Vec<String> {
         let of_family = self.0.iter().filter(|((known, _), _)| *known == family);
         of_family
-            .map(|((_, part), by)| format!("{} {by:+}", visible(part)))
+            .map(|((_, part), by)| format!("{} {by:+}", terminal(part)))
             .collect()
     }
 }
@@ -262,7 +262,7 @@ fn reasons(grown: &Counters) -> String {
              that is; ask Wallarm"
                 .to_string()
         }
-        other => visible(other),
+        other => terminal(other).into_owned(),
     });
     words.collect::<Vec<_>>().join("; ")
 }

@@ -1,9 +1,9 @@
 //! What a certificate says of itself (RFC 5280 §4.1), for an operator to read. Nothing is verified here.
 
+use crate::local::escape::terminal;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::config::any_element;
-use crate::local::send::visible;
 
 /// What is shown of a certificate. Every text is escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn name(mut parts: &[u8]) -> Option<String> {
         };
         text.push(format!(
             "{kind}={}",
-            visible(&String::from_utf8_lossy(value))
+            terminal(&String::from_utf8_lossy(value))
         ));
     }
     Some(if text.is_empty() {
@@ -120,7 +120,7 @@ fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
                 return Some(names);
             }
             match tag {
-                DNS_NAME => names.push(visible(&String::from_utf8_lossy(name))),
+                DNS_NAME => names.push(terminal(&String::from_utf8_lossy(name)).into_owned()),
                 IP_ADDRESS => names.extend(address(name)),
                 _ => {}
             }

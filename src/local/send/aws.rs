@@ -1,5 +1,6 @@
 //! The installed AWS CLI, which has the credentials that this tool does without.
 
+use crate::local::escape::terminal;
 use std::{
     env,
     ffi::OsString,
@@ -15,7 +16,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::interrupt::Interrupt;
-use super::visible;
 use crate::local::error::CommandError;
 
 /// The most bytes of a synchronous invocation's payload.
@@ -371,7 +371,7 @@ fn advice(words: &str) -> Option<&'static str> {
 /// The beginning of a text that came from elsewhere, as a terminal may show it.
 fn excerpt(text: &str) -> String {
     let begin: String = text.chars().take(MAX_SHOWN).collect();
-    visible(&begin)
+    terminal(&begin).into_owned()
 }
 
 #[cfg(test)]

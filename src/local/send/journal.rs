@@ -4,6 +4,7 @@
 //! it, and JSON. It is on the disk before the next batch begins, so that after a crash only the batch that was under
 //! way is sent again. A line at the end that is not whole was being written then, and does not count.
 
+use crate::local::escape::terminal;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -12,7 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{account::Totals, visible};
+use super::account::Totals;
 use crate::{crc32::Crc32, local::error::CommandError};
 
 /// The longest journal that is read, in bytes: a batch takes 200.
@@ -189,7 +190,7 @@ impl Journal {
 
 /// A path as a terminal may show it.
 pub(super) fn shown(path: &Path) -> String {
-    visible(&path.to_string_lossy())
+    terminal(&path.to_string_lossy()).into_owned()
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
@@ -264,8 +265,8 @@ fn compare(other: &Purpose, purpose: &Purpose) -> Result<(), String> {
     let of = |what: &str, other: &str, own: &str| {
         Err(format!(
             "it is of {what} {}, and this run is of {}",
-            visible(other),
-            visible(own)
+            terminal(other),
+            terminal(own)
         ))
     };
     if other.journal != purpose.journal {

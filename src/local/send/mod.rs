@@ -14,7 +14,6 @@ mod batch;
 pub(crate) mod interrupt;
 mod journal;
 mod pace;
-mod progress;
 mod queue;
 mod sender;
 pub(crate) mod settings;
@@ -72,6 +71,9 @@ pub struct Args {
     /// The host of lines that have none.
     #[arg(long, value_name = "HOST", conflicts_with = "function")]
     default_host: Option<String>,
+    /// The log group of lines that do not say theirs. The function's default hosts may be for it.
+    #[arg(long, value_name = "NAME", conflicts_with = "queue")]
+    log_group: Option<String>,
     /// The most records a second, such as 50 or 0.5.
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
@@ -150,6 +152,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
     sender::run(
         sender::Job {
             inputs: &inputs,
+            log_group: args.log_group.as_deref(),
             target: &mut target,
             rate: args.rate,
             is_dry: args.dry_run,
@@ -166,18 +169,6 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
 fn note(text: &str) {
     // A failure of this can not be reported anywhere.
     let _ = writeln!(std::io::stderr(), "note: {text}");
-}
-
-/// A text that came from elsewhere, as a terminal may show it: what is no letter, digit or sign of ASCII is escaped.
-pub(crate) fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_alphanumeric() || c == ' ' || c.is_ascii_graphic() {
-            true => out.push(c),
-            false => out.extend(c.escape_default()),
-        }
-    }
-    out
 }
 
 impl Args {
@@ -249,6 +240,9 @@ impl Args {
         ));
         let mut headers = Place::new();
         headers.pass(self.node.headers_json().as_bytes());
+        if let Some(log_group) = &self.log_group {
+            settings.push(format!("--log-group {log_group}"));
+        }
         settings.push(format!("digest of the headers: {:016x}", headers.digest()));
         Purpose {
             journal: 1,

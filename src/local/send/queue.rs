@@ -1,12 +1,12 @@
 //! `send --queue`: events that have failed, from their queue to the function. A message is deleted only when the
 //! function has taken it.
 
+use crate::local::escape::terminal;
 use std::{collections::BTreeSet, ffi::OsString, io::Write};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::visible;
 use super::{
     aws::{Answer, Aws, MAX_PAYLOAD},
     interrupt::Interrupt,
@@ -222,7 +222,7 @@ impl Redrive<'_> {
         if let Some(id) = failed.first() {
             self.last_failure = Some(format!(
                 "the function has failed with the message {}: its own log says why",
-                visible(id)
+                terminal(id)
             ));
         }
         let taken = messages
@@ -253,7 +253,7 @@ impl Redrive<'_> {
             let why = printed["Failed"][0]["Message"].as_str().unwrap_or("-");
             ui.warn(&format!(
                 "{failed} messages could not be deleted: {}",
-                visible(why)
+                terminal(why)
             ));
         }
         self.counts.undeleted += failed;

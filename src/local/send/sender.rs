@@ -12,7 +12,6 @@ use super::{
     interrupt::Interrupt,
     journal::{Done, Journal},
     pace::Pace,
-    progress::Progress,
     target::Target,
 };
 use crate::local::{
@@ -31,6 +30,8 @@ const ADVISED: f64 = 330.0;
 #[derive(Debug)]
 pub(super) struct Job<'a> {
     pub(super) inputs: &'a [Input],
+    /// That of lines that do not say theirs.
+    pub(super) log_group: Option<&'a str>,
     pub(super) target: &'a mut Target,
     /// Records a second.
     pub(super) rate: Option<f64>,
@@ -61,7 +62,6 @@ struct Sender<'a> {
     last_failure: Option<String>,
     failed_in_a_row: u32,
     began: Option<Instant>,
-    progress: Progress,
     stop: Option<Stop>,
 }
 
@@ -89,14 +89,12 @@ pub(super) fn run(
         last_failure: None,
         failed_in_a_row: 0,
         began: None,
-        progress: Progress::new(ui),
         stop: None,
         interrupt,
         job,
     };
     let read = input::read(inputs, ui, &mut sender);
     let read = read.and_then(|total| sender.flush().map(|()| total));
-    sender.progress.finish();
     let Sender {
         job,
         totals,
@@ -252,7 +250,6 @@ impl Sender<'_> {
         let totals = delivered.totals;
         self.pace.note(began, totals.forwarded + totals.refused);
         self.totals.add(&totals);
-        self.progress.add(totals.received);
         if delivered.failure.is_some() {
             self.last_failure = delivered.failure;
             self.failed_in_a_row += 1;
@@ -291,7 +288,6 @@ impl Sender<'_> {
             return Err(self.stop(Stop::Failed(error)));
         }
         self.totals.add(&done.totals());
-        self.progress.add(done.to);
         Ok(true)
     }
 }
@@ -316,6 +312,10 @@ impl Sink for Sender<'_> {
         if self.is_done(position)? {
             return Ok(());
         }
+        let line = &Line {
+            log_group: line.log_group.or(self.job.log_group),
+            ..*line
+        };
         let begins = mem::take(&mut self.is_other_document);
         if let Err(cause) = self.batch.push(line, &self.job.place, begins) {
             let error = CommandError::with_cause("failed to make an event", cause);
