@@ -7,6 +7,7 @@
 
 mod batches;
 mod bombs;
+mod check;
 mod cost;
 mod delivery;
 mod demo;
@@ -14,8 +15,11 @@ mod events;
 mod field;
 mod golden;
 mod harness;
+mod invoke;
+mod manners;
 mod memory;
 mod metrics;
+mod node;
 mod output;
 mod readme;
 mod records;

@@ -1,7 +1,7 @@
 //! What another forwarder sends for the lines of a log that this function would not.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     path::Path,
     sync::{
         Arc,
@@ -9,6 +9,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use serde_json::json;
 
 use super::{
     Args, End, POLL,
@@ -73,18 +75,7 @@ pub(super) fn run(
     };
     let mut node = StandInNode::start(&*args.listen, options)
         .map_err(|cause| listening(&args.listen, cause))?;
-    if !args.json {
-        writeln!(
-            out,
-            "listening on {}\nexpecting {} of {}: have the other forwarder send the lines of {}",
-            node.address(),
-            count(u64::try_from(ours.len()).unwrap_or(u64::MAX), "message"),
-            count(u64::try_from(ours.len() / 2).unwrap_or(u64::MAX), "call"),
-            shown(&file.to_string_lossy()),
-        )
-        .map_err(printing)?;
-        out.flush().map_err(printing)?;
-    }
+    begin(args, &node, ours.len(), file, out).map_err(printing)?;
     let mut theirs = Vec::new();
     let mut violations = Vec::new();
     let mut bytes = 0;
@@ -126,6 +117,30 @@ pub(super) fn run(
         true => Status::Clean,
         false => Status::Found,
     })
+}
+
+fn begin(
+    args: &Args,
+    node: &StandInNode,
+    messages: usize,
+    file: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let address = node.address();
+    if args.json {
+        let line = json!({"type": "listening", "address": address.to_string()});
+        writeln!(out, "{line}")?;
+    } else {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        writeln!(
+            out,
+            "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",
+            count(messages, "message"),
+            count(messages / 2, "call"),
+            shown(&file.to_string_lossy()),
+        )?;
+    }
+    out.flush()
 }
 
 fn size(message: &Message) -> usize {
