@@ -32,8 +32,6 @@ pub mod invoke;
 pub mod node;
 pub mod probe;
 pub(crate) mod quote;
-pub mod probe;
-pub(crate) mod quote;
 pub mod send;
 pub mod shell;
 pub mod summary;

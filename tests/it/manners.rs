@@ -84,7 +84,7 @@ fn a_closed_pipe_is_a_quiet_end() {
             "--compare",
             SAMPLE,
         ],
-        &["invoke", DOCUMENT, "--quiet"],
+        &["invoke", DOCUMENT],
         &["demo", "--lines", "100"],
     ] {
         let (reader, writer) = std::io::pipe().unwrap();

@@ -288,6 +288,25 @@ fn messages_that_do_not_come_are_named() {
     );
 }
 
+/// The function itself, with the lines as an event, differs in nothing.
+#[test]
+fn the_same_lines_as_an_event() {
+    let event = std::env::temp_dir().join(format!("cw-resend-event-{}", std::process::id()));
+    let event_name = event.to_str().unwrap();
+    let mut node = Node::start(&["--compare", LOG, "--for", "60", "--event", event_name]);
+    let url = format!("http://{}", node.address);
+    let output = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
+        .args(["invoke", "--node", &url, event_name])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let mut text = String::new();
+    node.stdout.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("nothing differs\n"), "{text}");
+    assert_eq!(node.process.wait().unwrap().code(), Some(0));
+    std::fs::remove_file(event).unwrap();
+}
+
 #[test]
 fn what_can_not_be_compared_ends_with_2() {
     for (arguments, vars, expected) in [
