@@ -404,6 +404,45 @@ pub(crate) fn end_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// Where a string of JSON ends that lies in no other one: the offset of its closing quote, and whether it has escapes.
+/// `None`: it does not end.
+#[inline]
+pub(crate) fn raw_string_end(bytes: &[u8]) -> Option<(usize, bool)> {
+    let at = find_quote_or_backslash(bytes)?;
+    if bytes[at] == b'"' {
+        return Some((at, false));
+    }
+    Some((raw_end_after_escapes(bytes, at)?, true))
+}
+
+/// The same for a string whose first escape is at `at`.
+#[cold]
+fn raw_end_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while bytes[at] == b'\\' {
+        at += 2;
+        at += find_quote_or_backslash(bytes.get(at..)?)?;
+    }
+    Some(at)
+}
+
+/// The offset of the first quote or backslash.
+fn find_quote_or_backslash(bytes: &[u8]) -> Option<usize> {
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let word = word_of(word);
+        let found = equal_bytes(word, b'"') | equal_bytes(word, b'\\');
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = words.remainder().iter();
+    let mut rest = rest.enumerate();
+    let found = rest.find(|(_, byte)| matches!(byte, b'"' | b'\\'));
+    found.map(|(rest, _)| at + rest)
+}
+
 /// Eight bytes as a number, the first one lowest.
 fn word_of(bytes: &[u8]) -> u64 {
     u64::from_le_bytes([

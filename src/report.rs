@@ -36,6 +36,21 @@ const FORMAT: &str = "set the stage's access-log format to JSON with at least \
 
 /// What to do about a format that lacks this: just that, since other tools may read the same lines.
 pub(crate) fn advice(lacks: Lacks) -> String {
+    let mut text = format_advice(lacks);
+    if lacks.is_of_the_whole() {
+        return text;
+    }
+    if lacks.has(Lacks::HOST_BUT_DEFAULT) {
+        text += ", or set X_DEFAULT_HOST for lines without a host";
+    }
+    if lacks.has(Lacks::PATH_BUT_TEMPLATE) {
+        text += ", or set X_PATH=template to send the route's template in place of a path";
+    }
+    text
+}
+
+/// What to change in a format that lacks this, whatever the settings.
+pub(crate) fn format_advice(lacks: Lacks) -> String {
     if lacks.has(Lacks::JSON) {
         return format!("lines are no JSON (CLF, CSV, XML or text): {FORMAT}");
     }
@@ -61,14 +76,7 @@ pub(crate) fn advice(lacks: Lacks) -> String {
             is_first = false;
         }
     }
-    text += " to the stage's access-log format";
-    if lacks.has(Lacks::HOST_BUT_DEFAULT) {
-        text += ", or set X_DEFAULT_HOST for lines without a host";
-    }
-    if lacks.has(Lacks::PATH_BUT_TEMPLATE) {
-        text += ", or set X_PATH=template to send the route's template in place of a path";
-    }
-    text
+    text + " to the stage's access-log format"
 }
 
 /// A name that the operator, or whoever may write to a queue, has given to a log group or a stream.

@@ -1,6 +1,9 @@
 //! The calls that lines tell of, read by the function's own code: what is a call here is one that Lambda forwards.
 
-use crate::record::{LineReader, Origin, Reading, Skip};
+use crate::{
+    record::{AccessRecord, Lacks, Origin, RawLineReader, Reading, Skip},
+    wire,
+};
 
 use super::input::Line;
 
@@ -35,8 +38,7 @@ pub struct Options {
 /// Reads calls from lines, in buffers that it keeps.
 #[derive(Debug)]
 pub struct Reader {
-    lines: LineReader,
-    escaped: Vec<u8>,
+    lines: RawLineReader,
     options: Options,
 }
 
@@ -45,11 +47,10 @@ impl Reader {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            lines: LineReader::new(Reading {
+            lines: RawLineReader::new(Reading {
                 sends_template_paths: false,
                 reads_templates: true,
             }),
-            escaped: Vec::new(),
             options,
         }
     }
@@ -59,38 +60,69 @@ impl Reader {
         self.lines.begin_document();
     }
 
+    /// Reads a line at the start of its document. `None`: only the document's other lines can settle what it is, and it
+    /// is to be read again when they have come.
+    pub(crate) fn read_early<'a>(&'a mut self, line: &Line<'a>) -> Result<Option<Call<'a>>, Skip> {
+        let origin = self.options.origin();
+        match self.lines.read_early(line.text, origin)? {
+            Some(record) => call(&record, &self.options, line).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a line that had to wait.
+    pub(crate) fn read_again<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
+        let origin = self.options.origin();
+        let record = self.lines.read_again(line.text, origin)?;
+        call(&record, &self.options, line)
+    }
+
     /// Reads a line, or tells why it is no call.
     pub(crate) fn read<'a>(&'a mut self, line: &Line<'a>) -> Result<Call<'a>, Skip> {
-        self.escaped.clear();
-        for &byte in line.text {
-            match byte {
-                b'"' | b'\\' => self.escaped.extend([b'\\', byte]),
-                b' '.. => self.escaped.push(byte),
-                _ => self
-                    .escaped
-                    .extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            }
-        }
-        let origin = Origin {
-            region: None,
-            default_host: self.options.default_host.as_deref(),
-        };
-        let record = self.lines.read(&self.escaped, origin)?;
-        Ok(Call {
-            host: record.host,
-            method: record.method,
-            path: if self.options.strip_stage {
-                record.path_without_stage()
-            } else {
-                record.path
-            },
-            template: record.template,
-            status: record.status,
-            latency_ms: record.response_latency,
-            time: record
-                .request_time_epoch
-                .and_then(|ms| i64::try_from(ms).ok())
-                .or(line.timestamp),
-        })
+        let origin = self.options.origin();
+        let record = self.lines.read(line.text, origin)?;
+        call(&record, &self.options, line)
     }
+
+    /// What the format of the last line lacks, which was skipped.
+    pub(crate) fn lacks(&self) -> Lacks {
+        self.lines.lacks()
+    }
+}
+
+impl Options {
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            region: None,
+            default_host: self.default_host.as_deref(),
+        }
+    }
+}
+
+/// What the function would forward of a record.
+fn call<'a>(
+    record: &AccessRecord<'a>,
+    options: &Options,
+    line: &Line<'_>,
+) -> Result<Call<'a>, Skip> {
+    let path = if options.strip_stage {
+        record.path_without_stage()
+    } else {
+        record.path
+    };
+    if wire::is_too_long(path) {
+        return Err(Skip::Oversized);
+    }
+    Ok(Call {
+        host: record.host,
+        method: record.method,
+        path,
+        template: record.template,
+        status: record.status,
+        latency_ms: record.response_latency,
+        time: record
+            .request_time_epoch
+            .and_then(|ms| i64::try_from(ms).ok())
+            .or(line.timestamp),
+    })
 }

@@ -26,6 +26,7 @@ pub mod cost;
 pub mod demo;
 pub mod diff;
 pub mod error;
+pub mod escape;
 pub mod input;
 pub mod inventory;
 pub mod invoke;

@@ -1,9 +1,9 @@
 use crate::json;
-use crate::record::{AccessRecord, HostSource, LineReader, Origin, Reading};
+use crate::record::{AccessRecord, HostSource, LineReader, Origin, RawLineReader, Reading};
 
 /// The fast paths, which use the layout of earlier lines, read a line like the general path, and every value
 /// comes from the line itself. The bytes are tested as lines of a document, still escaped, and as lines that
-/// were logged.
+/// were logged, which are also read without their escapes.
 ///
 /// # Panics
 ///
@@ -28,7 +28,26 @@ pub fn line(bytes: &[u8]) {
                 check(&escaped, &record);
             }
         }
+        let mut reader = LineReader::new(reading);
+        let mut raw = RawLineReader::new(reading);
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let escaped = escape(line);
+            assert_eq!(raw.read(line, origin), reader.read(&escaped, origin));
+        }
     }
+}
+
+/// A line with the escapes that it has in a document.
+fn escape(line: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(line.len());
+    for &byte in line {
+        match byte {
+            b'"' | b'\\' => escaped.extend([b'\\', byte]),
+            b' '.. => escaped.push(byte),
+            _ => escaped.extend(format!("\\u{byte:04x}").into_bytes()),
+        }
+    }
+    escaped
 }
 
 /// The lines in some bytes, escaped: once as if they were escaped already, and once as they were logged.
@@ -127,6 +146,7 @@ fn check(escaped: &[u8], record: &AccessRecord<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Reader;
     use crate::standin::sample::Random;
 
     const SEEDS: [&str; 4] = [
@@ -378,8 +398,8 @@ mod tests {
     }
 
     /// Reads a document as the function does: what is in doubt waits.
-    fn document(
-        reader: &mut LineReader,
+    fn document<const IS_RAW: bool>(
+        reader: &mut Reader<IS_RAW>,
         origin: Origin<'static>,
         lines: &[String],
     ) -> Vec<Option<[String; 4]>> {
@@ -391,6 +411,9 @@ mod tests {
         let lines: Vec<_> = lines
             .iter()
             .map(|line| {
+                if IS_RAW {
+                    return line.as_bytes().to_vec();
+                }
                 let quoted = serde_json::to_string(line).unwrap();
                 quoted.as_bytes()[1..quoted.len() - 1].to_vec()
             })
@@ -444,12 +467,15 @@ mod tests {
                 },
             ),
         ]
-        .map(|(reading, origin)| (LineReader::new(reading), origin));
+        .map(|(reading, origin)| {
+            let readers = (LineReader::new(reading), RawLineReader::new(reading));
+            (readers, origin)
+        });
         let (mut forgeries, mut skipped, mut clean_ones) = (0, 0, 0);
         while forgeries < 12_000 {
             let template = template(&mut random);
             let setting = usize::try_from(random.below(3)).unwrap();
-            let (reader, origin) = &mut settings[setting];
+            let ((reader, raw), origin) = &mut settings[setting];
             let origin = *origin;
             let nesting = random.below(15);
             let clean = template.line(nesting, &[]);
@@ -509,7 +535,9 @@ mod tests {
                 };
                 lines.insert(at, clean.clone());
                 lines.push(clean.clone());
-                for (line, result) in lines.iter().zip(document(reader, origin, &lines)) {
+                let results = document(reader, origin, &lines);
+                assert_eq!(document(raw, origin, &lines), results, "{lines:#?}");
+                for (line, result) in lines.iter().zip(results) {
                     if *line == clean {
                         assert_eq!(result, alone, "{lines:#?}");
                         clean_ones += usize::from(result.is_some());

@@ -31,6 +31,11 @@ impl Lacks {
         self.0 & other.0 == other.0
     }
 
+    /// Whether something is wrong with the line as a whole.
+    pub(crate) fn is_of_the_whole(self) -> bool {
+        self.has(Self::JSON) || self.has(Self::DOUBLE_QUOTES) || self.has(Self::QUOTES)
+    }
+
     pub(crate) fn is_nothing(self) -> bool {
         self == Self::NOTHING
     }

@@ -50,22 +50,19 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Learns a line from the values that were found in it. Returns whether it is short enough.
-    pub(super) fn learn(&mut self, escaped: &[u8], values: &[Value], shape: &Shape) -> bool {
+    pub(super) fn learn(&mut self, line: &[u8], values: &[Value], shape: &Shape) -> bool {
         self.text.clear();
         self.values.clear();
         self.checked_at = 0;
         self.shape.clone_from(shape);
-        let in_values: usize = values
-            .iter()
-            .map(|value| value.span.of(escaped).len())
-            .sum();
-        if values.len() > MAX_VALUES || escaped.len() - in_values > MAX_TEXT {
+        let in_values: usize = values.iter().map(|value| value.span.of(line).len()).sum();
+        if values.len() > MAX_VALUES || line.len() - in_values > MAX_TEXT {
             return false;
         }
         let mut at = 0;
         for value in values {
             let from = self.text.len();
-            self.text.extend_from_slice(&escaped[at..value.span.from()]);
+            self.text.extend_from_slice(&line[at..value.span.from()]);
             let before = Span::new(from, self.text.len());
             self.values.push(Learned {
                 before,
@@ -74,13 +71,17 @@ impl Layout {
             });
             at = value.span.to();
         }
-        self.text.extend_from_slice(&escaped[at..]);
+        self.text.extend_from_slice(&line[at..]);
         true
     }
 
     /// Reads a line that has the same layout. Returns whether a field's value has escapes of its own. `None`: it has
     /// another one, and `fields` can't be used.
-    pub(super) fn read(&self, escaped: &[u8], fields: &mut Fields) -> Option<bool> {
+    pub(super) fn read<const IS_RAW: bool>(
+        &self,
+        line: &[u8],
+        fields: &mut Fields,
+    ) -> Option<bool> {
         let mut has_escapes = false;
         let mut at = 0;
         let mut end_of_text = 0;
@@ -92,14 +93,18 @@ impl Layout {
         {
             let before = before.of(&self.text);
             end_of_text += before.len();
-            let rest = escaped[at..].strip_prefix(before)?;
-            let from = escaped.len() - rest.len();
+            let rest = line[at..].strip_prefix(before)?;
+            let from = line.len() - rest.len();
             // What ends the value is the beginning of the next text, and is compared with it.
             at = from
                 + if is_scalar {
                     let length = json::scalar_length(rest);
                     json::check_scalar(&rest[..length]).ok()?;
                     length
+                } else if IS_RAW {
+                    let (end, is_escaped) = json::raw_string_end(rest)?;
+                    has_escapes |= is_escaped && field.is_some();
+                    end
                 } else {
                     let end = json::find_backslash(rest)?;
                     if rest.get(end + 1) == Some(&b'\\') {
@@ -110,10 +115,10 @@ impl Layout {
                     }
                 };
             if let Some((found, place)) = field {
-                fields.set(found, Span::new(from, at), escaped, place);
+                fields.set(found, Span::new(from, at), line, place);
             }
         }
-        let is_known = !self.values.is_empty() && escaped[at..] == self.text[end_of_text..];
+        let is_known = !self.values.is_empty() && line[at..] == self.text[end_of_text..];
         is_known.then_some(has_escapes)
     }
 }

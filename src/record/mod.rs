@@ -61,9 +61,17 @@ pub(crate) struct Origin<'a> {
     pub(crate) default_host: Option<&'a str>,
 }
 
-/// Reads lines, one after the other, in buffers that it keeps.
+/// Reads lines as they stand in their document, still escaped.
+pub(crate) type LineReader = Reader<false>;
+
+/// Reads lines as they were logged.
+#[cfg(feature = "cli")]
+pub(crate) type RawLineReader = Reader<true>;
+
+/// Reads lines, one after the other, in buffers that it keeps. `IS_RAW`: they come as they were logged, and not with
+/// the escapes of a document. It finds the same in both, and needs no copy for either.
 #[derive(Debug)]
-pub(crate) struct LineReader {
+pub(crate) struct Reader<const IS_RAW: bool> {
     /// The line without the escapes of the document that it came in.
     line: Vec<u8>,
     scratch: Vec<u8>,
@@ -95,15 +103,15 @@ enum Pass {
 /// How far a line was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Read {
-    /// Its fields lie in the line as it stands in its document.
+    /// Its fields lie in the line as it came.
     Flat,
-    /// Its fields lie in the line without the escapes of the document.
+    /// Its fields lie in the reader's own copy of it, without escapes.
     Any,
     /// It has to wait for other lines.
     Waits,
 }
 
-impl LineReader {
+impl<const IS_RAW: bool> Reader<IS_RAW> {
     pub(crate) fn new(reading: Reading) -> Self {
         Self {
             line: Vec::new(),
@@ -127,37 +135,37 @@ impl LineReader {
         self.paths.clear();
     }
 
-    /// Reads a line as it stands in its document, still escaped.
+    /// Reads a line.
     pub(crate) fn read<'a>(
         &'a mut self,
-        escaped: &'a [u8],
+        given: &'a [u8],
         origin: Origin<'a>,
     ) -> Result<AccessRecord<'a>, Skip> {
-        let read = self.prepare(escaped, origin, Pass::Late)?;
-        self.record(read, escaped, origin)
+        let read = self.prepare(given, origin, Pass::Late)?;
+        self.record(read, given, origin)
     }
 
     /// Reads a line at the start of its document. `None`: whether a caller has forged it, or whether its path is a
     /// template, is for the document's other lines to tell. It is to be read again when they have come.
     pub(crate) fn read_early<'a>(
         &'a mut self,
-        escaped: &'a [u8],
+        given: &'a [u8],
         origin: Origin<'a>,
     ) -> Result<Option<AccessRecord<'a>>, Skip> {
-        match self.prepare(escaped, origin, Pass::Early)? {
+        match self.prepare(given, origin, Pass::Early)? {
             Read::Waits => Ok(None),
-            read => self.record(read, escaped, origin).map(Some),
+            read => self.record(read, given, origin).map(Some),
         }
     }
 
     /// Reads a line that had to wait.
     pub(crate) fn read_again<'a>(
         &'a mut self,
-        escaped: &'a [u8],
+        given: &'a [u8],
         origin: Origin<'a>,
     ) -> Result<AccessRecord<'a>, Skip> {
-        let read = self.prepare(escaped, origin, Pass::Again)?;
-        self.record(read, escaped, origin)
+        let read = self.prepare(given, origin, Pass::Again)?;
+        self.record(read, given, origin)
     }
 
     /// What the format of the last line lacks, which was skipped.
@@ -168,11 +176,11 @@ impl LineReader {
     fn record<'a>(
         &'a mut self,
         read: Read,
-        escaped: &'a [u8],
+        given: &'a [u8],
         origin: Origin<'a>,
     ) -> Result<AccessRecord<'a>, Skip> {
         let line = match read {
-            Read::Flat => escaped,
+            Read::Flat => given,
             Read::Any => &self.line,
             // Only early lines have to.
             Read::Waits => return Err(Skip::Malformed),
@@ -183,51 +191,53 @@ impl LineReader {
     }
 
     /// Reads the fields of a line, and holds it against the others.
-    fn prepare(&mut self, escaped: &[u8], origin: Origin<'_>, pass: Pass) -> Result<Read, Skip> {
+    fn prepare(&mut self, given: &[u8], origin: Origin<'_>, pass: Pass) -> Result<Read, Skip> {
         let guess = std::mem::take(&mut self.takes_turns);
         if guess {
             self.layouts.swap(0, 1);
         }
-        if let Some(has_escapes) = self.read_layout(escaped) {
+        if let Some(has_escapes) = self.read_layout(given) {
             self.takes_turns = guess;
-            return self.prepare_flat(escaped, has_escapes, origin, pass);
+            return self.prepare_flat(given, has_escapes, origin, pass);
         }
         self.layouts.swap(0, 1);
-        if let Some(has_escapes) = self.read_layout(escaped) {
+        if let Some(has_escapes) = self.read_layout(given) {
             self.takes_turns = !guess;
-            return self.prepare_flat(escaped, has_escapes, origin, pass);
+            return self.prepare_flat(given, has_escapes, origin, pass);
         }
-        if let Some(has_escapes) = self.read_plain(escaped) {
+        if let Some(has_escapes) = self.read_plain(given) {
             // The one that was not used last is replaced.
             if guess {
                 self.layouts.swap(0, 1);
             }
-            if self.layouts[0].learn(escaped, &self.values, &self.walk.shape) {
-                return self.prepare_flat(escaped, has_escapes, origin, pass);
+            if self.layouts[0].learn(given, &self.values, &self.walk.shape) {
+                return self.prepare_flat(given, has_escapes, origin, pass);
             }
         }
-        self.prepare_any(escaped, origin, pass)
+        self.prepare_any(given, origin, pass)
     }
 
     #[inline]
-    fn read_layout(&mut self, escaped: &[u8]) -> Option<bool> {
+    fn read_layout(&mut self, given: &[u8]) -> Option<bool> {
         self.fields.clear();
-        self.layouts[0].read(escaped, &mut self.fields)
+        self.layouts[0].read::<IS_RAW>(given, &mut self.fields)
     }
 
     /// Does it for a line that has the layout which was learned last, and whose fields were read. `has_escapes`: they
     /// have some that are not the document's.
     fn prepare_flat(
         &mut self,
-        escaped: &[u8],
+        given: &[u8],
         has_escapes: bool,
         origin: Origin<'_>,
         pass: Pass,
     ) -> Result<Read, Skip> {
         let read = if has_escapes {
             self.line.clear();
-            self.line.extend_from_slice(escaped);
-            self.fields.unescape(&mut self.line, &mut self.scratch, 2);
+            self.line.extend_from_slice(given);
+            let times = if IS_RAW { 1 } else { 2 };
+            self.fields
+                .unescape(&mut self.line, &mut self.scratch, times);
             Read::Any
         } else {
             Read::Flat
@@ -241,7 +251,7 @@ impl LineReader {
             reading,
             ..
         } = self;
-        let line = if has_escapes { line } else { escaped };
+        let line = if has_escapes { line } else { given };
         if let Err(reason) = fields.resolve(line, *reading) {
             observe(shapes, fields, &layout.shape, pass);
             return Err(reason);
@@ -254,7 +264,7 @@ impl LineReader {
             match settle(shapes, fields, &layout.shape, has_braces, pass) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Read::Waits),
-                Err(reason) => return Err(self.wrong_alone(read, escaped, origin, reason)),
+                Err(reason) => return Err(self.wrong_alone(read, given, origin, reason)),
             }
             layout.checked_at = shapes.version();
         }
@@ -262,14 +272,8 @@ impl LineReader {
     }
 
     /// Why a line is skipped that is refused because of others: what is wrong with it alone comes first.
-    fn wrong_alone(
-        &mut self,
-        read: Read,
-        escaped: &[u8],
-        origin: Origin<'_>,
-        reason: Skip,
-    ) -> Skip {
-        let record = self.record(read, escaped, origin);
+    fn wrong_alone(&mut self, read: Read, given: &[u8], origin: Origin<'_>, reason: Skip) -> Skip {
+        let record = self.record(read, given, origin);
         record.err().unwrap_or(reason)
     }
 
@@ -279,39 +283,39 @@ impl LineReader {
     /// is.
     ///
     /// It takes and refuses exactly what [`Self::prepare_any`] does; the tests hold it to that.
-    fn read_plain(&mut self, escaped: &[u8]) -> Option<bool> {
+    fn read_plain(&mut self, given: &[u8]) -> Option<bool> {
         let mut has_escapes = false;
         self.fields.clear();
         self.values.clear();
         self.walk.clear();
         self.walk.names.open(false);
-        let mut at = skip_byte(escaped, whitespace(escaped), b'{')?;
+        let mut at = skip_byte(given, whitespace(given), b'{')?;
         loop {
-            let (name, after, false) = flat_string(escaped, at + whitespace(&escaped[at..]))?
+            let (name, after, false) = flat_string::<IS_RAW>(given, at + whitespace(&given[at..]))?
             else {
                 return None;
             };
-            let name = name.of(escaped);
-            at = skip_byte(escaped, after + whitespace(&escaped[after..]), b':')?;
-            at += whitespace(&escaped[at..]);
-            if escaped.get(at) == Some(&b'{') {
+            let name = name.of(given);
+            at = skip_byte(given, after + whitespace(&given[after..]), b':')?;
+            at += whitespace(&given[at..]);
+            if given.get(at) == Some(&b'{') {
                 self.walk.name(name);
                 self.walk.names.open(false);
                 at += 1;
                 continue;
             }
-            let is_scalar = escaped.get(at) != Some(&b'\\');
+            let is_scalar = given.get(at) != Some(&if IS_RAW { b'"' } else { b'\\' });
             let (value, after, is_escaped) = if !is_scalar {
-                flat_string(escaped, at)?
+                flat_string::<IS_RAW>(given, at)?
             } else {
-                let value = Span::new(at, at + json::scalar_length(&escaped[at..]));
-                json::check_scalar(value.of(escaped)).ok()?;
+                let value = Span::new(at, at + json::scalar_length(&given[at..]));
+                json::check_scalar(value.of(given)).ok()?;
                 (value, value.to(), false)
             };
             let (found, place) = self.walk.plain_value(name)?;
             if let Some(found) = found {
                 has_escapes |= is_escaped;
-                self.fields.set(found, value, escaped, place);
+                self.fields.set(found, value, given, place);
             }
             self.values.push(Value {
                 span: value,
@@ -319,20 +323,21 @@ impl LineReader {
                 found,
                 place,
             });
-            at = after + whitespace(&escaped[after..]);
-            while escaped.get(at) == Some(&b'}') && self.walk.names.depth() > 1 {
+            at = after + whitespace(&given[after..]);
+            while given.get(at) == Some(&b'}') && self.walk.names.depth() > 1 {
                 self.walk.names.close();
-                at += 1 + whitespace(&escaped[at + 1..]);
+                at += 1 + whitespace(&given[at + 1..]);
             }
-            match escaped.get(at)? {
+            match given.get(at)? {
                 b',' => at += 1,
                 b'}' => break,
                 _ => return None,
             }
         }
         // A format may end with a line end.
-        let end = &escaped[at + 1..];
-        let end = end.strip_suffix(b"\\n").unwrap_or(end);
+        let end = &given[at + 1..];
+        let line_end = end.strip_suffix(b"\\n").filter(|_| !IS_RAW);
+        let end = line_end.unwrap_or(end);
         (whitespace(end) == end.len()).then_some(has_escapes)
     }
 
@@ -340,23 +345,22 @@ impl LineReader {
     #[cfg(any(test, feature = "cli"))]
     pub(crate) fn read_any<'a>(
         &'a mut self,
-        escaped: &'a [u8],
+        given: &'a [u8],
         origin: Origin<'a>,
     ) -> Result<AccessRecord<'a>, Skip> {
-        let read = self.prepare_any(escaped, origin, Pass::Late)?;
+        let read = self.prepare_any(given, origin, Pass::Late)?;
         self.record(read, &[], origin)
     }
 
     /// Does what [`Self::prepare`] does, without the fast paths.
-    fn prepare_any(
-        &mut self,
-        escaped: &[u8],
-        origin: Origin<'_>,
-        pass: Pass,
-    ) -> Result<Read, Skip> {
+    fn prepare_any(&mut self, given: &[u8], origin: Origin<'_>, pass: Pass) -> Result<Read, Skip> {
         self.line.clear();
         self.fields.clear();
-        json::unescape(escaped, &mut self.line);
+        if IS_RAW {
+            self.line.extend_from_slice(given);
+        } else {
+            json::unescape(given, &mut self.line);
+        }
         self.unwrap_object();
         let text = self.line.trim_ascii();
         match text.first() {
@@ -412,7 +416,7 @@ impl LineReader {
         self.scratch.clear();
         let name = inside[1..].trim_ascii_start();
         if *first == b'"' && name.starts_with(b"\\") {
-            // A string of JSON, whose quotes are escaped.
+            // A string of JSON, whose quotes are given.
             json::unescape(inside, &mut self.scratch);
         } else {
             self.scratch.extend_from_slice(inside);
@@ -546,16 +550,21 @@ fn skip_byte(text: &[u8], at: usize, byte: u8) -> Option<usize> {
     (text.get(at) == Some(&byte)).then_some(at + 1)
 }
 
-/// The content of the string at `at`, whose quotes are escaped, the place after it, and whether it has escapes of its
-/// own.
-fn flat_string(escaped: &[u8], at: usize) -> Option<(Span, usize, bool)> {
-    let from = at + 2;
-    if escaped.get(at..from)? != b"\\\"" {
+/// The content of the string at `at`, whose quotes are escaped unless the line is raw, the place after it, and whether
+/// it has escapes of its own.
+fn flat_string<const IS_RAW: bool>(line: &[u8], at: usize) -> Option<(Span, usize, bool)> {
+    let quote: &[u8] = if IS_RAW { b"\"" } else { b"\\\"" };
+    let from = at + quote.len();
+    if line.get(at..from)? != quote {
         return None;
     }
-    let (length, has_escapes) = json::inner_string_end(&escaped[from..])?;
+    let (length, has_escapes) = if IS_RAW {
+        json::raw_string_end(&line[from..])?
+    } else {
+        json::inner_string_end(&line[from..])?
+    };
     let to = from + length;
-    Some((Span::new(from, to), to + 2, has_escapes))
+    Some((Span::new(from, to), to + quote.len(), has_escapes))
 }
 
 /// What a line is that does not begin as JSON does.

@@ -11,9 +11,12 @@ fn escaped(line: &str) -> Vec<u8> {
 fn check(line: &str, assert: impl Fn(Result<AccessRecord<'_>, Skip>)) {
     // The second reading finds the buffers as the first one has left them.
     let mut reader = LineReader::new(Reading::default());
+    let mut raw = RawLineReader::new(Reading::default());
     for _ in 0..2 {
         reader.begin_document();
         assert(reader.read(&escaped(line), Origin::default()));
+        raw.begin_document();
+        assert(raw.read(line.as_bytes(), Origin::default()));
         // The oracle of the fast path.
         reader.begin_document();
         assert(reader.read_any(&escaped(line), Origin::default()));
@@ -52,11 +55,35 @@ fn document(lines: &[String]) -> Vec<Result<String, Skip>> {
     settled.collect()
 }
 
+/// Every line twice, so that the second one has a layout that is known.
+#[test]
+fn a_line_says_the_same_with_its_escapes_and_as_it_was_logged() {
+    let formats = include_str!("../../tests/field/formats.txt");
+    let lines = include_str!("../../tests/field/lines.txt");
+    let sample = include_str!("../standin/sample.log");
+    let (mut records, mut skipped) = (0, 0);
+    for reading in [Reading::default(), TEMPLATES] {
+        let mut reader = LineReader::new(reading);
+        let mut raw = RawLineReader::new(reading);
+        let lines = [formats, lines, sample].into_iter().flat_map(str::lines);
+        for line in lines.flat_map(|line| [line, line]) {
+            let escaped = escaped(line);
+            let expected = reader.read(&escaped, Origin::default());
+            assert_eq!(raw.read(line.as_bytes(), Origin::default()), expected);
+            records += u32::from(expected.is_ok());
+            skipped += u32::from(expected.is_err());
+        }
+    }
+    assert!(records > 200 && skipped > 1_000, "{records} {skipped}");
+}
+
 #[test]
 fn the_documented_format_takes_the_fast_path() {
     let mut reader = LineReader::new(Reading::default());
+    let mut raw = RawLineReader::new(Reading::default());
     for line in [DOCUMENTED.to_string(), format!("{DOCUMENTED}\n")] {
         assert!(reader.read_plain(&escaped(&line)).is_some());
+        assert!(raw.read_plain(line.as_bytes()).is_some());
     }
     for name in [
         "requestId",
@@ -200,7 +227,7 @@ fn a_number_has_the_same_longest_form_on_all_paths() {
         let same = escaped(&line.replace(&number, "1"));
         _ = reader.read(&same, Origin::default());
         let mut fields = Fields::new();
-        let is_read = reader.layouts[0].read(&escaped(&line), &mut fields);
+        let is_read = reader.layouts[0].read::<false>(&escaped(&line), &mut fields);
         assert_eq!(is_read.is_some(), length == 1024);
         yields(&line, &least("GET", "h", "/x"));
     }
@@ -1160,6 +1187,10 @@ fn read_with(line: &str, reading: Reading, origin: Origin<'_>) -> Result<String,
     let any = reader.read_any(&escaped, origin).map(text);
     reader.begin_document();
     assert_eq!(reader.read(&escaped, origin).map(text), any, "{line}");
+    let raw = RawLineReader::new(reading)
+        .read(line.as_bytes(), origin)
+        .map(text);
+    assert_eq!(raw, any, "{line}");
     any
 }
 

@@ -39,9 +39,15 @@ pub struct Endpoint {
     pub method: String,
     /// Where the template is from.
     pub source: Source,
-    /// Whether the specification has it; absent where there is no specification.
+    /// Whether the specification has it; absent where there is no specification. An operation that the specification
+    /// has and nobody called stands here too, with no [`Self::calls`]; its host is empty where nothing tells it, its
+    /// method is `ANY` where it takes any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub documented: Option<bool>,
+    /// The greedy template, such as `/files/{proxy+}`, that was all of the specification or of the gateway's routes
+    /// that matched. [`Self::path`] was learned below it, and `documented` is `false` where it is the specification's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
     /// The template's places, in their order.
     pub parameters: Vec<Parameter>,
     /// Calls altogether.
@@ -89,7 +95,7 @@ pub struct Parameter {
     pub name: String,
     /// What its values look like, such as `integer` or `uuid`; `text` where they have no shape in common.
     pub shape: String,
-    /// How many different values it had, exact up to the limit of the learner, where it was learned.
+    /// How many different values it had, where it was learned; absent where they are more than the learner counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<u64>,
 }

@@ -1,0 +1,185 @@
+//! Makes an inventory of lines: each is a call, which is counted at its endpoint, or is none for a reason.
+
+use super::{
+    model::{Endpoint, Inventory, VERSION},
+    paths::Paths,
+    published::{self, Period},
+    skipped::Skipped,
+    spec::Specification,
+};
+use crate::{
+    local::{
+        calls::{Call, Options, Reader},
+        error::CommandError,
+        input::{Line, Sink},
+    },
+    record::Skip,
+};
+
+/// How many lines of a document, and how many of their bytes, come before those that wait are read again. These are the
+/// function's own numbers, so that what can be told of a line here is told there, too.
+const EARLY_LINES: u64 = 64;
+const EARLY_BYTES: usize = 64 * 1024;
+
+/// Counts the calls of lines.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    reader: Reader,
+    tally: Tally,
+    /// Lines at the start of the document that only its other lines can settle.
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
+    /// Lines of the document.
+    in_document: u64,
+    /// No line of the document waits any more.
+    is_settled: bool,
+}
+
+/// What came of the lines.
+#[derive(Debug, Default)]
+struct Tally {
+    paths: Paths,
+    skipped: Skipped,
+    lines: u64,
+    calls: u64,
+    period: Period,
+}
+
+/// A line that waits.
+#[derive(Debug)]
+struct Waiting {
+    text: Vec<u8>,
+    timestamp: Option<i64>,
+    file: String,
+    number: u64,
+}
+
+impl Gather {
+    /// Without lines.
+    pub(crate) fn new(options: Options, specification: Option<Specification>) -> Self {
+        Self {
+            reader: Reader::new(options),
+            tally: Tally {
+                paths: Paths::new(specification),
+                ..Tally::default()
+            },
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            in_document: 0,
+            is_settled: false,
+        }
+    }
+
+    /// The inventory, and the lines that are no calls.
+    pub(crate) fn finish(mut self) -> (Inventory, Skipped) {
+        self.settle();
+        let Tally {
+            paths,
+            skipped,
+            lines,
+            calls,
+            period,
+        } = self.tally;
+        let (endpoints, limits) = paths.finish();
+        let inventory = Inventory {
+            version: VERSION,
+            lines,
+            calls,
+            skipped: skipped.by_name(),
+            first: period.first,
+            last: period.last,
+            endpoints: judged(endpoints, period),
+            limits,
+        };
+        (inventory, skipped)
+    }
+
+    /// Reads the lines again that wait. From now on none of the document has to.
+    fn settle(&mut self) {
+        self.is_settled = true;
+        self.waiting_bytes = 0;
+        for waiting in std::mem::take(&mut self.waiting) {
+            let line = Line {
+                text: &waiting.text,
+                timestamp: waiting.timestamp,
+                id: None,
+                log_group: None,
+                log_stream: None,
+                file: &waiting.file,
+                number: waiting.number,
+            };
+            match self.reader.read_again(&line) {
+                Ok(call) => self.tally.count(&call),
+                Err(reason) => self.skip(reason, &line),
+            }
+        }
+    }
+
+    fn skip(&mut self, reason: Skip, line: &Line<'_>) {
+        let lacks = self.reader.lacks();
+        self.tally
+            .skipped
+            .add(reason, lacks, line.file, line.number);
+    }
+}
+
+impl Sink for Gather {
+    fn begin(&mut self) {
+        self.settle();
+        self.is_settled = false;
+        self.in_document = 0;
+        self.reader.begin();
+    }
+
+    fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
+        self.tally.lines += 1;
+        if !self.is_settled {
+            self.in_document += 1;
+            let is_full = self.waiting_bytes + line.text.len() > EARLY_BYTES;
+            if self.in_document > EARLY_LINES || is_full {
+                self.settle();
+            }
+        }
+        if self.is_settled {
+            match self.reader.read(line) {
+                Ok(call) => self.tally.count(&call),
+                Err(reason) => self.skip(reason, line),
+            }
+            return Ok(());
+        }
+        match self.reader.read_early(line) {
+            Ok(Some(call)) => self.tally.count(&call),
+            Ok(None) => {
+                self.waiting_bytes += line.text.len();
+                self.waiting.push(Waiting {
+                    text: line.text.to_vec(),
+                    timestamp: line.timestamp,
+                    file: line.file.to_string(),
+                    number: line.number,
+                });
+            }
+            Err(reason) => self.skip(reason, line),
+        }
+        Ok(())
+    }
+}
+
+impl Tally {
+    fn count(&mut self, call: &Call<'_>) {
+        self.calls += 1;
+        if let Some(time) = call.time {
+            let Period { first, last } = &mut self.period;
+            *first = Some(first.map_or(time, |first| first.min(time)));
+            *last = Some(last.map_or(time, |last| last.max(time)));
+        }
+        self.paths.add(call);
+    }
+}
+
+/// The endpoints, each with what Wallarm's rules say of it.
+pub(crate) fn judged(mut endpoints: Vec<Endpoint>, period: Period) -> Vec<Endpoint> {
+    for endpoint in &mut endpoints {
+        endpoint.hidden = published::hidden(endpoint, period).map(str::to_string);
+    }
+    endpoints
+}

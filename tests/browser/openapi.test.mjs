@@ -1,0 +1,130 @@
+// The OpenAPI documents: two validators and a viewer take them.
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { createConfig, lintFromString } from "@redocly/openapi-core";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { absolutePath } from "swagger-ui-dist";
+import { hostile, large, odd, shop } from "./logs.mjs";
+import { browser, folder, inventory } from "./tools.mjs";
+
+const documents = new Map();
+let chromium;
+
+before(async () => {
+  chromium = await browser();
+  for (const [name, log] of Object.entries({ shop: shop(), odd: odd(), hostile: hostile(), large: large() })) {
+    const output = join(folder, `openapi-${name}`);
+    // One host goes to a file, unless there is a folder.
+    await inventory(log, ["--format", "openapi", "--output", name === "shop" ? output : `${output}.json`], name);
+    const paths = name === "shop" ? readdirSync(output).map((file) => join(output, file)) : [`${output}.json`];
+    for (const path of paths) {
+      documents.set(`${name} ${path.slice(folder.length)}`, readFileSync(path, "utf8"));
+    }
+  }
+});
+after(() => chromium?.close());
+
+const METHODS = ["delete", "get", "head", "options", "patch", "post", "put", "trace"];
+const operations = (document) => Object.values(document.paths).flatMap((item) => METHODS.filter((method) => item[method]));
+
+test("there is a document for each host", () => {
+  const hosts = [...documents.values()].map((text) => JSON.parse(text).info.title);
+  assert.deepEqual(hosts.toSorted(), [
+    "accounts.example.com",
+    "api.example.com",
+    "api.example.com",
+    "api.example.com",
+    "odd.example.com",
+  ]);
+});
+
+test("a validator by the specification's own schema takes them", async () => {
+  for (const [name, text] of documents) {
+    const result = await new Validator().validate(JSON.parse(text));
+    assert.deepEqual(result.errors ?? [], [], name);
+    assert.ok(result.valid, name);
+  }
+});
+
+test("a linter that knows what the schema can't say takes them", async () => {
+  const config = await createConfig({ extends: ["spec"] });
+  for (const [name, text] of documents) {
+    const problems = await lintFromString({ source: text, absoluteRef: "/document.json", config });
+    assert.deepEqual(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer]), [], name);
+  }
+});
+
+test("the linter would tell", async () => {
+  // What the tool has to avoid: two templates that are one path.
+  const config = await createConfig({ extends: ["spec"] });
+  const get = (name) => ({
+    get: { responses: { default: { description: "x" } }, parameters: [{ name, in: "path", required: true, schema: {} }] },
+  });
+  const source = JSON.stringify({
+    openapi: "3.1.0",
+    info: { title: "x", version: "0" },
+    servers: [],
+    paths: { "/a/{b}": get("b"), "/a/{c}": get("c") },
+  });
+  const problems = await lintFromString({ source, absoluteRef: "/document.json", config });
+  assert.ok(problems.some(({ ruleId }) => ruleId === "no-identical-paths"));
+});
+
+test("a viewer shows every operation", async () => {
+  const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><link rel="stylesheet" href="swagger-ui.css">
+    <div id="ui"></div><script src="swagger-ui-bundle.js"></script><script>
+    SwaggerUIBundle({ url: "document.json" + location.search, dom_id: "#ui", validatorUrl: null, onComplete: () => (globalThis.isComplete = true) });
+    </script>`;
+  const names = [...documents.keys()];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url, "http://localhost");
+    const file = url.pathname.slice(1);
+    const types = { css: "text/css", js: "text/javascript", json: "application/json" };
+    response.setHeader("Content-Type", types[file.split(".").at(-1)] ?? "text/html");
+    if (file === "") {
+      response.end(page);
+    } else if (file === "document.json") {
+      response.end(documents.get(names[Number(url.searchParams.get("n"))]));
+    } else {
+      response.end(readFileSync(join(absolutePath(), file)));
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const there = `http://127.0.0.1:${server.address().port}`;
+  try {
+    for (const [n, name] of names.entries()) {
+      const document = JSON.parse(documents.get(name));
+      // Thousands of operations are the viewer's trouble, and not what it is asked here.
+      if (operations(document).length > 500) {
+        continue;
+      }
+      const opened = await chromium.newPage();
+      const wrong = [];
+      opened.on("pageerror", (error) => wrong.push(String(error)));
+      opened.on("request", (request) => request.url().startsWith(there) || request.url().startsWith("data:") || wrong.push(request.url()));
+      await opened.goto(`${there}/?n=${n}`);
+      await opened.waitForFunction(() => globalThis.isComplete);
+      const operation = opened.locator(".opblock");
+      await operation.first().waitFor();
+      assert.equal(await operation.count(), operations(document).length, name);
+      assert.equal(await opened.locator(".errors-wrapper, .loading-container.failed-config").count(), 0, name);
+      const shown = await opened.locator(".opblock-summary-path").evaluateAll((found) =>
+        found.map((path) => path.dataset.path),
+      );
+      const expected = Object.entries(document.paths).flatMap(([path, item]) => METHODS.filter((method) => item[method]).map(() => path));
+      assert.deepEqual(shown.toSorted(), expected.toSorted(), name);
+      assert.equal(await opened.evaluate(() => globalThis.hacked), undefined);
+      await operation.first().click();
+      await operation.first().locator(".opblock-body .responses-table").waitFor();
+      await opened.screenshot({ path: join(folder, `viewer-${n}.png`) });
+      assert.deepEqual(wrong, [], name);
+      await opened.close();
+    }
+  } finally {
+    server.close();
+  }
+});
