@@ -7,6 +7,7 @@
 
 mod batches;
 mod bombs;
+mod check;
 mod cost;
 mod delivery;
 mod demo;
@@ -16,8 +17,11 @@ mod field;
 mod golden;
 mod harness;
 mod inventory;
+mod invoke;
+mod manners;
 mod memory;
 mod metrics;
+mod node;
 mod output;
 mod probe;
 mod readme;

@@ -71,7 +71,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
         document.add(Checked::format("the format", format));
     }
     for file in &args.files {
-        check_file(file, args, ui, &mut document)?;
+        check_file(file, ui, &mut document)?;
     }
     let api_id = args.api_id.as_deref();
     match args.json {
@@ -85,12 +85,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
     })
 }
 
-fn check_file(
-    file: &OsStr,
-    args: &Args,
-    ui: &Ui,
-    document: &mut Document,
-) -> Result<(), CommandError> {
+fn check_file(file: &OsStr, ui: &Ui, document: &mut Document) -> Result<(), CommandError> {
     let is_stdin = file == "-";
     let name = match is_stdin {
         true => "standard input".to_string(),
@@ -133,14 +128,15 @@ fn check_file(
         }
         Content::Log if is_stdin => {
             let spool = log::Spool::new(&text, &mut reader).map_err(failed)?;
-            log::check(spool.path().as_os_str(), &name, ui, document)
+            let path = spool.path().as_os_str();
+            log::check(path, &name, ui, document).map_err(|error| {
+                // What was copied is not what the operator knows.
+                let error = error.to_string();
+                CommandError::new(error.replace(&*path.to_string_lossy(), &name))
+            })
         }
         Content::Log => log::check(file, &name, ui, document),
     }
-    .map_err(|error| match args.files.len() {
-        0 | 1 => error,
-        _ => CommandError::with_cause(format!("failed to check {name}"), error),
-    })
 }
 
 /// What a file has.

@@ -53,7 +53,7 @@ impl Checked {
         let name = stage
             .name
             .as_deref()
-            .map_or("without a name".to_string(), shown);
+            .map_or_else(|| "without a name".to_string(), shown);
         let api = stage.api;
         // Without a destination nothing is logged, whatever the format.
         let format = stage
@@ -277,7 +277,7 @@ fn write_checked(checked: &Checked, api_id: Option<&str>, out: &mut dyn Write) -
         }) => {
             let what = match lacks.is_empty() {
                 true => format!("its lines are skipped as {}", reasons.join(", ")),
-                false => format!("the format has no {}", lacks.join(", no ")),
+                false => format!("the format lacks {}", lacks.join(", ")),
             };
             write_wrapped(&format!("NOT ENOUGH: {what}"), out)?;
             write_wrapped(advice, out)?;
@@ -324,8 +324,8 @@ fn write_log(
         (_, Some(advice)) => {
             write_wrapped(
                 &format!(
-                    "NOT ENOUGH: the format has no {}",
-                    found.lacks().join(", no ")
+                    "NOT ENOUGH: the format of some lines lacks {}",
+                    found.lacks().join(", ")
                 ),
                 out,
             )?;

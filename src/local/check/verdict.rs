@@ -68,10 +68,13 @@ pub(super) fn is_fragile(format: &str, api: Api) -> bool {
         .is_empty()
 }
 
+/// Some formats have the variables of all kinds of APIs.
 fn is_web_socket(format: &str) -> bool {
+    let has = |name: &&str| format.contains(&format!("$context.{name}"));
     ["eventType", "connectionId", "messageId", "messageDirection"]
         .iter()
-        .any(|name| format.contains(&format!("$context.{name}")))
+        .any(has)
+        && !["httpMethod", "path"].iter().any(has)
 }
 
 /// What a format lacks, in words.

@@ -1,7 +1,8 @@
 //! What another forwarder sends for the lines of a log that this function would not.
 
 use std::{
-    io::Write,
+    fs,
+    io::{self, Write},
     path::Path,
     sync::{
         Arc,
@@ -9,6 +10,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use serde_json::json;
 
 use super::{
     Args, End, POLL,
@@ -30,8 +33,10 @@ use crate::{
     },
     record::{LineReader, Origin, Reading},
     standin::{
+        cloudwatch,
         http::{Message, Parser, Step},
         node::{Options, Seen, StandInNode},
+        sample::FIRST_TIMESTAMP,
     },
     wire::{Call, Chunk, Format, Writer, resend},
 };
@@ -60,7 +65,10 @@ pub(super) fn run(
             "failed to compare: X_NODE_FORMAT must be resend, which is what a Node is sent",
         ));
     }
-    let ours = expected(&config, file, ui)?;
+    let (ours, lines) = expected(&config, file, ui)?;
+    if let Some(event) = &args.event {
+        write_event(event, lines)?;
+    }
     let end = End::new(args);
     let (sender, arrived) = mpsc::sync_channel(MAX_WAITING);
     let options = Options {
@@ -73,18 +81,7 @@ pub(super) fn run(
     };
     let mut node = StandInNode::start(&*args.listen, options)
         .map_err(|cause| listening(&args.listen, cause))?;
-    if !args.json {
-        writeln!(
-            out,
-            "listening on {}\nexpecting {} of {}: have the other forwarder send the lines of {}",
-            node.address(),
-            count(u64::try_from(ours.len()).unwrap_or(u64::MAX), "message"),
-            count(u64::try_from(ours.len() / 2).unwrap_or(u64::MAX), "call"),
-            shown(&file.to_string_lossy()),
-        )
-        .map_err(printing)?;
-        out.flush().map_err(printing)?;
-    }
+    begin(args, &node, ours.len(), file, out).map_err(printing)?;
     let mut theirs = Vec::new();
     let mut violations = Vec::new();
     let mut bytes = 0;
@@ -128,6 +125,30 @@ pub(super) fn run(
     })
 }
 
+fn begin(
+    args: &Args,
+    node: &StandInNode,
+    messages: usize,
+    file: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let address = node.address();
+    if args.json {
+        let line = json!({"type": "listening", "address": address.to_string()});
+        writeln!(out, "{line}")?;
+    } else {
+        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
+        writeln!(
+            out,
+            "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",
+            count(messages, "message"),
+            count(messages / 2, "call"),
+            shown(&file.to_string_lossy()),
+        )?;
+    }
+    out.flush()
+}
+
 fn size(message: &Message) -> usize {
     let headers = message.headers.iter();
     let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
@@ -135,7 +156,11 @@ fn size(message: &Message) -> usize {
 }
 
 /// The messages that the function would send for the lines of a file.
-fn expected(config: &Config, file: &Path, ui: &Ui) -> Result<Vec<Ours>, CommandError> {
+fn expected(
+    config: &Config,
+    file: &Path,
+    ui: &Ui,
+) -> Result<(Vec<Ours>, Vec<cloudwatch::Line>), CommandError> {
     let mut builder = Builder {
         config,
         lines: LineReader::new(Reading {
@@ -149,6 +174,7 @@ fn expected(config: &Config, file: &Path, ui: &Ui) -> Result<Vec<Ours>, CommandE
         )),
         escaped: Vec::new(),
         ours: Vec::new(),
+        events: Vec::new(),
         bytes: 0,
         skipped: 0,
         left_out: 0,
@@ -175,7 +201,22 @@ fn expected(config: &Config, file: &Path, ui: &Ui) -> Result<Vec<Ours>, CommandE
             shown(&file.to_string_lossy())
         )));
     }
-    Ok(builder.ours)
+    Ok((builder.ours, builder.events))
+}
+
+/// Writes the event of a subscription with these lines.
+fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandError> {
+    let failed = |cause| {
+        let path = shown(&path.to_string_lossy());
+        CommandError::with_cause(format!("failed to write an event to {path}"), cause)
+    };
+    let events = cloudwatch::events("/aws/apigateway/compared", "compared", lines);
+    match &events.map_err(failed)?[..] {
+        [event] => fs::write(path, &event.payload).map_err(failed),
+        _ => Err(failed(io::Error::other(
+            "the lines are too many for one event: take fewer",
+        ))),
+    }
 }
 
 struct Builder<'a> {
@@ -184,6 +225,8 @@ struct Builder<'a> {
     writer: Writer,
     escaped: Vec<u8>,
     ours: Vec<Ours>,
+    /// The lines of which these are.
+    events: Vec<cloudwatch::Line>,
     bytes: usize,
     skipped: u64,
     left_out: u64,
@@ -229,6 +272,12 @@ impl Sink for Builder<'_> {
         };
         let mut chunk = Chunk::default();
         self.writer.push(&mut chunk, &Header::default(), 0, &call);
+        self.bytes += line.text.len();
+        self.events.push(cloudwatch::Line::new(
+            u64::try_from(self.events.len()).unwrap_or(u64::MAX),
+            line.timestamp.unwrap_or(FIRST_TIMESTAMP),
+            String::from_utf8_lossy(line.text),
+        ));
         let mut parser = Parser::default();
         parser.push(&chunk.bytes);
         for side in [Side::Request, Side::Response] {

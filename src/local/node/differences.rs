@@ -489,6 +489,7 @@ impl Comparison {
         });
         let settings = settings.iter().map(|(name, value)| (*name, value));
         let document = json!({
+            "type": "comparison", "isSame": self.is_same(),
             "requests": self.compared[0], "responses": self.compared[1], "missing": self.missing,
             "surplus": self.surplus, "unreadable": self.violations, "responsesBeforeRequests": self.early,
             "differences": findings.collect::<Vec<_>>(),

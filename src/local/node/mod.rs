@@ -39,6 +39,9 @@ pub struct Args {
     /// The log whose lines the other forwarder is given, or - for standard input.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Write the same lines as the event of a subscription, for a function that is run by hand.
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub event: Option<PathBuf>,
 }
 
 /// Runs the command.

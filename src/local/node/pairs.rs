@@ -45,11 +45,24 @@ pub(super) fn pair(ours: &[Ours], theirs: &[Message]) -> Vec<Option<usize>> {
         [false, true, true, true],
         [true, true, false, true],
         [false, true, false, true],
-        [true, false, true, true],
-        [false, false, true, true],
-        [false, false, false, true],
-        [false, false, false, false],
-    ] {
+    ]
+    .map(|which| (which, Target::Whole))
+    .into_iter()
+    // Where a prefix is missing, or is there, the end is the same.
+    .chain([
+        ([true, true, true, true], Target::End),
+        ([false, true, true, true], Target::End),
+        ([false, true, false, true], Target::End),
+    ])
+    .chain(
+        [
+            [true, false, true, true],
+            [false, false, true, true],
+            [false, false, false, true],
+            [false, false, false, false],
+        ]
+        .map(|which| (which, Target::Whole)),
+    ) {
         let mut free: HashMap<Key, VecDeque<usize>> = HashMap::new();
         for (at, message) in theirs.iter().enumerate().filter(|(at, _)| !is_taken[*at]) {
             free.entry(key(message, which)).or_default().push_back(at);
@@ -68,10 +81,22 @@ pub(super) fn pair(ours: &[Ours], theirs: &[Message]) -> Vec<Option<usize>> {
     partners
 }
 
-fn key(message: &Message, [method, target, host, body]: [bool; 4]) -> Key {
+/// How much of a target has to be the same.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Whole,
+    /// The last segment.
+    End,
+}
+
+fn key(message: &Message, ([method, target, host, body], part): ([bool; 4], Target)) -> Key {
+    let end = message.target.rsplit('/').next();
     (
         method.then(|| message.method.clone()),
-        target.then(|| message.target.clone()),
+        target.then(|| match part {
+            Target::Whole => message.target.clone(),
+            Target::End => end.unwrap_or_default().to_string(),
+        }),
         host.then(|| {
             let host = message.text_header("Host").unwrap_or_default();
             host.to_ascii_lowercase()
@@ -137,6 +162,12 @@ mod tests {
                 "POST /b other|y",
             ],
             &[Some(0), Some(1), Some(2), Some(3)],
+        );
+        // Without a prefix, and in another order.
+        check(
+            &["GET /prod/a h", "GET /prod/b h"],
+            &["GET /b h", "GET /a h"],
+            &[Some(1), Some(0)],
         );
         check(&ours, &[], &[None; 4]);
         // Of those that are alike, in their order.
