@@ -60,8 +60,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Demo {
-    /// Access-log lines, plain or gzip, or what `aws logs filter-log-events` printed. A bundled
-    /// sample by default.
+    /// A log in any form that `inventory` reads, or a folder of them. A bundled sample by default.
     #[arg(long, value_name = "FILE", conflicts_with = "lines")]
     log: Option<PathBuf>,
     /// How many lines to make from the bundled sample.
@@ -185,7 +184,7 @@ fn main() -> ExitCode {
         Command::Send(args) => send::run(&args, &ui, &mut out),
         Command::Probe(args) => probe::run(&args, &ui, &mut out),
         Command::Invoke(args) => invoke::run(&args, &ui, &mut out),
-        Command::Demo(options) => run_demo(options, &mut out),
+        Command::Demo(options) => run_demo(options, &ui, &mut out),
         Command::Cost(options) => run_cost(&options, &mut out).map(|()| Status::Clean),
         Command::Node { listen } => watch::run(&listen, &mut out).map(|()| Status::Clean),
     };
@@ -206,7 +205,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_demo(options: Demo, out: &mut dyn Write) -> Result<Status, CommandError> {
+fn run_demo(options: Demo, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandError> {
     let program = env::current_exe()
         .map_err(|cause| CommandError::with_cause("failed to find this program", cause))?;
     let source = match options.log {
@@ -221,7 +220,7 @@ fn run_demo(options: Demo, out: &mut dyn Write) -> Result<Status, CommandError> 
         },
         strip_stage: options.strip_stage,
     };
-    demo::run(&options, &program, out).map(|adds_up| match adds_up {
+    demo::run(&options, &program, ui, out).map(|adds_up| match adds_up {
         true => Status::Clean,
         false => Status::Found,
     })

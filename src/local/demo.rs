@@ -6,13 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::{
     child::Child,
     error::{CommandError, printing},
-    lines,
+    input::{self, Input, Sink},
     summary::Summary,
+    ui::{Progress, Ui, Unit},
 };
 use crate::standin::{
     cloudwatch::{Batcher, Event, Line},
@@ -69,12 +68,17 @@ pub struct Options {
 ///
 /// Returns an error when a part of it can not be started, the lines can not be read or the pipeline
 /// does not survive.
-pub fn run(options: &Options, program: &Path, out: &mut dyn Write) -> Result<bool, CommandError> {
-    let mut demo = Demo::start(options, program)?;
+pub fn run(
+    options: &Options,
+    program: &Path,
+    ui: &Ui,
+    out: &mut dyn Write,
+) -> Result<bool, CommandError> {
+    let mut demo = Demo::start(options, program, ui)?;
     let sent = demo
         .await_init()
-        .and_then(|()| demo.send_all(&options.source));
-    demo.progress.finish_and_clear();
+        .and_then(|()| demo.send_all(&options.source, ui));
+    demo.progress = None;
     let failed = sent.err();
     let summary = demo.finish();
     if let Some(error) = failed {
@@ -94,13 +98,14 @@ struct Demo {
     node: StandInNode,
     child: Child,
     batcher: Batcher,
-    progress: ProgressBar,
+    /// How many lines of the sample were sent. Reading a file shows its own progress.
+    progress: Option<Progress>,
     lines: u64,
     summary: Summary,
 }
 
 impl Demo {
-    fn start(options: &Options, program: &Path) -> Result<Self, CommandError> {
+    fn start(options: &Options, program: &Path, ui: &Ui) -> Result<Self, CommandError> {
         let api = FakeRuntimeApi::start().map_err(|e| {
             CommandError::with_cause("failed to start the stand-in for the Runtime API", e)
         })?;
@@ -118,7 +123,13 @@ impl Demo {
                 "/aws/apigateway/example",
                 "a5d703ebc3a9f1d2b4c6e8f0a1b2c3d4",
             ),
-            progress: progress(&options.source),
+            progress: match &options.source {
+                Source::Sample(count) => {
+                    let total = u64::try_from(*count).ok();
+                    Some(ui.progress(total, Unit::Things("lines")))
+                }
+                Source::File(_) => None,
+            },
             lines: 0,
             summary: Summary::default(),
         })
@@ -156,16 +167,21 @@ impl Demo {
         }
     }
 
-    fn send_all(&mut self, source: &Source) -> Result<(), CommandError> {
+    fn send_all(&mut self, source: &Source, ui: &Ui) -> Result<(), CommandError> {
         match source {
             Source::Sample(count) => {
                 for (timestamp, message) in (FIRST_TIMESTAMP..).zip(sample_lines(*count)) {
                     self.send(timestamp, message)?;
                 }
             }
-            Source::File(path) => lines::read_file(path, &mut |timestamp, message| {
-                self.send(timestamp, message)
-            })?,
+            Source::File(path) => {
+                let inputs = [Input::from(path.clone().into_os_string())];
+                let mut sink = Send {
+                    demo: self,
+                    next_timestamp: FIRST_TIMESTAMP,
+                };
+                input::read(&inputs, ui, &mut sink)?;
+            }
         }
         let events = self.batcher.finish().map_err(building)?;
         self.invoke_all(events)
@@ -199,7 +215,9 @@ impl Demo {
             self.summary.invocations += 1;
             let lines = u64::try_from(event.lines).unwrap_or(u64::MAX);
             self.summary.sent += lines;
-            self.progress.inc(lines);
+            if let Some(progress) = &self.progress {
+                progress.inc(lines);
+            }
             match outcome {
                 Outcome::Response(_) => {}
                 Outcome::Error { error_type, body } => self.summary.failures.push(format!(
@@ -257,22 +275,22 @@ fn variables(
     ]
 }
 
-/// A bar for a known number of lines, otherwise a counter. Without a terminal, neither is drawn.
-fn progress(source: &Source) -> ProgressBar {
-    let (bar, template) = match source {
-        Source::Sample(count) => (
-            ProgressBar::new(u64::try_from(*count).unwrap_or(u64::MAX)),
-            "{bar:40} {human_pos}/{human_len} lines, {per_sec}",
-        ),
-        Source::File(_) => (
-            ProgressBar::new_spinner(),
-            "{spinner} {human_pos} lines, {per_sec}",
-        ),
-    };
-    // The templates are constants and well-formed; a default bar would also do.
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+/// Sends the lines of a file. Those without a time have made-up ones.
+struct Send<'a> {
+    demo: &'a mut Demo,
+    next_timestamp: i64,
+}
+
+impl Sink for Send<'_> {
+    fn begin(&mut self) {}
+
+    fn line(&mut self, line: &input::Line<'_>) -> Result<(), CommandError> {
+        let timestamp = line.timestamp.unwrap_or_else(|| {
+            self.next_timestamp += 1;
+            self.next_timestamp - 1
+        });
+        let text = String::from_utf8_lossy(line.text).into_owned();
+        self.demo.send(timestamp, text)
     }
 }
 

@@ -30,7 +30,6 @@ pub mod escape;
 pub mod input;
 pub mod inventory;
 pub mod invoke;
-pub mod lines;
 pub mod probe;
 pub mod send;
 pub mod shell;

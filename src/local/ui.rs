@@ -1,6 +1,16 @@
 //! What the operator sees beside a command's output: warnings and progress, on standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    cell::Cell,
+    env,
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
+
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+
+/// How often a line of progress is printed where no bar can be drawn.
+const PERIOD: Duration = Duration::from_secs(10);
 
 /// How to talk to the operator.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +21,15 @@ pub struct Ui {
     pub has_color: bool,
     /// The columns of standard output, if it is a terminal.
     pub columns: Option<usize>,
+}
+
+/// What progress is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes.
+    Bytes,
+    /// Things with this name in the plural, such as `calls`.
+    Things(&'static str),
 }
 
 impl Ui {
@@ -31,6 +50,171 @@ impl Ui {
         if !self.quiet {
             // A failure of this can not be reported anywhere.
             let _ = writeln!(io::stderr(), "warning: {text}");
+        }
+    }
+
+    /// Begins to show progress: a bar on a terminal, which knows when it will be done if `total` is known; a line each
+    /// ten seconds in CI, which is where `CI` is set; nothing elsewhere.
+    #[must_use]
+    pub fn progress(&self, total: Option<u64>, unit: Unit) -> Progress {
+        let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
+        let shown = match (self.quiet, io::stderr().is_terminal(), is_ci) {
+            (true, ..) | (false, false, false) => Shown::Nothing,
+            (false, true, _) => Shown::Bar(bar(total, unit)),
+            (false, false, true) => Shown::Lines(Lines {
+                total,
+                unit,
+                done: Cell::new(0),
+                due: Cell::new(Instant::now() + PERIOD),
+            }),
+        };
+        Progress { ui: *self, shown }
+    }
+}
+
+/// Progress that is being shown. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    ui: Ui,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    Bar(ProgressBar),
+    Lines(Lines),
+}
+
+#[derive(Debug)]
+struct Lines {
+    total: Option<u64>,
+    unit: Unit,
+    done: Cell<u64>,
+    due: Cell<Instant>,
+}
+
+impl Progress {
+    /// So much more is done.
+    pub fn inc(&self, count: u64) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Bar(bar) => bar.inc(count),
+            Shown::Lines(lines) => {
+                lines.done.set(lines.done.get().saturating_add(count));
+                let now = Instant::now();
+                if now >= lines.due.get() {
+                    lines.due.set(now + PERIOD);
+                    // A failure of this can not be reported anywhere.
+                    let _ = writeln!(io::stderr(), "{}", lines.text());
+                }
+            }
+        }
+    }
+
+    /// Says what is being done, such as the file that is read. It has to be printable.
+    pub fn message(&self, text: &str) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    /// Prints a warning above the bar.
+    pub fn warn(&self, text: &str) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.suspend(|| self.ui.warn(text)),
+            _ => self.ui.warn(text),
+        }
+    }
+
+    /// Ends it: the bar goes.
+    pub fn finish(self) {}
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Lines {
+    fn text(&self) -> String {
+        let show = |count| match self.unit {
+            Unit::Bytes => HumanBytes(count).to_string(),
+            Unit::Things(_) => HumanCount(count).to_string(),
+        };
+        let name = match self.unit {
+            Unit::Bytes => String::new(),
+            Unit::Things(name) => format!(" {name}"),
+        };
+        match self.total {
+            Some(total) => format!("{} of {}{name}", show(self.done.get()), show(total)),
+            None => format!("{}{name}", show(self.done.get())),
+        }
+    }
+}
+
+fn bar(total: Option<u64>, unit: Unit) -> ProgressBar {
+    let (position, length, speed) = match unit {
+        Unit::Bytes => (
+            "{binary_bytes}",
+            "{binary_total_bytes}",
+            "{binary_bytes_per_sec}",
+        ),
+        Unit::Things(_) => ("{human_pos}", "{human_len}", "{per_sec}"),
+    };
+    let name = match unit {
+        Unit::Bytes => "",
+        Unit::Things(name) => name,
+    };
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            format!("{{bar:24}} {position}/{length} {name} {speed}, {{eta}} left {{wide_msg}}"),
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            format!("{{spinner}} {position} {name} {speed} {{wide_msg}}"),
+        ),
+    };
+    // The templates are well-formed; a default bar would also do.
+    match ProgressStyle::with_template(&template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_progress() {
+        for (total, unit, expected) in [
+            (Some(2048), Unit::Bytes, "1.00 KiB of 2.00 KiB"),
+            (None, Unit::Bytes, "1.00 KiB"),
+            (Some(20_000), Unit::Things("calls"), "1,024 of 20,000 calls"),
+        ] {
+            let lines = Lines {
+                total,
+                unit,
+                done: Cell::new(1024),
+                due: Cell::new(Instant::now()),
+            };
+            assert_eq!(lines.text(), expected);
+        }
+    }
+
+    #[test]
+    fn the_templates_of_the_bars_are_well_formed() {
+        for unit in [Unit::Bytes, Unit::Things("calls")] {
+            for total in [Some(10), None] {
+                let bar = bar(total, unit);
+                bar.inc(3);
+                assert_eq!(bar.position(), 3);
+            }
         }
     }
 }

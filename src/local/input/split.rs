@@ -1,0 +1,309 @@
+//! JSON of any size: documents in a row, each of which is handed out whole if it is small, and member by member or
+//! element by element if it isn't.
+
+use memchr::memchr2;
+
+use super::super::error::CommandError;
+use super::{
+    buffer::Buffer,
+    documents::{Context, Documents},
+    out::Out,
+};
+
+/// A value of at most so many bytes is handed out whole. A log event may have 1 MiB, and a batch for Lambda 6 MB, of
+/// which an item is read by itself.
+const MAX_WHOLE: usize = 4 * 1024 * 1024;
+
+/// How deep what is larger may nest. What AWS writes has its log events at the third level.
+const MAX_DEPTH: usize = 16;
+
+/// How a value has ended.
+enum End {
+    Whole,
+    /// The text has ended in it, or it is none.
+    Broken,
+}
+
+/// Reads the documents of a text.
+pub(super) fn read(
+    buffer: &mut Buffer<'_>,
+    documents: &mut Documents,
+    out: &mut Out<'_>,
+) -> Result<(), CommandError> {
+    let mut splitter = Splitter {
+        buffer,
+        documents,
+        out,
+    };
+    loop {
+        match splitter.next_byte() {
+            None => return Ok(()),
+            // What a person or a script has put between documents to make a list of them.
+            Some(b',') => {
+                splitter.buffer.consume(1);
+                continue;
+            }
+            Some(_) => {}
+        }
+        splitter.out.begin();
+        let offset = splitter.buffer.offset();
+        if let End::Broken = splitter.value(&Context::default(), 0)? {
+            splitter.go_on(offset);
+        }
+    }
+}
+
+struct Splitter<'s, 'r, 'a> {
+    buffer: &'s mut Buffer<'r>,
+    documents: &'s mut Documents,
+    out: &'s mut Out<'a>,
+}
+
+impl Splitter<'_, '_, '_> {
+    /// The next byte that is no whitespace.
+    fn next_byte(&mut self) -> Option<u8> {
+        loop {
+            let unread = self.buffer.unread();
+            let text = unread.trim_ascii_start();
+            let (skipped, first) = (unread.len() - text.len(), text.first().copied());
+            self.buffer.consume(skipped);
+            if first.is_some() || !self.buffer.more() {
+                return first;
+            }
+        }
+    }
+
+    /// Goes on after something broken with the next line that begins a document.
+    fn go_on(&mut self, offset: u64) {
+        if self.buffer.is_broken() {
+            // The text has ended too early, which is told by itself.
+            return;
+        }
+        let what = self.buffer.unread();
+        let line = what.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        self.out.fault(
+            match String::from_utf8_lossy(&line[..line.len().min(200)]) {
+                text if text.contains("An error occurred (") => {
+                    format!(
+                        "an error that the AWS CLI has printed, at byte {}",
+                        self.buffer.offset()
+                    )
+                }
+                _ => format!(
+                    "broken JSON at byte {}, in the document that begins at byte {offset}",
+                    self.buffer.offset()
+                ),
+            },
+        );
+        // The document that is broken may begin with this very line.
+        if self.buffer.offset() == offset {
+            self.buffer.consume(1);
+        }
+        loop {
+            let unread = self.buffer.unread();
+            let next = memchr::memmem::find(unread, b"\n{");
+            let next = next.or_else(|| memchr::memmem::find(unread, b"\n["));
+            if let Some(at) = next {
+                self.buffer.consume(at + 1);
+                return;
+            }
+            let count = unread.len().saturating_sub(1);
+            self.buffer.consume(count);
+            if !self.buffer.more() {
+                let count = self.buffer.unread().len();
+                self.buffer.consume(count);
+                return;
+            }
+        }
+    }
+
+    /// Reads a value.
+    fn value(&mut self, context: &Context, depth: usize) -> Result<End, CommandError> {
+        let mut scan = Scan::default();
+        loop {
+            if let Some(length) = scan.end(self.buffer.unread()) {
+                let raw = &self.buffer.unread()[..length];
+                let is_valid = self.documents.value(raw, context, self.out)?;
+                if is_valid {
+                    self.buffer.consume(length);
+                    return Ok(End::Whole);
+                }
+                return Ok(End::Broken);
+            }
+            if scan.at > MAX_WHOLE {
+                let parts = matches!(self.buffer.unread().first(), Some(b'{' | b'['));
+                return match parts && depth < MAX_DEPTH {
+                    true => self.parts(context, depth),
+                    false => self.pass_over(scan),
+                };
+            }
+            if !self.buffer.more() {
+                return self.cut(context, depth);
+            }
+        }
+    }
+
+    /// Reads the whole parts of a value that the text has ended in.
+    fn cut(&mut self, context: &Context, depth: usize) -> Result<End, CommandError> {
+        match self.buffer.unread().first() {
+            Some(b'{' | b'[') if depth < MAX_DEPTH => self.parts(context, depth),
+            Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
+                // A number or a word ends with the text. None of them is of use.
+                let count = self.buffer.unread().len();
+                self.buffer.consume(count);
+                Ok(End::Whole)
+            }
+            _ => Ok(End::Broken),
+        }
+    }
+
+    /// Reads the members or elements of a value one by one.
+    fn parts(&mut self, context: &Context, depth: usize) -> Result<End, CommandError> {
+        let is_object = self.buffer.unread().first() == Some(&b'{');
+        let mut context = context.clone();
+        self.buffer.consume(1);
+        loop {
+            match self.next_byte() {
+                Some(b'}' | b']') => {
+                    self.buffer.consume(1);
+                    return Ok(End::Whole);
+                }
+                Some(b',') => {
+                    self.buffer.consume(1);
+                    continue;
+                }
+                Some(b'"') if is_object => {
+                    let Some(key) = self.key() else {
+                        return Ok(End::Broken);
+                    };
+                    context.key = key;
+                    if self.next_byte().is_none() {
+                        return Ok(End::Broken);
+                    }
+                }
+                Some(_) if !is_object => {}
+                _ => return Ok(End::Broken),
+            }
+            if is_object && !matches!(self.buffer.unread().first(), Some(b'{' | b'[')) {
+                let mut scan = Scan::default();
+                let length = loop {
+                    match scan.end(self.buffer.unread()) {
+                        Some(length) => break length,
+                        None if scan.at <= MAX_WHOLE && self.buffer.more() => {}
+                        None if scan.at > MAX_WHOLE => {
+                            if let End::Broken = self.pass_over(scan)? {
+                                return Ok(End::Broken);
+                            }
+                            break 0;
+                        }
+                        None => return Ok(End::Broken),
+                    }
+                };
+                if length == 0 {
+                    continue;
+                }
+                context.learn(&self.buffer.unread()[..length]);
+                self.buffer.consume(length);
+                continue;
+            }
+            if let End::Broken = self.value(&context, depth + 1)? {
+                return Ok(End::Broken);
+            }
+        }
+    }
+
+    /// Reads the key of a member, and the colon after it.
+    fn key(&mut self) -> Option<String> {
+        let mut scan = Scan::default();
+        let length = loop {
+            match scan.end(self.buffer.unread()) {
+                Some(length) => break length,
+                None if scan.at <= MAX_WHOLE && self.buffer.more() => {}
+                None => return None,
+            }
+        };
+        let key = serde_json::from_slice(&self.buffer.unread()[..length]).ok()?;
+        self.buffer.consume(length);
+        if self.next_byte()? != b':' {
+            return None;
+        }
+        self.buffer.consume(1);
+        Some(key)
+    }
+
+    /// Passes over a value that is too long.
+    #[cold]
+    fn pass_over(&mut self, mut scan: Scan) -> Result<End, CommandError> {
+        self.out
+            .fault(format!("a text of more than {MAX_WHOLE} bytes"));
+        loop {
+            let length = scan.end(self.buffer.unread());
+            self.buffer.consume(length.unwrap_or(scan.at));
+            if length.is_some() {
+                return Ok(End::Whole);
+            }
+            scan.at = 0;
+            if !self.buffer.more() {
+                return Ok(End::Broken);
+            }
+        }
+    }
+}
+
+/// Finds the end of a value. Whether it is valid inside is left to whoever reads it.
+#[derive(Debug, Default)]
+struct Scan {
+    /// How many of its bytes were looked at.
+    at: usize,
+    depth: u64,
+    is_in_string: bool,
+    is_escaped: bool,
+}
+
+impl Scan {
+    /// The length of the value that `text` begins with, once it has ended. `text` begins with the same bytes each time.
+    fn end(&mut self, text: &[u8]) -> Option<usize> {
+        while self.at < text.len() {
+            if self.is_escaped {
+                self.is_escaped = false;
+                self.at += 1;
+                continue;
+            }
+            if self.is_in_string {
+                let Some(found) = memchr2(b'"', b'\\', &text[self.at..]) else {
+                    self.at = text.len();
+                    return None;
+                };
+                self.is_escaped = text[self.at + found] == b'\\';
+                self.is_in_string = self.is_escaped;
+                self.at += found + 1;
+                if !self.is_in_string && self.depth == 0 {
+                    return Some(self.at);
+                }
+                continue;
+            }
+            let byte = text[self.at];
+            // What no container is around ends with a separator.
+            if self.depth == 0 && self.at > 0 && is_separator(byte) {
+                return Some(self.at);
+            }
+            self.at += 1;
+            match byte {
+                b'"' => self.is_in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some(self.at);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}' | b'{' | b'[' | b'"' | b':')
+}

@@ -1,0 +1,65 @@
+//! What the AWS CLI prints with `--output yaml` and `yaml-stream`: a list of log events or of pages, read one by one.
+
+use serde_json::Value;
+
+use super::super::error::CommandError;
+use super::{
+    buffer::{Buffer, MAX_LINE},
+    documents::{Context, Documents},
+    out::Out,
+};
+
+/// The longest element, in bytes: a page of log events has 1 MB.
+const MAX_ELEMENT: usize = 4 * MAX_LINE;
+
+/// Reads the elements of all lists that begin at the left margin.
+pub(super) fn read(
+    buffer: &mut Buffer<'_>,
+    documents: &mut Documents,
+    out: &mut Out<'_>,
+) -> Result<(), CommandError> {
+    let mut element = Vec::new();
+    let mut first_line = 0;
+    out.is_log = true;
+    while let Some((number, line)) = buffer.line() {
+        let is_next = line.starts_with(b"- ");
+        let is_inside = line.first().is_none_or(|&byte| byte == b' ');
+        if is_next || !is_inside {
+            end(&mut element, first_line, documents, out)?;
+        }
+        if is_next {
+            first_line = number;
+        }
+        let belongs = is_next || (is_inside && !element.is_empty());
+        if belongs && element.len() <= MAX_ELEMENT {
+            element.extend_from_slice(line);
+            element.push(b'\n');
+        }
+    }
+    end(&mut element, first_line, documents, out)
+}
+
+fn end(
+    element: &mut Vec<u8>,
+    first_line: u64,
+    documents: &mut Documents,
+    out: &mut Out<'_>,
+) -> Result<(), CommandError> {
+    if element.is_empty() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(element);
+    let value = match element.len() > MAX_ELEMENT {
+        true => None,
+        false => serde_saphyr::from_str::<Value>(&text).ok(),
+    };
+    let value = value.and_then(|value| serde_json::to_vec(&value).ok());
+    element.clear();
+    match value {
+        Some(json) => documents.value(&json, &Context::default(), out).map(|_| ()),
+        None => {
+            out.fault(format!("broken YAML in the element at line {first_line}"));
+            Ok(())
+        }
+    }
+}
