@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{hosts, reasons};
+use super::{hosts, reasons, shown_host};
 use crate::local::{
     error::{CommandError, printing},
     escape,
@@ -24,7 +24,7 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
 fn write_all(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}.", super::headline(inventory))?;
     for (host, endpoints) in hosts(inventory) {
-        writeln!(out, "\n### {}\n", escape::markdown(host))?;
+        writeln!(out, "\n### {}\n", escape::markdown(shown_host(host)))?;
         writeln!(
             out,
             "| Method | Path | Calls | 2xx | 3xx | 4xx | 5xx | p50 ms | p95 ms | Wallarm |"

@@ -120,6 +120,8 @@ fn write_documents(
         .endpoints
         .iter()
         .map(|endpoint| endpoint.host.as_str())
+        // Of an operation that nobody called, nothing may tell the host.
+        .filter(|host| !host.is_empty())
         .collect();
     hosts.sort_unstable();
     hosts.dedup();
@@ -199,6 +201,11 @@ pub(crate) fn reasons(inventory: &Inventory) -> Vec<(&str, u64)> {
     reasons
 }
 
+/// A host as it is shown: that of an operation that nobody called may not be known.
+pub(crate) fn shown_host(host: &str) -> &str {
+    if host.is_empty() { "(any host)" } else { host }
+}
+
 /// What there is, in one sentence without its end.
 pub(crate) fn headline(inventory: &Inventory) -> String {
     let some = |number: u64, one: &str| match number {
@@ -206,11 +213,15 @@ pub(crate) fn headline(inventory: &Inventory) -> String {
         _ => format!("{number} {one}s"),
     };
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    let hosts = hosts(inventory).into_iter();
     let mut text = format!(
         "{} of {} on {}",
         some(inventory.calls, "call"),
         some(count(inventory.endpoints.len()), "endpoint"),
-        some(count(hosts(inventory).len()), "host"),
+        some(
+            count(hosts.filter(|(host, _)| !host.is_empty()).count()),
+            "host"
+        ),
     );
     let times = (
         inventory.first.and_then(instant),

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::{headline, hosts, reasons};
+use super::{headline, hosts, reasons, shown_host};
 use crate::local::{
     error::{CommandError, printing},
     escape,
@@ -73,7 +73,7 @@ fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) -> io::Resu
     let mut more = (0_u64, 0_u64);
     for (host, endpoints) in hosts(inventory) {
         if left > 0 {
-            let host = escape::terminal(host);
+            let host = escape::terminal(shown_host(host));
             let host = escape::elide(&host, all);
             writeln!(out, "{}", styled(&host, look, console::Style::new().cyan()))?;
         }
