@@ -26,4 +26,5 @@ mod sampling;
 mod scripted;
 mod structure;
 mod tls;
+mod tool_memory;
 mod truth;
