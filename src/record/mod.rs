@@ -43,6 +43,24 @@ pub(crate) fn normal_host(host: &str) -> Option<String> {
     Some(host.to_string())
 }
 
+/// Whether a host, in lower case, is one of API Gateway's own domains, which begin their paths with the stage.
+#[cfg(feature = "cli")]
+pub(crate) fn is_own_domain(host: &str) -> bool {
+    domain::is_own_domain(host)
+}
+
+/// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `false`: the template stands for
+/// any path.
+#[cfg(feature = "cli")]
+pub(crate) fn fill_template(out: &mut Vec<u8>, template: &[u8], path: &[u8], host: &str) -> bool {
+    let target = template::Target {
+        path: Some(path),
+        stage: None,
+        is_own_domain: domain::is_own_domain(host),
+    };
+    template::fill(out, template, target)
+}
+
 /// What is made of lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Reading {

@@ -1,0 +1,497 @@
+//! Templates of paths: from a specification, from the route that the gateway logged, or learned from the paths.
+
+mod known;
+mod learn;
+mod names;
+mod shape;
+mod specified;
+mod stats;
+mod trie;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::{
+    model::{Endpoint, Source},
+    spec::Specification,
+};
+use crate::{local::calls::Call, record};
+use known::Known;
+use learn::Place;
+use names::{Methods, Segments};
+use specified::Specified;
+use stats::{Stats, is_refusal};
+use trie::{Hash, Node, Size, is_shape};
+
+/// Hosts that are told apart.
+const MAX_HOSTS: usize = 1_000;
+/// Longer names of hosts and methods are cut.
+const MAX_NAME: usize = 255;
+/// So few paths that were only ever refused stand by themselves.
+const FEW_REFUSED: usize = 3;
+/// With so many calls, a path that was only ever refused is no scanner's.
+const MANY_REFUSED: u64 = 20;
+/// The host of calls to hosts that are too many.
+const OTHER_HOSTS: &str = "*";
+/// The path of calls whose place is not known.
+const ANY_PATH: &str = "/{path+}";
+
+/// Counts calls by endpoint, in bounded memory.
+#[derive(Debug, Default)]
+pub struct Paths {
+    specified: Option<Specified>,
+    methods: Methods,
+    hosts: HashMap<Box<str>, Box<Host>, Hash>,
+    /// The greatest hash of a host that is kept, once they are too many.
+    host_limit: Option<u64>,
+    other_hosts: BTreeMap<u8, Stats>,
+    size: Size,
+    filled: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    is_own_domain: bool,
+    learned: Node,
+    /// What was called below a greedy template, by that template.
+    under: BTreeMap<(Source, Box<str>), Node>,
+    known: HashMap<Box<[u8]>, Template, Hash>,
+}
+
+/// A template that was not learned.
+#[derive(Debug)]
+struct Template {
+    source: Source,
+    under: Option<Box<str>>,
+    /// By method, with whether the specification has it.
+    stats: Vec<(u8, Option<bool>, Stats)>,
+}
+
+impl Paths {
+    /// Without calls. `specification` has templates that come first.
+    #[must_use]
+    pub fn new(specification: Option<Specification>) -> Self {
+        Self {
+            specified: specification.map(Specified::new),
+            ..Self::default()
+        }
+    }
+
+    /// Counts a call.
+    pub fn add(&mut self, call: &Call<'_>) {
+        let method = self.methods.number(cut(call.method));
+        let name = cut(call.host);
+        if !self.hosts.contains_key(name) && !self.admit(name) {
+            self.other_hosts.entry(method).or_default().count(call);
+            return;
+        }
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let end = call.path.iter().position(|byte| matches!(byte, b'?' | b'#'));
+        let path = &call.path[..end.unwrap_or(call.path.len())];
+        let documented = self.specified.is_some().then_some(false);
+        let versions_until = 1 + usize::from(host.is_own_domain);
+        let mut under = None;
+        if let Some(specified) = &mut self.specified
+            && let Some(found) = specified.find(call, path, host.is_own_domain)
+        {
+            found.path(path, &mut self.filled);
+            if !found.is_greedy {
+                let key = std::mem::take(&mut self.filled);
+                host.count(&key, method, Source::Specification, Some(found.has_method), None, call, &mut self.size);
+                self.filled = key;
+                return;
+            }
+            under = Some(found.template);
+        }
+        let template = call.template.filter(|template| template.starts_with(b"/"));
+        if let Some(template) = template {
+            let last = template.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let is_greedy = last.ends_with(b"+}");
+            let is_known = if template == path {
+                self.filled.clear();
+                self.filled.extend_from_slice(template);
+                true
+            } else {
+                record::fill_template(&mut self.filled, template, path, call.host)
+            };
+            let is_rest = is_greedy && template != path && !self.filled.ends_with(b"+}");
+            if is_known && !is_rest {
+                let key = std::mem::take(&mut self.filled);
+                host.count(&key, method, Source::Route, documented, under.as_deref(), call, &mut self.size);
+                self.filled = key;
+                return;
+            }
+            if is_rest && under.is_none() {
+                let name = String::from_utf8_lossy(template).into_owned().into_boxed_str();
+                let node = host.under.entry((Source::Route, name)).or_default();
+                node.add(&self.filled, true, versions_until, method, call, &mut self.size);
+                self.shrink();
+                return;
+            }
+        }
+        if let Some(template) = under {
+            let node = host.under.entry((Source::Specification, template)).or_default();
+            node.add(&self.filled, true, versions_until, method, call, &mut self.size);
+        } else {
+            host.learned.add(path, false, versions_until, method, call, &mut self.size);
+        }
+        self.shrink();
+    }
+
+    /// Makes room for a host, or not: of too many those stay whose hash is the least, whatever their order.
+    fn admit(&mut self, name: &str) -> bool {
+        let hash = trie::hash(name.as_bytes());
+        if self.host_limit.is_some_and(|limit| hash >= limit) {
+            return false;
+        }
+        let host = Host {
+            is_own_domain: record::is_own_domain(name),
+            ..Host::default()
+        };
+        self.hosts.insert(name.into(), Box::new(host));
+        if self.hosts.len() <= MAX_HOSTS {
+            return true;
+        }
+        let greatest = self.hosts.keys().map(|name| (trie::hash(name.as_bytes()), name.clone())).max();
+        let Some((hash, greatest)) = greatest else {
+            return true;
+        };
+        self.host_limit = Some(hash);
+        if let Some(host) = self.hosts.remove(&greatest) {
+            let mut count = 0;
+            host.each(&mut |method, stats| self.other_hosts.entry(method).or_default().add(stats), &mut count);
+            self.size.nodes = self.size.nodes.saturating_sub(count);
+        }
+        *greatest != *name
+    }
+
+    fn shrink(&mut self) {
+        while self.size.is_over() {
+            self.size.was_merged = true;
+            self.size.shrink();
+            for host in self.hosts.values_mut() {
+                host.learned.shrink(&mut self.size);
+                for node in host.under.values_mut() {
+                    node.shrink(&mut self.size);
+                }
+            }
+        }
+    }
+
+    /// The endpoints, sorted by host, path and method, and what limits did to them, in sentences. The same calls give
+    /// the same, in whatever order they came.
+    ///
+    /// Operations of the specification that had no call are among them, with no calls.
+    #[must_use]
+    pub fn finish(mut self) -> (Vec<Endpoint>, Vec<String>) {
+        let mut limits = Vec::new();
+        if self.size.was_merged {
+            limits.push(
+                "There were more different paths than are told apart: words in places that have too many were merged."
+                    .to_string(),
+            );
+        }
+        if self.methods.are_many() {
+            limits.push(format!(
+                "There were more than {} methods that HTTP does not define: they stand as one, *.",
+                names::MAX_METHODS
+            ));
+        }
+        let has_specification = self.specified.is_some();
+        let mut found = Found::default();
+        for (name, host) in std::mem::take(&mut self.hosts) {
+            host.finish(&name, has_specification, &self.methods, &mut self.size, &mut found);
+        }
+        if !self.other_hosts.is_empty() {
+            limits.push(format!(
+                "There were more than {MAX_HOSTS} hosts: calls to the others stand under the host {OTHER_HOSTS}."
+            ));
+        }
+        for (method, stats) in &self.other_hosts {
+            let endpoint = Endpoint {
+                documented: has_specification.then_some(false),
+                ..names::endpoint(OTHER_HOSTS, &Segments::known(ANY_PATH.as_bytes()))
+            };
+            found.add(endpoint, self.methods.name(*method), stats);
+        }
+        if let Some(specified) = &self.specified {
+            specified.unused(&mut found);
+        }
+        (found.into_endpoints(), limits)
+    }
+}
+
+/// At most so many bytes, whole characters.
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME)]
+}
+
+impl Host {
+    #[allow(clippy::too_many_arguments, reason = "they are what is known of one call")]
+    fn count(
+        &mut self,
+        path: &[u8],
+        method: u8,
+        source: Source,
+        documented: Option<bool>,
+        under: Option<&str>,
+        call: &Call<'_>,
+        size: &mut Size,
+    ) {
+        if !self.known.contains_key(path) {
+            if size.is_full() {
+                self.learned.add(call.path, false, 1, method, call, size);
+                return;
+            }
+            size.nodes += 1;
+            let template = Template {
+                source,
+                under: under.map(Into::into),
+                stats: Vec::new(),
+            };
+            self.known.insert(path.into(), template);
+        }
+        if let Some(template) = self.known.get_mut(path) {
+            template.stats_of(method, documented).count(call);
+        }
+    }
+
+    /// Hands out all that was counted.
+    fn each(&self, take: &mut dyn FnMut(u8, &Stats), nodes: &mut usize) {
+        for template in self.known.values() {
+            *nodes += 1;
+            for (method, _, stats) in &template.stats {
+                take(*method, stats);
+            }
+        }
+        self.learned.each(take, nodes);
+        for node in self.under.values() {
+            node.each(take, nodes);
+        }
+    }
+
+    fn finish(mut self, name: &str, has_specification: bool, methods: &Methods, size: &mut Size, found: &mut Found) {
+        let place = Place {
+            is_stage: self.is_own_domain,
+            is_start: true,
+        };
+        let mut known = Known::default();
+        let mut templates: Vec<&Box<[u8]>> = self.known.keys().collect();
+        templates.sort();
+        let templates: Vec<Box<[u8]>> = templates.into_iter().cloned().collect();
+        for (number, template) in templates.iter().enumerate() {
+            known.insert(template, number);
+        }
+        let documented = has_specification.then_some(false);
+        let learned = std::mem::take(&mut self.learned);
+        let trees = std::iter::once((None, learned))
+            .chain(std::mem::take(&mut self.under).into_iter().map(|(key, node)| (Some(key), node)));
+        for (under, mut tree) in trees {
+            let mut refused = Vec::new();
+            if tree.real_calls > 0 {
+                tree.take_refused(&mut Vec::new(), &mut refused);
+            }
+            learn::learn(&mut tree, place, size);
+            let mut rest = Vec::new();
+            for (path, method, stats) in refused {
+                let mut at = None;
+                known.find(&path.join(&b'/'), &mut |found| {
+                    let template = self.known.get(&templates[found.template]);
+                    let has_method = template.is_some_and(|template| template.stats.iter().any(|(own, ..)| *own == method));
+                    at = at.filter(|_| !has_method).or(Some(found.template));
+                    has_method
+                });
+                let template = at.and_then(|at| self.known.get_mut(&templates[at]));
+                if let Some(template) = template {
+                    template.stats_of(method, documented).add(&stats);
+                } else if let Some(node) = tree.find(&path, 0) {
+                    node.stats_of(method).add(&stats);
+                } else {
+                    rest.push((path, method, stats));
+                }
+            }
+            let base = |segments: &Segments| Endpoint {
+                documented,
+                under: under.as_ref().map(|(_, template)| template.to_string()),
+                ..names::endpoint(name, segments)
+            };
+            tree.emit(&mut Segments::default(), &mut |segments, method, stats| {
+                found.add(base(segments), methods.name(method), stats);
+            });
+            let is_few = rest.len() <= FEW_REFUSED;
+            for (path, method, stats) in rest {
+                let segments = if is_few || stats.calls() >= MANY_REFUSED {
+                    Segments::learned(&path)
+                } else {
+                    Segments::known(ANY_PATH.as_bytes())
+                };
+                found.add(base(&segments), methods.name(method), &stats);
+            }
+        }
+        for (path, template) in &self.known {
+            for (method, documented, stats) in &template.stats {
+                let endpoint = Endpoint {
+                    source: template.source,
+                    documented: *documented,
+                    under: template.under.as_deref().map(str::to_string),
+                    ..names::endpoint(name, &Segments::known(path))
+                };
+                found.add(endpoint, methods.name(*method), stats);
+            }
+        }
+    }
+}
+
+impl Template {
+    fn stats_of(&mut self, method: u8, documented: Option<bool>) -> &mut Stats {
+        let at = match self.stats.iter().position(|(own, ..)| *own == method) {
+            Some(at) => at,
+            None => {
+                self.stats.push((method, documented, Stats::default()));
+                self.stats.len() - 1
+            }
+        };
+        &mut self.stats[at].2
+    }
+}
+
+/// A path that was only ever refused, by its segments.
+type Refused = (Vec<Vec<u8>>, u8, Box<Stats>);
+
+impl Node {
+    fn each(&self, take: &mut dyn FnMut(u8, &Stats), nodes: &mut usize) {
+        *nodes += 1;
+        for (method, stats) in &self.stats {
+            take(*method, stats);
+        }
+        let merged = [&self.wild, &self.refused].into_iter().flatten();
+        for child in self.children.values().chain(merged) {
+            child.each(take, nodes);
+        }
+    }
+
+    /// Takes out what was only ever refused.
+    fn take_refused(&mut self, path: &mut Vec<Vec<u8>>, out: &mut Vec<Refused>) {
+        if self.real_calls == 0 {
+            let all = std::mem::take(&mut self.stats);
+            out.extend(all.into_iter().map(|(method, stats)| (path.clone(), method, stats)));
+        }
+        let mut keys: Vec<_> = self.children.keys().cloned().collect();
+        keys.sort();
+        for key in keys {
+            let Some(child) = self.children.get_mut(&key) else {
+                continue;
+            };
+            path.push(key.to_vec());
+            child.take_refused(path, out);
+            path.pop();
+            if child.real_calls == 0 {
+                self.children.remove(&key);
+            }
+        }
+        path.push(b"{text}".to_vec());
+        if let Some(wild) = &mut self.wild {
+            wild.take_refused(path, out);
+            if wild.real_calls == 0 {
+                self.wild = None;
+            }
+        }
+        if let Some(mut refused) = self.refused.take() {
+            refused.take_refused(path, out);
+        }
+        path.pop();
+    }
+
+    /// The place that a refused path has among those that were learned.
+    fn find(&mut self, path: &[Vec<u8>], depth: usize) -> Option<&mut Self> {
+        let Some((key, rest)) = path.split_first() else {
+            return (!self.stats.is_empty()).then_some(self);
+        };
+        // Looked at twice, since the borrow of the first look would last.
+        if self.children.get_mut(&key[..]).is_some_and(|child| child.find(rest, depth + 1).is_some()) {
+            return self.children.get_mut(&key[..])?.find(rest, depth + 1);
+        }
+        if self.wild.as_mut().is_some_and(|wild| wild.find(rest, depth + 1).is_some()) {
+            return self.wild.as_mut()?.find(rest, depth + 1);
+        }
+        if depth == 0 && !is_shape(key) || key.is_empty() {
+            return None;
+        }
+        let mut shapes: Vec<_> = self
+            .children
+            .iter()
+            .filter(|(key, _)| is_shape(key))
+            .map(|(key, child)| (std::cmp::Reverse(child.real_calls), key.clone()))
+            .collect();
+        shapes.sort();
+        let (_, key) = shapes.into_iter().next()?;
+        self.children.get_mut(&key)?.find(rest, depth + 1)
+    }
+
+    /// Hands out each place that was called.
+    fn emit(&self, segments: &mut Segments, take: &mut dyn FnMut(&Segments, u8, &Stats)) {
+        for (method, stats) in &self.stats {
+            take(segments, *method, stats);
+        }
+        for (key, child) in &self.children {
+            segments.push(key, child.values.count());
+            child.emit(segments, take);
+            segments.pop();
+        }
+        if let Some(wild) = &self.wild {
+            let name = if self.wild_name.is_empty() { "text" } else { self.wild_name };
+            segments.push(format!("{{{name}}}").as_bytes(), wild.values.count());
+            wild.emit(segments, take);
+            segments.pop();
+        }
+        if let Some(refused) = &self.refused {
+            segments.push(b"{text}", None);
+            refused.emit(segments, take);
+            segments.pop();
+        }
+    }
+}
+
+/// Endpoints, each once.
+#[derive(Debug, Default)]
+struct Found {
+    endpoints: BTreeMap<(String, String, String), (Endpoint, Stats)>,
+    hosts: HashSet<String>,
+}
+
+impl Found {
+    fn add(&mut self, mut endpoint: Endpoint, method: &str, stats: &Stats) {
+        endpoint.method = method.to_string();
+        self.hosts.insert(endpoint.host.clone());
+        let key = (endpoint.host.clone(), endpoint.path.clone(), endpoint.method.clone());
+        let (one, all) = self.endpoints.entry(key).or_insert_with(|| (endpoint.clone(), Stats::default()));
+        // What is told by more stands, in whatever order they come.
+        let rank = |endpoint: &Endpoint| (endpoint.source, endpoint.documented != Some(true), endpoint.under.clone());
+        if rank(&endpoint) < rank(one) {
+            *one = endpoint;
+        }
+        all.add(stats);
+    }
+
+    fn into_endpoints(self) -> Vec<Endpoint> {
+        let filled = self.endpoints.into_values().map(|(mut endpoint, stats)| {
+            let (span, success) = stats.times();
+            endpoint.calls = stats.calls();
+            endpoint.statuses = stats.statuses;
+            endpoint.latency = stats.latency();
+            (endpoint.first, endpoint.last) = span.unzip();
+            (endpoint.first_success, endpoint.last_success) = success.unzip();
+            endpoint
+        });
+        filled.collect()
+    }
+}
+
+/// Whether a call of this status may be a scanner's.
+fn is_doubtful(call: &Call<'_>) -> bool {
+    is_refusal(call.status)
+}

@@ -1,0 +1,318 @@
+//! Made-up logs, whose endpoints are known, held against what is learned from them.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::local::inventory::spec::Operation;
+
+/// A generator of numbers, the same on each run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
+    }
+
+    /// The first of `end` far more often than the last.
+    fn skewed(&mut self, end: usize) -> usize {
+        let mut at = self.below(end);
+        for _ in 0..2 {
+            at = at.min(self.below(end));
+        }
+        at
+    }
+
+    fn text(&mut self, letters: &[u8], length: usize) -> String {
+        (0..length).map(|_| char::from(letters[self.below(letters.len())])).collect()
+    }
+}
+
+const HEX: &[u8] = b"0123456789abcdef";
+const BASE62: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const CROCKFORD: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A word that can be spoken, always the same for its number.
+fn word(number: usize) -> String {
+    let mut random = Random(u64::try_from(number).unwrap() * 977 + 5);
+    let syllables = 2 + random.below(2);
+    (0..syllables)
+        .map(|_| random.text(b"bdfgklmnprstvz", 1) + &random.text(b"aeiou", 1))
+        .collect()
+}
+
+/// A value of a kind.
+fn value(kind: &str, random: &mut Random) -> String {
+    let (kind, size) = kind.split_once('*').unwrap_or((kind, "150"));
+    let size: usize = size.parse().unwrap();
+    match kind {
+        "int" => random.below(100_000).to_string(),
+        "neg" => format!("-{}", random.below(500)),
+        "uuid" => {
+            let hex = random.text(HEX, 32);
+            format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        }
+        "ulid" => format!("01{}", random.text(CROCKFORD, 24)),
+        "ksuid" => format!("2{}aA0", random.text(BASE62, 23)),
+        "hex" => random.text(HEX, 24),
+        "sha" => random.text(HEX, 40),
+        "date" => format!("2024-{:02}-{:02}", 1 + random.below(12), 1 + random.below(28)),
+        "email" => format!("{}%40example.com", word(random.below(900))),
+        "phone" => format!("%2B49{}", 1_000_000 + random.below(8_000_000)),
+        "jwt" => format!("eyJ{}.{}.{}", random.text(BASE62, 20), random.text(BASE62, 30), random.text(BASE62, 30)),
+        "base64" => random.text(BASE62, 22),
+        "nano" => random.text(b"0123456789abcdefghijklmnopqrstuvwxyz", 10),
+        "cus" => format!("cus_{}", random.text(BASE62, 14)),
+        "inv" => format!("INV-{:06}", random.below(1_000_000)),
+        "sku" => format!("{}-{}-{}", random.text(b"ABCDEFGH", 3), random.below(900), random.text(b"SMLX", 1)),
+        "pdf" => value("uuid", random) + ".pdf",
+        "ip" => format!("192.0.2.{}", random.below(255)),
+        "odata" => format!("Products({})", random.below(5000)),
+        "user" => {
+            let number = random.skewed(size);
+            match number % 5 {
+                0 => word(number) + &(number % 90).to_string(),
+                1 => format!("{}.{}", word(number), word(number + 1)),
+                2 => format!("{}_{}", word(number), word(number + 7)),
+                _ => word(number),
+            }
+        }
+        "word" => word(10_000 + random.skewed(size)),
+        "slug" => {
+            let number = random.skewed(size);
+            format!("{}-{}", word(20_000 + number), word(30_000 + number))
+        }
+        "country" => {
+            let number = random.skewed(size.min(60));
+            let letters = b"abcdefghijklmnopqrstuvwxyz";
+            format!("{}{}", char::from(letters[number % 26]), char::from(letters[(number * 7 + 3) % 26]))
+        }
+        "text" => format!("{}%20{}", word(random.below(500)), word(random.below(500))),
+        _ => panic!("{kind}"),
+    }
+}
+
+/// A call of an endpoint such as `GET /users/<user>/orders`, with the number of the endpoint.
+#[derive(Debug, Clone)]
+struct Made {
+    path: String,
+    method: String,
+    template: String,
+    status: u16,
+    endpoint: usize,
+}
+
+/// `calls` of `endpoints`, the first ones more often than the last.
+fn log(endpoints: &[&str], calls: usize, seed: u64) -> Vec<Made> {
+    let mut random = Random(seed);
+    (0..calls)
+        .map(|number| {
+            // Each has some.
+            let endpoint = if number < endpoints.len() * 2 {
+                number % endpoints.len()
+            } else {
+                let at = random.below(endpoints.len());
+                at.min(random.below(endpoints.len()))
+            };
+            let (method, pattern) = endpoints[endpoint].split_once(' ').unwrap();
+            let (mut path, mut template, mut places) = (String::new(), String::new(), 0);
+            for segment in pattern[1..].split('/') {
+                match segment.strip_prefix('<').and_then(|kind| kind.strip_suffix('>')) {
+                    Some(kind) => {
+                        places += 1;
+                        write!(path, "/{}", value(kind, &mut random)).unwrap();
+                        write!(template, "/{{p{places}}}").unwrap();
+                    }
+                    None => {
+                        write!(path, "/{segment}").unwrap();
+                        write!(template, "/{segment}").unwrap();
+                    }
+                }
+            }
+            let is_lost = places > 0 && random.below(20) == 0;
+            Made {
+                path,
+                method: method.to_string(),
+                template,
+                status: match random.below(100) {
+                    _ if is_lost => 404,
+                    0 => 500,
+                    1..=3 => 400,
+                    _ if method == "POST" => 201,
+                    _ => 200,
+                },
+                endpoint,
+            }
+        })
+        .collect()
+}
+
+fn call<'a>(made: &'a Made, host: &'a str, has_template: bool) -> Call<'a> {
+    Call {
+        host,
+        method: &made.method,
+        path: made.path.as_bytes(),
+        template: has_template.then_some(made.template.as_bytes()),
+        status: Some(made.status),
+        latency_ms: Some(u64::try_from(made.path.len()).unwrap()),
+        time: Some(i64::from(made.status)),
+    }
+}
+
+const HOST: &str = "api.example.com";
+
+fn learned(log: &[Made]) -> Vec<Endpoint> {
+    let mut paths = Paths::new(None);
+    for made in log {
+        paths.add(&call(made, HOST, false));
+    }
+    let (endpoints, limits) = paths.finish();
+    assert_eq!(limits, Vec::<String>::new());
+    let calls: u64 = endpoints.iter().map(|endpoint| endpoint.calls).sum();
+    assert_eq!(calls, u64::try_from(log.len()).unwrap());
+    endpoints
+}
+
+fn fits(template: &str, path: &str) -> Option<usize> {
+    let mut known = Known::default();
+    known.insert(template.as_bytes(), 0);
+    let mut is_found = false;
+    known.find(path.as_bytes(), &mut |_| {
+        is_found = true;
+        true
+    });
+    is_found.then(|| template.matches('{').count())
+}
+
+/// Says which of the endpoints were merged, going by the learned template that each call's path fits best.
+fn merged(log: &[Made], endpoints: &[Endpoint]) -> Vec<String> {
+    let mut known = Known::default();
+    for (number, endpoint) in endpoints.iter().enumerate() {
+        known.insert(endpoint.path.as_bytes(), number);
+    }
+    let mut of: BTreeMap<usize, HashSet<usize>> = BTreeMap::new();
+    for made in log.iter().filter(|made| made.status < 400) {
+        let mut found: Option<(usize, usize)> = None;
+        known.find(made.path.as_bytes(), &mut |at| {
+            let endpoint = &endpoints[at.template];
+            // Of places of several shapes the one that the value has.
+            let kinds = Known::default();
+            _ = kinds;
+            if endpoint.method == made.method && endpoint.path != ANY_PATH && shapes_fit(&endpoint.path, &made.path) {
+                found = Some((0, at.template));
+                return true;
+            }
+            false
+        });
+        if let Some((_, at)) = found {
+            of.entry(at).or_default().insert(made.endpoint);
+        }
+    }
+    of.into_iter()
+        .filter(|(_, made)| made.len() > 1)
+        .map(|(at, made)| format!("{} {}: {made:?}", endpoints[at].method, endpoints[at].path))
+        .collect()
+}
+
+fn shapes_fit(template: &str, path: &str) -> bool {
+    fits(template, path).is_some()
+}
+
+fn show(endpoints: &[Endpoint]) -> String {
+    endpoints.iter().fold(String::new(), |mut out, endpoint| {
+        writeln!(out, "{:6} {} {}", endpoint.method, endpoint.path, endpoint.calls).unwrap();
+        out
+    })
+}
+
+const SHOP: [&str; 22] = [
+    "GET /v1/users/<user*400>",
+    "GET /v1/products/<slug*300>",
+    "GET /v1/orders/<uuid>",
+    "GET /v1/users/me",
+    "POST /v1/orders",
+    "GET /v1/products",
+    "GET /v1/invoices/<inv>",
+    "GET /v1/customers/<cus>",
+    "GET /v1/reports/<date>",
+    "GET /v1/files/<pdf>",
+    "PUT /v1/users/<user*400>",
+    "GET /v1/users/<user*400>/orders",
+    "GET /v1/lookup/<email>",
+    "GET /v1/phones/<phone>",
+    "POST /v1/sessions/<jwt>",
+    "GET /v1/countries/<country>",
+    "GET /v1/items/<sku>",
+    "GET /v1/events/<ulid>",
+    "GET /v1/commits/<sha>",
+    "GET /v1/hosts/<ip>",
+    "GET /v1/products/search",
+    "DELETE /v1/orders/<uuid>/lines/<int>",
+];
+
+const LOGS: &[(&str, usize, &[&str])] = &[
+    ("shop", 20_000, &SHOP),
+    ("code host", 20_000, &[
+        "GET /repos/<user*90>/<word*120>/issues/<int>", "GET /repos/<user*90>/<word*120>/pulls", "GET /repos/<user*90>/<word*120>",
+        "POST /repos/<user*90>/<word*120>/issues", "GET /users/<user*200>", "GET /users/<user*200>/repos", "GET /orgs/<word*40>/members",
+        "GET /repos/<user*90>/<word*120>/commits/<sha>", "GET /user", "GET /user/repos", "GET /search/issues", "GET /search/users",
+        "GET /gists/<hex>", "GET /rate_limit", "POST /user/keys", "DELETE /user/keys/<int>",
+    ]),
+    ("payments", 20_000, &[
+        "GET /v1/customers/<cus>", "POST /v1/customers", "GET /v1/customers", "POST /v1/customers/<cus>", "GET /v1/charges/<cus>",
+        "POST /v1/charges", "GET /v1/charges", "POST /v1/charges/<cus>/capture", "POST /v1/refunds", "GET /v1/refunds/<cus>", "GET /v1/balance",
+        "GET /v1/balance/history", "POST /v1/tokens", "GET /v1/events", "GET /v1/events/<cus>", "GET /v1/plans/<slug*40>", "POST /v1/plans",
+        "GET /v1/coupons/<word*60>", "DELETE /v1/coupons/<word*60>", "GET /v1/country_specs/<country>",
+    ]),
+    ("resources alike", 5_000, &[
+        "GET /pets", "POST /pets", "GET /pets/<int>", "PUT /pets/<int>", "GET /owners", "POST /owners", "GET /owners/<int>", "PUT /owners/<int>",
+        "GET /vets", "POST /vets", "GET /vets/<int>", "PUT /vets/<int>", "GET /visits", "POST /visits", "GET /visits/<int>", "PUT /visits/<int>",
+        "GET /clinics", "POST /clinics", "GET /clinics/<int>", "PUT /clinics/<int>", "GET /drugs", "POST /drugs", "GET /drugs/<int>",
+        "PUT /drugs/<int>", "GET /bills", "POST /bills", "GET /bills/<int>", "PUT /bills/<int>", "GET /rooms", "POST /rooms", "GET /rooms/<int>", "PUT /rooms/<int>",
+    ]),
+    ("procedures", 6_000, &[
+        "POST /api/login", "POST /api/logout", "GET /api/profile", "POST /api/transfer", "GET /api/accounts", "GET /api/cards", "POST /api/freeze",
+        "GET /api/rates", "GET /api/news", "GET /api/help", "POST /api/feedback", "GET /api/limits", "GET /api/offers", "GET /api/branches", "POST /api/loan",
+        "GET /api/status", "GET /api/fees", "POST /api/pin", "GET /api/statements", "POST /api/dispute", "GET /api/terms", "GET /api/version",
+    ]),
+    ("tenants", 20_000, &[
+        "GET /<word*30>/users", "GET /<word*30>/users/<uuid>", "POST /<word*30>/users", "GET /<word*30>/projects", "GET /<word*30>/projects/<slug*200>",
+        "GET /<word*30>/billing", "PUT /<word*30>/settings", "GET /<word*30>/projects/<slug*200>/tasks/<int>", "GET /health",
+    ]),
+    ("odata", 5_000, &["GET /odata/<odata>", "GET /odata/Products", "GET /odata/Orders", "GET /odata/$metadata", "GET /odata/<odata>/Category"]),
+    ("languages", 5_000, &["GET /<country*6>/products", "GET /<country*6>/products/<slug>", "GET /<country*6>/about", "GET /<country*6>/cart", "POST /<country*6>/cart"]),
+    ("storage", 5_000, &["GET /files/<pdf>", "PUT /files/<pdf>", "GET /buckets/<word*50>/objects/<uuid>", "PUT /buckets/<word*50>/objects/<uuid>", "GET /buckets", "GET /buckets/<word*50>"]),
+    ("versions", 5_000, &["GET /v1/pets/<int>", "GET /v2/pets/<int>", "GET /v1/pets", "GET /v2/pets", "GET /v2.1/pets", "GET /2024-01-01/pets", "GET /2024-06-01/pets"]),
+    ("friends", 3_000, &["GET /users/<int>/friends/<int>", "GET /users/<int>/friends", "GET /users/<int>", "GET /<uuid>", "GET /users", "GET /users/<int>/<int>"]),
+    ("few calls", 60, &["GET /pets", "GET /pets/<int>", "POST /pets", "GET /owners/<uuid>", "GET /owners", "GET /health", "GET /visits/<date>", "POST /visits", "GET /v1/x", "GET /v1/y"]),
+    ("three calls", 3, &["GET /a", "GET /b", "GET /c"]),
+    ("one endpoint", 500, &["GET /users/<user*300>"]),
+    ("actions", 5_000, &["GET /orders/<int>", "GET /orders/export", "GET /orders/search", "GET /orders/count", "POST /orders/import", "POST /orders/<int>/cancel", "POST /orders/<int>/refund", "GET /orders/<int>/lines"]),
+    ("short codes", 5_000, &["GET /<nano>", "POST /links", "GET /links/<nano>", "GET /links/<nano>/stats", "GET /health"]),
+    ("reports", 3_000, &["GET /reports/daily", "GET /reports/weekly", "GET /reports/monthly", "GET /reports/yearly", "GET /reports/<uuid>", "GET /metrics/cpu", "GET /metrics/memory", "GET /metrics/disk"]),
+    ("texts", 4_000, &["GET /search/<text>", "GET /tags/<word*80>", "GET /tags/<word*80>/posts", "GET /posts/<slug*500>", "GET /posts/<slug*500>/comments", "POST /posts/<slug*500>/comments", "GET /posts/latest", "GET /temperature/<neg>", "GET /tokens/<base64>", "GET /keys/<ksuid>"]),
+];
+
+#[test]
+fn endpoints_are_learned() {
+    let mut report = String::new();
+    for (name, calls, endpoints) in LOGS {
+        for seed in 1..=3 {
+            let log = log(endpoints, *calls, seed);
+            let found = learned(&log);
+            let merged = merged(&log, &found);
+            let most = endpoints.len() + (endpoints.len() / 3).max(2);
+            if found.len() > most || !merged.is_empty() || found.len() < endpoints.len() {
+                writeln!(report, "{name} {seed}: {} for {}, merged {merged:?}\n{}", found.len(), endpoints.len(), show(&found)).unwrap();
+            }
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}

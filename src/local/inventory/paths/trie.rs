@@ -1,0 +1,346 @@
+//! The paths that were called, segment by segment, in bounded memory.
+//!
+//! A place that has more words than the limit is merged into one wildcard, which takes all words from then on. Whether
+//! that happens depends on how many different ones there are, and not on their order.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::{BuildHasherDefault, DefaultHasher, Hasher},
+};
+
+use super::{
+    shape::{self, Segment},
+    stats::{Stats, is_refusal},
+};
+use crate::local::calls::Call;
+
+/// Segments of a path that are told apart; all behind them are one place.
+pub(super) const MAX_DEPTH: usize = 24;
+/// What stands for the segments behind them.
+pub(super) const REST: &[u8] = b"{path+}";
+/// How many different values of a shape are counted.
+const MAX_VALUES: usize = 64;
+/// Nodes in all. One takes some hundred bytes.
+const MAX_NODES: usize = 48_000;
+/// Words that one place has before it is merged.
+const MAX_WORDS: usize = 2_048;
+/// The same for words that were only ever refused.
+const MAX_REFUSED: usize = 8_192;
+/// With so few words a place, shapes count as words.
+const FEW: usize = 8;
+
+pub(super) type Hash = BuildHasherDefault<DefaultHasher>;
+pub(super) type Children = HashMap<Box<[u8]>, Box<Node>, Hash>;
+
+/// A place in a path, with what was called there and below.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// By word, or by shape, which has braces.
+    pub(super) children: Children,
+    /// What the words that were merged have below them.
+    pub(super) wild: Option<Box<Node>>,
+    /// The same for words that were only ever refused.
+    pub(super) refused: Option<Box<Node>>,
+    /// Words among the children: those with a call that was not refused, and others.
+    pub(super) words: [usize; 2],
+    /// Calls here and below that were not refused.
+    pub(super) real_calls: u64,
+    pub(super) values: Values,
+    /// What the place of [`Self::wild`] is called, once it was learned.
+    pub(super) wild_name: &'static str,
+    pub(super) stats: Vec<(u8, Box<Stats>)>,
+}
+
+/// How many different values a place had.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Values {
+    hashes: BTreeSet<u64>,
+    are_many: bool,
+}
+
+impl Values {
+    pub(super) fn add(&mut self, hash: u64) {
+        if !self.are_many && self.hashes.insert(hash) && self.hashes.len() > MAX_VALUES {
+            *self = Self::many();
+        }
+    }
+
+    pub(super) fn many() -> Self {
+        Self {
+            hashes: BTreeSet::new(),
+            are_many: true,
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        if other.are_many {
+            *self = Self::many();
+        }
+        for &hash in &other.hashes {
+            self.add(hash);
+        }
+    }
+
+    pub(super) fn count(&self) -> Option<u64> {
+        (!self.are_many).then(|| self.hashes.len().try_into().unwrap_or(u64::MAX))
+    }
+}
+
+pub(super) fn hash(text: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::default();
+    hasher.write(text);
+    hasher.finish()
+}
+
+/// How large all is, and may become.
+#[derive(Debug)]
+pub(super) struct Size {
+    pub(super) nodes: usize,
+    max_words: usize,
+    max_refused: usize,
+    pub(super) was_merged: bool,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self {
+            nodes: 0,
+            max_words: MAX_WORDS,
+            max_refused: MAX_REFUSED,
+            was_merged: false,
+        }
+    }
+}
+
+impl Size {
+    pub(super) fn is_over(&self) -> bool {
+        self.nodes > MAX_NODES && self.max_words > 0
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.nodes > MAX_NODES
+    }
+
+    /// Makes the limits smaller; all nodes are to be held against them then.
+    pub(super) fn shrink(&mut self) {
+        if self.max_refused > self.max_words / 8 {
+            self.max_refused /= 4;
+        } else {
+            self.max_words /= 2;
+        }
+    }
+}
+
+/// Whether a key is a shape, of which there are only some.
+pub(super) fn is_shape(key: &[u8]) -> bool {
+    key.starts_with(b"{") && key.ends_with(b"}")
+}
+
+impl Node {
+    /// Counts a call below this node, which stands for the host. `forced`: segments in braces are places already.
+    pub(super) fn add(&mut self, path: &[u8], forced: bool, versions_until: usize, method: u8, call: &Call<'_>, size: &mut Size) {
+        let is_refused = is_refusal(call.status);
+        let mut node = self;
+        let path = path.strip_prefix(b"/").unwrap_or(path);
+        for (depth, raw) in path.split(|byte| *byte == b'/').enumerate() {
+            node.real_calls += u64::from(!is_refused);
+            if forced && is_shape(raw) {
+                node = node.child_of_shape(raw, size);
+                continue;
+            }
+            if depth >= MAX_DEPTH {
+                node = node.child_of_shape(REST, size);
+                break;
+            }
+            node = node.step(raw, depth < versions_until, is_refused, size);
+        }
+        node.real_calls += u64::from(!is_refused);
+        node.stats_of(method).count(call);
+    }
+
+    pub(super) fn stats_of(&mut self, method: u8) -> &mut Stats {
+        let at = match self.stats.iter().position(|(own, _)| *own == method) {
+            Some(at) => at,
+            None => {
+                self.stats.push((method, Box::default()));
+                self.stats.len() - 1
+            }
+        };
+        &mut self.stats[at].1
+    }
+
+    /// The child of a shape, or of a name that a route has in its braces.
+    pub(super) fn child_of_shape(&mut self, key: &[u8], size: &mut Size) -> &mut Self {
+        if !self.children.contains_key(key) {
+            size.nodes += 1;
+            self.children.insert(key.into(), Box::default());
+        }
+        self.children.get_mut(key).map(Box::as_mut).expect("it was inserted")
+    }
+
+    fn step(&mut self, raw: &[u8], may_be_version: bool, is_refused: bool, size: &mut Size) -> &mut Self {
+        if shape::is_plain(raw) && self.children.contains_key(raw) {
+            return self.known(raw, is_refused);
+        }
+        let key = match shape::segment(raw, may_be_version) {
+            Segment::Shape(shape) => shape.into_bytes(),
+            Segment::Word(word) => word,
+        };
+        if is_shape(&key) && size.max_words > FEW {
+            let child = self.child_of_shape(&key, size);
+            child.values.add(hash(raw));
+            return child;
+        }
+        if self.children.contains_key(&key[..]) {
+            return self.known(&key, is_refused);
+        }
+        let side = usize::from(is_refused);
+        let is_merged = self.wild.is_some() || is_refused && self.refused.is_some();
+        if !is_merged {
+            size.nodes += 1;
+            self.words[side] += 1;
+            self.children.insert(key.clone().into(), Box::default());
+            self.limit(size);
+        }
+        if self.children.contains_key(&key[..]) {
+            return self.children.get_mut(&key[..]).map(Box::as_mut).expect("it is there");
+        }
+        let merged = match &mut self.wild {
+            Some(wild) => wild,
+            None => self.refused.get_or_insert_default(),
+        };
+        merged.values.add(hash(&key));
+        merged
+    }
+
+    fn known(&mut self, key: &[u8], is_refused: bool) -> &mut Self {
+        let child = self.children.get_mut(key).expect("it was looked up");
+        if !is_refused && child.real_calls == 0 && !is_shape(key) && self.words[1] > 0 {
+            self.words[1] -= 1;
+            self.words[0] += 1;
+        }
+        child
+    }
+
+    /// Merges the words of this place where they are too many.
+    fn limit(&mut self, size: &mut Size) {
+        if self.words[0] > size.max_words {
+            size.was_merged = true;
+            let kept = self.frequent(size.max_words / 4);
+            let mut wild = self.wild.take().unwrap_or_else(|| {
+                size.nodes += 1;
+                Box::default()
+            });
+            if let Some(refused) = self.refused.take() {
+                wild.merge(*refused, size);
+            }
+            let takes_shapes = size.max_words <= FEW;
+            let all = std::mem::take(&mut self.children);
+            for (key, child) in all {
+                if kept.contains(&key) || is_shape(&key) && !takes_shapes {
+                    self.children.insert(key, child);
+                } else {
+                    wild.values.add(hash(&key));
+                    wild.merge(*child, size);
+                }
+            }
+            self.wild = Some(wild);
+            self.words = [kept.len(), 0];
+        } else if self.words[1] > size.max_refused {
+            size.was_merged = true;
+            let mut refused = self.refused.take().unwrap_or_else(|| {
+                size.nodes += 1;
+                Box::default()
+            });
+            let all = std::mem::take(&mut self.children);
+            for (key, child) in all {
+                if child.real_calls > 0 || is_shape(&key) {
+                    self.children.insert(key, child);
+                } else {
+                    refused.values.add(hash(&key));
+                    refused.merge(*child, size);
+                }
+            }
+            self.refused = Some(refused);
+            self.words[1] = 0;
+        }
+    }
+
+    /// The words that are called far more often than the others, and may be no values.
+    fn frequent(&self, most: usize) -> BTreeSet<Box<[u8]>> {
+        let words = self.children.iter().filter(|(key, _)| !is_shape(key));
+        let (mut count, mut calls) = (0, 0);
+        for (_, child) in words.clone() {
+            count += 1;
+            calls += child.real_calls;
+        }
+        let least = (calls * 4 / count.max(1)).max(16);
+        let mut found: Vec<_> = words
+            .filter(|(_, child)| child.real_calls >= least)
+            .map(|(key, child)| (std::cmp::Reverse(child.real_calls), key.clone()))
+            .collect();
+        found.sort_unstable();
+        found.truncate(most);
+        found.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// Adds another node's calls. The other one is gone then.
+    pub(super) fn merge(&mut self, other: Self, size: &mut Size) {
+        size.nodes = size.nodes.saturating_sub(1);
+        self.real_calls += other.real_calls;
+        self.values.merge(&other.values);
+        for (method, stats) in &other.stats {
+            self.stats_of(*method).add(stats);
+        }
+        for (mine, others) in [(&mut self.wild, other.wild), (&mut self.refused, other.refused)] {
+            match (mine, others) {
+                (Some(mine), Some(others)) => mine.merge(*others, size),
+                (mine @ None, others) => *mine = others,
+                (Some(_), None) => {}
+            }
+        }
+        for (key, child) in other.children {
+            let is_word = !is_shape(&key);
+            if let Some(own) = self.children.get_mut(&key) {
+                if is_word && own.real_calls == 0 && child.real_calls > 0 && self.words[1] > 0 {
+                    self.words[1] -= 1;
+                    self.words[0] += 1;
+                }
+                own.merge(*child, size);
+                continue;
+            }
+            let is_refused = child.real_calls == 0;
+            let merged = match (&mut self.wild, &mut self.refused) {
+                (Some(wild), _) => Some(wild),
+                (None, refused) if is_refused => refused.as_mut(),
+                _ => None,
+            };
+            match merged.filter(|_| is_word) {
+                Some(merged) => {
+                    merged.values.add(hash(&key));
+                    merged.merge(*child, size);
+                }
+                None => {
+                    self.words[usize::from(is_refused)] += usize::from(is_word);
+                    self.children.insert(key, child);
+                }
+            }
+        }
+        self.limit(size);
+    }
+
+    /// Holds this node and all below it against the limits.
+    pub(super) fn shrink(&mut self, size: &mut Size) {
+        if size.max_words <= FEW {
+            // A stranger can make many places of shapes, too.
+            self.words[0] = self.children.len();
+        }
+        self.limit(size);
+        for child in self.children.values_mut() {
+            child.shrink(size);
+        }
+        for child in [&mut self.wild, &mut self.refused].into_iter().flatten() {
+            child.shrink(size);
+        }
+    }
+}
