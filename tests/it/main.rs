@@ -34,4 +34,5 @@ mod scripted;
 mod send;
 mod structure;
 mod tls;
+mod tool_memory;
 mod truth;
