@@ -198,7 +198,7 @@ impl Ledger {
 
     pub(super) fn inventory(&self, max_endpoints: usize) -> Inventory {
         let mut inventory = Inventory::new(max_endpoints);
-        self.each_call(&mut |call, _| inventory.add(call));
+        self.each_call(&mut |call, _| _ = inventory.add(call));
         inventory
     }
 
