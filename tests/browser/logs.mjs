@@ -109,15 +109,25 @@ export const ATTACKS = [
 
 export const hostile = () => {
   const lines = [];
-  for (const attack of ATTACKS) {
+  for (const [host, attack] of ATTACKS.entries()) {
     for (let i = 0; i < 3; i += 1) {
-      lines.push(line({ path: `/${attack}`, template: `/${attack}`, time: BEGIN + i * 400_000 }));
-      lines.push(line({ method: attack, path: "/methods", template: "/methods", time: BEGIN + i * 400_000 }));
+      const time = BEGIN + i * 400_000;
+      // Each has a host of its own, since paths that look alike would become one template.
+      lines.push(line({ host: `h${host}.example.com`, path: `/${attack}`, time }));
+      lines.push(line({ host: `h${host}.example.com`, method: attack, path: "/methods", time }));
     }
   }
-  lines.push(line({ path: "/bidi/\u202egpj.exe\u2066", template: "/bidi/\u202egpj.exe\u2066" }));
-  lines.push(line({ path: "/עברית/猫", template: "/עברית/猫" }));
+  lines.push(line({ path: "/bidi/\u202egpj.exe\u2066" }));
+  lines.push(line({ path: "/עברית/猫" }));
   return `${lines.join("\n")}\n`;
+};
+
+// The same attacks as paths of a specification.
+export const hostileSpecification = () => {
+  const item = { get: { responses: { 200: { description: "ok" } } } };
+  const paths = Object.fromEntries([...ATTACKS, "\u202egpj.exe"].map((attack) => [`/${attack}`, item]));
+  const info = { title: "Hostile", version: "1" };
+  return JSON.stringify({ openapi: "3.0.3", info, servers: [{ url: "https://api.example.com" }], paths });
 };
 
 // What OpenAPI has no place for, and templates that it takes for one.

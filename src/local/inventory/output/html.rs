@@ -29,7 +29,7 @@ const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// The hashes that the page's policy names. A test makes them anew.
-const STYLE_HASH: &str = "sha256-RQywtC915Svt48z3BxTIyFiwmSbmDjPd0AaNW5rr7ZM=";
+const STYLE_HASH: &str = "sha256-mb8JssJssv0RLI06IKkeuApKVyIJUsO7GgYJZ0drNXE=";
 const SCRIPT_HASH: &str = "sha256-hBF+FQdZhp8TufGDWli6DUf1CHoUQzRsheptisD0ueo=";
 
 /// The width of the picture of latencies, and what stays free at both sides for its marks.

@@ -15,6 +15,7 @@ use super::model::{Endpoint, Inventory};
 use crate::{
     local::{
         error::{CommandError, printing},
+        escape::terminal,
         ui::Ui,
     },
     time::rfc3339,
@@ -74,7 +75,7 @@ pub fn write(
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
     if options.format == Format::Openapi {
-        return write_documents(inventory, options.output.as_deref(), out);
+        return write_documents(inventory, options.output.as_deref(), ui, out);
     }
     let Some(path) = &options.output else {
         let look = Look {
@@ -107,7 +108,8 @@ fn write_one(
         Format::Csv => csv::write(inventory, out),
         Format::Markdown => markdown::write(inventory, out),
         Format::Html => html::write(inventory, out),
-        Format::Openapi => write_documents(inventory, None, out),
+        // It is written by host.
+        Format::Openapi => Ok(()),
     }
 }
 
@@ -115,6 +117,7 @@ fn write_one(
 fn write_documents(
     inventory: &Inventory,
     path: Option<&Path>,
+    ui: &Ui,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
     let mut hosts: Vec<&str> = inventory
@@ -126,6 +129,17 @@ fn write_documents(
         .collect();
     hosts.sort_unstable();
     hosts.dedup();
+    for host in &hosts {
+        let methods = openapi::unusual_methods(inventory, host);
+        if !methods.is_empty() {
+            let methods: Vec<_> = methods.into_iter().map(terminal).collect();
+            ui.warn(&format!(
+                "OpenAPI 3.1 has no operation for the method {} of {}: the document has it under x-methods",
+                methods.join(", "),
+                terminal(host)
+            ));
+        }
+    }
     match (hosts.as_slice(), path) {
         ([host], None) => openapi::write(inventory, host, out),
         ([host], Some(path)) if !path.is_dir() => {
