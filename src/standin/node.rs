@@ -300,7 +300,7 @@ impl<S: Read + Write> Session<'_, S> {
                 Ok(None) if self.resets => return Ok(After::Reset),
                 Ok(None) => return Ok(After::Close),
                 Err(http::ReadError::Violation(violation)) => {
-                    self.state.add_violation(&violation.to_string());
+                    self.add_violation(&violation.to_string());
                     let refusal = Fault::shape(Shape::Close);
                     let after = write_response(&mut self.out, &refusal, 400, false);
                     self.flush()?;
@@ -341,6 +341,13 @@ impl<S: Read + Write> Session<'_, S> {
         Ok(())
     }
 
+    /// Records one that is told after the response to it.
+    fn add_violation(&mut self, text: &str) {
+        let mut ledger = lock(&self.state.ledger);
+        ledger.add_violation(text);
+        self.seen.append(&mut ledger.take_seen());
+    }
+
     fn respond(&mut self, message: http::Message) -> io::Result<After> {
         let nth = self.state.messages.fetch_add(1, Ordering::SeqCst) + 1;
         let is_head = message.method == "HEAD";
@@ -357,7 +364,7 @@ impl<S: Read + Write> Session<'_, S> {
         let (kind, content) = match wire::read(&message) {
             Ok(read) => read,
             Err(text) => {
-                self.state.add_violation(&text);
+                self.add_violation(&text);
                 return Ok(write_response(&mut self.out, &Fault::none(), 400, is_head));
             }
         };

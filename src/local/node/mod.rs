@@ -5,6 +5,7 @@ mod differences;
 mod live;
 mod pairs;
 mod settings;
+mod show;
 
 use std::{
     path::PathBuf,

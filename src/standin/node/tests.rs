@@ -414,3 +414,48 @@ fn many_connections_at_once() {
     );
     assert!(node.deliveries().values().all(|&whole| whole == 1));
 }
+
+#[test]
+fn what_arrives_is_told_in_its_order() {
+    let (sender, seen) = std::sync::mpsc::channel();
+    let node = start(Options {
+        watch: Some(Arc::new(move |seen| sender.send(seen).unwrap())),
+        remembers: Some(2),
+        ..Options::default()
+    });
+    let mut messages = Vec::new();
+    for id in ["1", "2", "3", "4", "4"] {
+        messages.push(request("GET", &format!("/{id}"), id));
+        messages.push(response(&format!("/{id}"), id, 200));
+    }
+    messages.push("GET / HTTP/1.1\r\nHost: a\r\n\r\n".into());
+    exchange(&node, &messages);
+    let mut told = Vec::new();
+    for seen in seen.try_iter() {
+        match seen {
+            Seen::Message(_) => {}
+            Seen::Record(record) => told.push(format!("{} {}", record.path, record.is_repeated)),
+            Seen::Violation(_) => told.push("wrong".into()),
+        }
+    }
+    assert_eq!(
+        told,
+        [
+            "/1 false", "/2 false", "/3 false", "/4 false", "/4 true", "wrong"
+        ]
+    );
+    // Records that are forgotten count as before.
+    let now = node.snapshot();
+    assert_eq!((now.distinct, now.repeated, now.unpaired), (4, 1, 0));
+}
+
+#[test]
+fn any_message_is_taken_where_that_is_asked_for() {
+    let node = start(Options {
+        takes_any: true,
+        ..Options::default()
+    });
+    let messages = ["PUT /x?y HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nz".to_string()];
+    assert_eq!(statuses(&exchange(&node, &messages)), ["200"]);
+    assert_eq!(node.snapshot().arrived(), 0);
+}
