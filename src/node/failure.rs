@@ -80,7 +80,7 @@ const FIXES_OF_TLS: [(&str, &str); 6] = [
          certificate",
     ),
     (
-        "NotValidForName",
+        "not valid for name",
         "the Node's certificate is for another name than the one in X_NODE_URL",
     ),
     ("not valid yet", "the Node's certificate is not valid yet"),
@@ -175,6 +175,10 @@ mod tests {
             (
                 tls("io: invalid peer certificate: certificate not valid yet: verification time 2"),
                 "the Node's certificate is not valid yet",
+            ),
+            (
+                tls("io: invalid peer certificate: certificate not valid for name \"a\""),
+                "for another name than the one in X_NODE_URL",
             ),
             (tls("io: something else"), "io: something else"),
             (

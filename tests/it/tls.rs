@@ -119,7 +119,12 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
         ("localhost", false, String::new(), "UnknownIssuer"),
         // Both authorities have the same name, so only the signature is wrong.
         ("localhost", false, other.pem(), "BadSignature"),
-        ("elsewhere.example", false, ours.pem(), "NotValidForName"),
+        (
+            "elsewhere.example",
+            false,
+            ours.pem(),
+            "the Node's certificate is for another name",
+        ),
         (
             "localhost",
             true,
@@ -132,7 +137,10 @@ fn a_certificate_that_can_not_be_verified_is_refused() {
         let failed = function.invoke(&event_of_calls(3), TIME).unwrap_err();
         assert_eq!(failed.error_type, "Function.RecordsUndelivered");
         let message = failed.message.replace(' ', "").to_lowercase();
-        assert!(message.contains(&why.to_lowercase()), "{why}: {failed:?}");
+        assert!(
+            message.contains(&why.replace(' ', "").to_lowercase()),
+            "{why}: {failed:?}"
+        );
         assert_eq!(node.snapshot().requests, 0);
     }
 }

@@ -18,6 +18,8 @@ use crate::{
 pub(super) const PATH: &str = "/cw-resend-probe";
 /// How much of a body is looked at, in bytes.
 const MAX_BODY: usize = 1024;
+/// What a TLS server's alert means, which it responds with to plain HTTP.
+const GOT_TLS: &str = "expected plain HTTP, got TLS: does --node begin with https://?";
 /// The most bytes that a response may have.
 const MAX_RESPONSE: usize = 1024 * 1024;
 
@@ -102,6 +104,8 @@ pub(super) fn exchange(
         if count == 0 {
             break reader.finish().map_err(|_| match total {
                 0 => "the server has closed the connection without an answer".to_string(),
+                // Its alert is no whole answer, either.
+                _ if first == [0x15, 0x03] => GOT_TLS.to_string(),
                 _ => HttpError::Truncated.to_string(),
             })?;
         }
@@ -128,9 +132,7 @@ pub(super) fn exchange(
                 Ok(HttpStep::Done(response)) => break 'read response,
                 // A TLS server responds to plain HTTP with an alert.
                 Err(_) if first == [0x15, 0x03] => {
-                    return Err(
-                        "expected plain HTTP, got TLS: does --node begin with https://?".into(),
-                    );
+                    return Err(GOT_TLS.into());
                 }
                 Err(error) => return Err(format!("{error}: that is no web server, and no Node")),
             }
