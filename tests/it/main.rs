@@ -14,6 +14,7 @@ mod events;
 mod field;
 mod golden;
 mod harness;
+mod input;
 mod memory;
 mod metrics;
 mod output;
