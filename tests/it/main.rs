@@ -17,6 +17,7 @@ mod field;
 mod golden;
 mod harness;
 mod html;
+mod input;
 mod inventory;
 mod invoke;
 mod manners;

@@ -122,7 +122,13 @@ impl<'r> Buffer<'r> {
             let unread = &self.bytes[self.start + searched..self.end];
             if let Some(at) = memchr(b'\n', unread) {
                 let length = searched + at;
-                if std::mem::take(&mut self.is_passing_over) {
+                // More than one may have come at a time.
+                let is_long =
+                    length > MAX_LINE && memmem::find(&self.unread()[..length], b"}\t{").is_none();
+                if is_long && !self.is_passing_over {
+                    self.note_long();
+                }
+                if std::mem::take(&mut self.is_passing_over) || is_long {
                     self.consume(length + 1);
                     self.is_inside = false;
                     searched = 0;
@@ -139,10 +145,7 @@ impl<'r> Buffer<'r> {
                 if let Some(at) = memmem::rfind(self.unread(), b"}\t{") {
                     return Some(self.take(at + 1, at + 2, true));
                 }
-                self.begin_line();
-                let (count, _) = self.long.unwrap_or((0, 0));
-                let first = self.long.map_or(self.line, |(_, first)| first);
-                self.long = Some((count + 1, first));
+                self.note_long();
                 self.is_passing_over = true;
                 continue;
             }
@@ -154,6 +157,13 @@ impl<'r> Buffer<'r> {
                 return Some(self.take(length, length, false));
             }
         }
+    }
+
+    #[cold]
+    fn note_long(&mut self) {
+        self.begin_line();
+        let (count, first) = self.long.unwrap_or((0, self.line));
+        self.long = Some((count + 1, first));
     }
 
     fn begin_line(&mut self) {

@@ -34,18 +34,16 @@ pub(super) fn delimiter(line: &[u8]) -> Option<u8> {
     if line.len() > 4096 || line.contains(['{', '$']) {
         return None;
     }
-    [',', ';']
-        .into_iter()
-        .find_map(|delimiter| {
-            let names = line.split(delimiter).map(name);
-            let names: Vec<String> = names
-                .map(|name| name.trim_start_matches('@').to_lowercase())
-                .collect();
-            let has_message = names.iter().any(|name| name == "message");
-            let known = names.iter().filter(|name| FIELDS.contains(&name.as_str()));
-            (names.len() > 1 && (has_message || known.count() > 1)).then_some(delimiter)
-        })
-        .and_then(|delimiter| u8::try_from(delimiter).ok())
+    let has_names = |delimiter: &u8| {
+        let names = line.split(char::from(*delimiter)).map(name);
+        let names: Vec<String> = names
+            .map(|name| name.trim_start_matches('@').to_lowercase())
+            .collect();
+        let has_message = names.iter().any(|name| name == "message");
+        let known = names.iter().filter(|name| FIELDS.contains(&name.as_str()));
+        names.len() > 1 && (has_message || known.count() > 1)
+    };
+    [b',', b';'].into_iter().find(has_names)
 }
 
 fn name(cell: &str) -> &str {

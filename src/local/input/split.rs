@@ -1,7 +1,7 @@
 //! JSON of any size: documents in a row, each of which is handed out whole if it is small, and member by member or
 //! element by element if it isn't.
 
-use memchr::memchr2;
+use memchr::memchr3;
 
 use super::super::error::CommandError;
 use super::{
@@ -128,7 +128,10 @@ impl Splitter<'_, '_, '_> {
                     self.buffer.consume(length);
                     return Ok(End::Whole);
                 }
-                return Ok(End::Broken);
+                return self.cut(context, depth);
+            }
+            if scan.is_broken {
+                return self.cut(context, depth);
             }
             if scan.at > MAX_WHOLE {
                 let parts = matches!(self.buffer.unread().first(), Some(b'{' | b'['));
@@ -143,16 +146,10 @@ impl Splitter<'_, '_, '_> {
         }
     }
 
-    /// Reads the whole parts of a value that the text has ended in.
+    /// Reads the whole parts of a value that is broken, or that the text has ended in.
     fn cut(&mut self, context: &Context, depth: usize) -> Result<End, CommandError> {
         match self.buffer.unread().first() {
             Some(b'{' | b'[') if depth < MAX_DEPTH => self.parts(context, depth),
-            Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
-                // A number or a word ends with the text. None of them is of use.
-                let count = self.buffer.unread().len();
-                self.buffer.consume(count);
-                Ok(End::Whole)
-            }
             _ => Ok(End::Broken),
         }
     }
@@ -189,7 +186,7 @@ impl Splitter<'_, '_, '_> {
                 let length = loop {
                     match scan.end(self.buffer.unread()) {
                         Some(length) => break length,
-                        None if scan.at <= MAX_WHOLE && self.buffer.more() => {}
+                        None if !scan.is_broken && scan.at <= MAX_WHOLE && self.buffer.more() => {}
                         None if scan.at > MAX_WHOLE => {
                             if let End::Broken = self.pass_over(scan)? {
                                 return Ok(End::Broken);
@@ -218,7 +215,7 @@ impl Splitter<'_, '_, '_> {
         let length = loop {
             match scan.end(self.buffer.unread()) {
                 Some(length) => break length,
-                None if scan.at <= MAX_WHOLE && self.buffer.more() => {}
+                None if !scan.is_broken && scan.at <= MAX_WHOLE && self.buffer.more() => {}
                 None => return None,
             }
         };
@@ -242,6 +239,9 @@ impl Splitter<'_, '_, '_> {
             if length.is_some() {
                 return Ok(End::Whole);
             }
+            if scan.is_broken {
+                return Ok(End::Broken);
+            }
             scan.at = 0;
             if !self.buffer.more() {
                 return Ok(End::Broken);
@@ -258,22 +258,28 @@ struct Scan {
     depth: u64,
     is_in_string: bool,
     is_escaped: bool,
+    /// A line has ended in a string, which JSON does not allow.
+    is_broken: bool,
 }
 
 impl Scan {
     /// The length of the value that `text` begins with, once it has ended. `text` begins with the same bytes each time.
     fn end(&mut self, text: &[u8]) -> Option<usize> {
-        while self.at < text.len() {
+        while self.at < text.len() && !self.is_broken {
             if self.is_escaped {
                 self.is_escaped = false;
                 self.at += 1;
                 continue;
             }
             if self.is_in_string {
-                let Some(found) = memchr2(b'"', b'\\', &text[self.at..]) else {
+                let Some(found) = memchr3(b'"', b'\\', b'\n', &text[self.at..]) else {
                     self.at = text.len();
                     return None;
                 };
+                if text[self.at + found] == b'\n' {
+                    self.is_broken = true;
+                    return None;
+                }
                 self.is_escaped = text[self.at + found] == b'\\';
                 self.is_in_string = self.is_escaped;
                 self.at += found + 1;
