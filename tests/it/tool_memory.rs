@@ -30,7 +30,7 @@ fn line(number: u64) -> String {
             word(random)
         ),
     };
-    let status = if number % 7 == 0 { 404 } else { 200 };
+    let status = if number.is_multiple_of(7) { 404 } else { 200 };
     format!(
         r#"{{"requestId":"{number}","httpMethod":"GET","path":"{path}","status":"{status}","requestTimeEpoch":"{}","responseLatency":"{}","domainName":"api.example.com","sourceIp":"192.0.2.44"}}"#,
         1_700_000_000_000 + number,
