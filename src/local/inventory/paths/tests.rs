@@ -832,7 +832,10 @@ fn no_log_takes_more_memory_than_the_limits() {
                 random.text(b"abcdefgh", 5),
                 random.text(b"()=;:.,%@ab7-", 6)
             ),
-            _ => "/".to_string() + &random.text(BASE62, random.below(300)),
+            _ => {
+                let length = random.below(300);
+                "/".to_string() + &random.text(BASE62, length)
+            }
         };
         let (host, method) = match number % 10 {
             0 => (
