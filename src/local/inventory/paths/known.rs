@@ -13,11 +13,14 @@ pub(super) struct Known {
     nodes: Vec<Place>,
 }
 
+/// What stands before and after a parameter, and the place behind.
+type Part = (Box<[u8]>, Box<[u8]>, usize);
+
 #[derive(Debug, Default)]
 struct Place {
     words: HashMap<Box<[u8]>, usize, Hash>,
     /// What stands before and after a parameter that is a part of its segment.
-    parts: Vec<(Box<[u8]>, Box<[u8]>, usize)>,
+    parts: Vec<Part>,
     parameter: Option<usize>,
     /// Templates that end here.
     ends: Vec<usize>,

@@ -581,7 +581,7 @@ impl Found {
 
     fn into_endpoints(self) -> Vec<Endpoint> {
         let filled = self.endpoints.into_values().map(|(mut endpoint, stats)| {
-            let (span, success) = stats.times();
+            let [span, success] = stats.times();
             endpoint.calls = stats.calls();
             endpoint.statuses = stats.statuses;
             endpoint.latency = stats.latency();

@@ -351,7 +351,7 @@ fn token(text: &[u8], digits: usize) -> Option<&'static str> {
     let unpadded = text.strip_suffix(b"==").or_else(|| text.strip_suffix(b"="));
     if let Some(unpadded) = unpadded
         && text.len() >= 8
-        && text.len() % 4 == 0
+        && text.len().is_multiple_of(4)
         && all(unpadded, is_base64)
     {
         return Some("base64");

@@ -76,8 +76,7 @@ impl Specific {
 
 impl Specified {
     pub(super) fn new(specification: Specification) -> Self {
-        let mut by_path: BTreeMap<(Option<String>, String), Vec<(Option<String>, bool)>> =
-            BTreeMap::new();
+        let mut by_path: BTreeMap<_, Vec<(Option<String>, bool)>> = BTreeMap::new();
         for Operation { host, method, path } in specification.operations {
             let methods = by_path
                 .entry((host.map(|host| host.to_ascii_lowercase()), path))

@@ -110,8 +110,9 @@ impl Stats {
         self.calls() - self.refused
     }
 
-    pub(super) fn times(&self) -> (Option<(i64, i64)>, Option<(i64, i64)>) {
-        (self.span.0, self.success.0)
+    /// The times of the first and the last call, and of those that were answered 2xx.
+    pub(super) fn times(&self) -> [Option<(i64, i64)>; 2] {
+        [self.span.0, self.success.0]
     }
 
     pub(super) fn latency(&self) -> Option<Latency> {

@@ -38,9 +38,9 @@ pub(super) struct Node {
     /// By word, or by shape, which has braces.
     pub(super) children: Children,
     /// What the words that were merged have below them.
-    pub(super) wild: Option<Box<Node>>,
+    pub(super) wild: Option<Box<Self>>,
     /// The same for words that were only ever refused.
-    pub(super) refused: Option<Box<Node>>,
+    pub(super) refused: Option<Box<Self>>,
     /// Words among the children: those with a call that was not refused, and others.
     pub(super) words: [usize; 2],
     /// Calls here and below that were not refused.
