@@ -66,7 +66,8 @@ pub(super) fn messages(
         path: record.path,
     };
     let mut chunk = Chunk::default();
-    resend::Writer::new(wire.application_id, &wire.headers, &wire.header_names).push(&mut chunk, 0, &call);
+    resend::Writer::new(wire.application_id, &wire.headers, &wire.header_names)
+        .push(&mut chunk, 0, &call);
     let middle = chunk.parts.first().map_or(0, |part| part.middle);
     let (request, response) = chunk.bytes.split_at(middle);
     Ok([request.to_vec(), response.to_vec()])

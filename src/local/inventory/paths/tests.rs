@@ -222,7 +222,7 @@ fn merged(log: &[Made], endpoints: &[Endpoint]) -> Vec<String> {
         known.find(made.path.as_bytes(), &mut |at| {
             let endpoint = &endpoints[at.template];
             let is_it = endpoint.method == made.method && endpoint.path != ANY_PATH;
-            found = found.or(Some(at.template).filter(|_| is_it));
+            found = found.or_else(|| Some(at.template).filter(|_| is_it));
             is_it
         });
         if let Some(at) = found {
@@ -728,7 +728,7 @@ fn what_a_specification_has_comes_first() {
     };
     for (specification, calls, expected) in [
         (
-            plain.clone(),
+            plain,
             vec![
                 ("h", "GET", "/pets/anna", None),
                 ("h", "GET", "/pets/search", None),
