@@ -75,26 +75,20 @@ impl Splitter<'_, '_, '_> {
 
     /// Goes on after something broken with the next line that begins a document.
     fn go_on(&mut self, offset: u64) {
-        if self.buffer.is_broken() {
-            // The text has ended too early, which is told by itself.
-            return;
-        }
         let what = self.buffer.unread();
         let line = what.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        self.out.fault(
-            match String::from_utf8_lossy(&line[..line.len().min(200)]) {
-                text if text.contains("An error occurred (") => {
-                    format!(
-                        "an error that the AWS CLI has printed, at byte {}",
-                        self.buffer.offset()
-                    )
-                }
-                _ => format!(
-                    "broken JSON at byte {}, in the document that begins at byte {offset}",
-                    self.buffer.offset()
-                ),
-            },
-        );
+        let line = String::from_utf8_lossy(&line[..line.len().min(200)]);
+        let at = self.buffer.offset();
+        let fault = match line.contains("An error occurred (") {
+            true => format!("an error that the AWS CLI has printed, at byte {at}"),
+            false => {
+                format!("broken JSON at byte {at}, in the document that begins at byte {offset}")
+            }
+        };
+        // That a text has ended too early is told by itself.
+        if !self.buffer.is_broken() {
+            self.out.fault(fault);
+        }
         // The document that is broken may begin with this very line.
         if self.buffer.offset() == offset {
             self.buffer.consume(1);
