@@ -101,8 +101,8 @@ fn check(step: &Step, document: &str) {
 
 #[test]
 fn sessions_of_the_readme() {
-    let document = include_str!("../../README.md");
-    let steps = steps(document);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let steps = steps(&std::fs::read_to_string(path).unwrap());
     // Each command of the tool has one.
     for command in [
         "inventory",
