@@ -37,6 +37,7 @@ pub mod send;
 pub mod shell;
 pub mod summary;
 pub mod ui;
+pub(crate) mod yaml;
 
 /// How a command has ended that could do its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

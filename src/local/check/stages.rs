@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::local::yaml;
+
 /// Which kind of API it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
@@ -54,7 +56,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Stage>> {
         Some(documents) => documents,
         // A format is YAML of a kind, too, and a log could be.
         None if text.contains("tageName") || text.contains("ccessLogSettings") => {
-            vec![serde_saphyr::from_str::<Value>(text).ok()?]
+            vec![yaml::read(text).ok()?]
         }
         None => return None,
     };

@@ -1,8 +1,6 @@
 //! What the AWS CLI prints with `--output yaml` and `yaml-stream`: a list of log events or of pages, read one by one.
 
-use serde_json::Value;
-
-use super::super::error::CommandError;
+use super::super::{error::CommandError, yaml};
 use super::{
     buffer::{Buffer, MAX_LINE},
     documents::{Context, Documents},
@@ -51,7 +49,7 @@ fn end(
     let text = String::from_utf8_lossy(element);
     let value = match element.len() > MAX_ELEMENT {
         true => None,
-        false => serde_saphyr::from_str::<Value>(&text).ok(),
+        false => yaml::read(&text).ok(),
     };
     let value = value.and_then(|value| serde_json::to_vec(&value).ok());
     element.clear();

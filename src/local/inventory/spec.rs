@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::local::error::CommandError;
+use crate::local::{error::CommandError, yaml};
 
 /// The largest specification that is read, in bytes. API Gateway takes 6 MB.
 const MAX_BYTES: u64 = 50 << 20;
@@ -157,8 +157,8 @@ fn parse(bytes: &[u8]) -> Result<Vec<Operation>, String> {
     let document = if is_json {
         serde_json::from_str(text).map_err(|error| error.to_string())
     } else {
-        // Its own limits stand against aliases that grow, and against depth.
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        yaml::read(text)
+            .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()))
     };
     let document: Document = document.map_err(|error: String| {
         // A parser's message may show the text around it.

@@ -12,7 +12,7 @@ pub(super) enum Segment {
     /// A word, percent-encoded in one way, without braces.
     Word(Vec<u8>),
     /// A place, such as `{uuid}` or `{uuid}.pdf`.
-    Shape(String),
+    Shape(Cow<'static, str>),
 }
 
 /// Whether a segment is certainly a word that is written in the one way: what most segments are.
@@ -125,17 +125,26 @@ fn count(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
 }
 
 /// The shape of a decoded segment, as it stands in a template.
-fn shape(text: &[u8]) -> Option<String> {
+fn shape(text: &[u8]) -> Option<Cow<'static, str>> {
     if text.is_empty() || is_v(text) {
         return None;
     }
     if let Some(name) = simple(text) {
-        return Some(format!("{{{name}}}"));
+        // Most values are of these.
+        return Some(match name {
+            "integer" => "{integer}".into(),
+            "uuid" => "{uuid}".into(),
+            "hex" => "{hex}".into(),
+            "hash" => "{hash}".into(),
+            "id" => "{id}".into(),
+            "ulid" => "{ulid}".into(),
+            name => format!("{{{name}}}").into(),
+        });
     }
     if text.len() > MAX_WORD {
-        return Some("{text}".to_string());
+        return Some("{text}".into());
     }
-    composite(text)
+    composite(text).map(Cow::Owned)
 }
 
 /// The name of a shape that a whole segment has.
@@ -300,6 +309,9 @@ fn is_phone(text: &[u8], digits: usize) -> bool {
 }
 
 fn is_address(text: &[u8]) -> bool {
+    if !text.iter().any(|byte| matches!(byte, b'.' | b':')) {
+        return false;
+    }
     let text = text
         .strip_prefix(b"[")
         .and_then(|text| text.strip_suffix(b"]"))
@@ -530,7 +542,7 @@ fn composite(text: &[u8]) -> Option<String> {
 fn segment_text(text: &[u8]) -> Option<String> {
     match segment(text, false) {
         Segment::Word(word) => String::from_utf8(word).ok(),
-        Segment::Shape(shape) => Some(shape),
+        Segment::Shape(shape) => Some(shape.into_owned()),
     }
 }
 

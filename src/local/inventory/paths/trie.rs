@@ -29,7 +29,7 @@ const MAX_REFUSED: usize = 8_192;
 /// With so few words a place, shapes count as words.
 const FEW: usize = 8;
 
-pub(super) type Hash = BuildHasherDefault<DefaultHasher>;
+pub(super) type Hash = BuildHasherDefault<Quick>;
 pub(super) type Children = HashMap<Box<[u8]>, Box<Node>, Hash>;
 
 /// A place in a path, with what was called there and below.
@@ -65,6 +65,13 @@ impl Values {
         }
     }
 
+    /// The same for a value whose hash is not known.
+    fn see(&mut self, value: &[u8]) {
+        if !self.are_many {
+            self.add(hash(value));
+        }
+    }
+
     pub(super) fn many() -> Self {
         Self {
             hashes: BTreeSet::new(),
@@ -83,6 +90,40 @@ impl Values {
 
     pub(super) fn count(&self) -> Option<u64> {
         (!self.are_many).then(|| self.hashes.len().try_into().unwrap_or(u64::MAX))
+    }
+}
+
+/// A hash for the maps here, that each segment of each call is looked up in. A stranger can make paths that collide, as
+/// with any hash without a secret, and a secret would make runs differ. What that costs is limited, since the words of a
+/// place are: it takes longer, and finds the same.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Quick(u64);
+
+impl Quick {
+    fn add(&mut self, word: u64) {
+        // 2^64 divided by the golden ratio, which is odd.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            // The one in front tells lengths apart.
+            let last = rest
+                .iter()
+                .fold(1, |last, byte| last << 8 | u64::from(*byte));
+            self.add(last);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The map takes its place from the low bits, which know least of the bytes.
+        self.0 ^ self.0 >> 32
     }
 }
 
@@ -201,14 +242,14 @@ impl Node {
             return self.known(raw, is_refused);
         }
         let key = match shape::segment(raw, may_be_version) {
-            Segment::Shape(shape) => shape.into_bytes(),
+            Segment::Shape(shape) if is_shape(shape.as_bytes()) && size.max_words > FEW => {
+                let child = self.child_of_shape(shape.as_bytes(), size);
+                child.values.see(raw);
+                return child;
+            }
+            Segment::Shape(shape) => shape.into_owned().into_bytes(),
             Segment::Word(word) => word,
         };
-        if is_shape(&key) && size.max_words > FEW {
-            let child = self.child_of_shape(&key, size);
-            child.values.add(hash(raw));
-            return child;
-        }
         if self.children.contains_key(&key[..]) {
             return self.known(&key, is_refused);
         }
@@ -231,7 +272,7 @@ impl Node {
             Some(wild) => wild,
             None => self.refused.get_or_insert_default(),
         };
-        merged.values.add(hash(&key));
+        merged.values.see(&key);
         merged
     }
 
@@ -262,7 +303,7 @@ impl Node {
                 if kept.contains(&key) || is_shape(&key) && !takes_shapes {
                     self.children.insert(key, child);
                 } else {
-                    wild.values.add(hash(&key));
+                    wild.values.see(&key);
                     wild.merge(*child, size);
                 }
             }
@@ -279,7 +320,7 @@ impl Node {
                 if child.real_calls > 0 || is_shape(&key) {
                     self.children.insert(key, child);
                 } else {
-                    refused.values.add(hash(&key));
+                    refused.values.see(&key);
                     refused.merge(*child, size);
                 }
             }
@@ -342,7 +383,7 @@ impl Node {
             };
             match merged.filter(|_| is_word) {
                 Some(merged) => {
-                    merged.values.add(hash(&key));
+                    merged.values.see(&key);
                     merged.merge(*child, size);
                 }
                 None => {
