@@ -293,11 +293,11 @@ impl<'a> Spread<'a> {
         spread
     }
 
-    /// The features that so many words have, or to which a tenth of the calls go that go so deep, from several words:
-    /// where many words were hardly called, no single one shows much of what a place has.
+    /// The features that so many words have, or to which a fair part of the calls go that go so deep, from several
+    /// words: where many words were hardly called, no single one shows much of what a place has.
     fn common(&self, least: usize) -> BTreeSet<Feature> {
         let is_common = |(feature, held): &(&&Feature, &Held)| {
-            held.words >= least || held.words >= 8 && held.calls * 10 >= self.levels[feature.0]
+            held.words >= least || held.words >= 4 && held.calls * 40 >= self.levels[feature.0]
         };
         let found = self.features.iter().filter(is_common);
         found.map(|(feature, _)| (*feature).clone()).collect()
@@ -334,24 +334,22 @@ fn alike(words: &[Word], common: &BTreeSet<Feature>) -> BTreeSet<usize> {
         }
         let is_usual = |at: &usize| {
             let word = &words[*at];
-            usual.iter().all(|(feature, (sum, holders))| {
-                // A word below only some of them may be a value.
+            let lacks = |(feature, (sum, holders)): &(&&Feature, &(u64, usize))| {
+                // A word below only some of them may be a value, where few calls go there.
                 let is_word = feature.0 > 0
                     && feature
                         .1
                         .as_ref()
                         .is_some_and(|name| !name.starts_with(b"{"));
-                if is_word && holders * 2 < members.len() {
-                    return true;
-                }
-                let share = ratio(*sum, all).min(0.999);
-                let calls = i32::try_from(word.calls).unwrap_or(i32::MAX);
                 // Some of a place that has many are not told apart.
                 let unnamed = (feature.0, None, feature.2, feature.3);
-                word.features.contains_key(*feature)
+                !(word.features.contains_key(**feature)
                     || feature.0 > 0 && word.features.contains_key(&unnamed)
-                    || (1.0 - share * 0.5).powi(calls) >= CHANCE
-            })
+                    || is_word && holders * 2 < members.len() && *sum * 40 < all)
+            };
+            let lacking = usual.iter().filter(lacks).map(|(_, (sum, _))| sum).sum();
+            let calls = i32::try_from(word.calls).unwrap_or(i32::MAX);
+            (1.0 - ratio(lacking, all).min(1.0) * 0.5).powi(calls) >= CHANCE
         };
         let kept: BTreeSet<usize> = members.iter().copied().filter(is_usual).collect();
         if kept.len() == members.len() {
