@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
@@ -315,7 +315,11 @@ fn log(calls: usize, variable: Option<&str>) -> Made {
             "requestTimeEpoch": (1_760_000_000_000_u64 + u64::try_from(number).unwrap() * 250).to_string(),
             "responseLatency": random.below(400).to_string(),
         });
-        // The gateway's own routes know nothing of the base path.
+        // The gateway's own routes know nothing of the base path, and have places of whole segments.
+        let template = match variable {
+            Some(_) => template.replace("Products({p0})", "{p0}"),
+            None => template,
+        };
         let route = template.strip_prefix("/shop").unwrap();
         match variable {
             Some("resourcePath") => line["resourcePath"] = route.into(),
@@ -370,7 +374,8 @@ fn a_specification_or_a_route_gives_every_endpoint_of_20_000_calls() {
         .collect();
     assert_eq!(found, made.templates);
     for variable in ["resourcePath", "routeKey"] {
-        let file = folder.write(variable, &log(5_000, Some(variable)).lines.join("\n"));
+        let made = log(5_000, Some(variable));
+        let file = folder.write(variable, &made.lines.join("\n"));
         let found: BTreeSet<String> = endpoints(&inventory(&[&file])).into_iter().collect();
         assert_eq!(found, made.templates, "{variable}");
     }
@@ -448,7 +453,6 @@ fn files_beside_languages_do_not_keep_them_apart() {
         call("/assets/main.css");
     }
     let file = folder.write("calls.log", &lines);
-    assert!(Path::new(&file).exists());
     assert_eq!(
         endpoints(&inventory(&[&file])),
         [
