@@ -16,7 +16,7 @@ use super::{
 
 /// Levels below a word that are looked at.
 const LEVELS: usize = 4;
-/// Things below a word that are looked at.
+/// Words of one level below a word that are told apart; where there are more, none is.
 const MAX_FEATURES: usize = 512;
 /// Things right below one that are looked at.
 const MAX_BELOW: usize = 32;
@@ -39,6 +39,7 @@ pub(super) struct Place {
     pub(super) is_start: bool,
 }
 
+#[derive(Clone)]
 struct Word {
     key: Box<[u8]>,
     calls: u64,
@@ -91,12 +92,13 @@ pub(super) fn learn(node: &mut Node, place: Place, size: &mut Size) {
             size,
         );
     }
+    // Behind a tenant or a language an API begins as it does at the root.
     if let Some(wild) = &mut node.wild {
         learn(
             wild,
             Place {
                 is_stage: false,
-                is_start: false,
+                is_start: place.is_start,
             },
             size,
         );
@@ -111,7 +113,7 @@ fn words(node: &Node) -> Vec<Word> {
         .filter(|(key, child)| child.real_calls > 0 && !key.is_empty() && !is_shape(key))
         .map(|(key, child)| {
             let mut features = BTreeMap::new();
-            collect(child, 0, Some(b""), &mut features);
+            collect(child, b"", &mut features);
             Word {
                 key: key.clone(),
                 calls: child.real_calls,
@@ -123,34 +125,56 @@ fn words(node: &Node) -> Vec<Word> {
     words
 }
 
-fn collect(node: &Node, level: usize, key: Option<&[u8]>, features: &mut BTreeMap<Feature, u64>) {
-    for (method, stats) in &node.stats {
-        let calls = stats.real_calls();
-        let moved = stats.statuses.redirection;
-        for (calls, is_redirection) in [(calls - moved.min(calls), false), (moved.min(calls), true)]
-        {
-            if calls > 0 {
-                let feature = (level, key.map(<[u8]>::to_vec), *method, is_redirection);
-                *features.entry(feature).or_default() += calls;
+/// What can be called at a node and below it, level by level, so that a level that has many words takes nothing from
+/// those above it.
+fn collect(node: &Node, key: &[u8], features: &mut BTreeMap<Feature, u64>) {
+    let mut row: Vec<(&Node, Option<&[u8]>)> = vec![(node, Some(key))];
+    for level in 0..=LEVELS {
+        for (node, key) in &row {
+            for (method, stats) in &node.stats {
+                let calls = stats.real_calls();
+                let moved = stats.statuses.redirection.min(calls);
+                for (calls, is_redirection) in [(calls - moved, false), (moved, true)] {
+                    if calls > 0 {
+                        let feature = (level, key.map(<[u8]>::to_vec), *method, is_redirection);
+                        *features.entry(feature).or_default() += calls;
+                    }
+                }
             }
         }
+        if level < LEVELS {
+            row = below(&row, MAX_BELOW >> level);
+        }
     }
-    if level == LEVELS {
-        return;
+}
+
+/// The nodes right below some, with the names of those words that are told apart.
+fn below<'a>(row: &[(&'a Node, Option<&[u8]>)], most: usize) -> Vec<(&'a Node, Option<&'a [u8]>)> {
+    let mut next = Vec::new();
+    let mut words = 0;
+    for (node, _) in row {
+        let mut children: Vec<_> = node
+            .children
+            .iter()
+            .filter(|(_, child)| child.real_calls > 0)
+            .collect();
+        children
+            .sort_by(|one, other| (other.1.real_calls, one.0).cmp(&(one.1.real_calls, other.0)));
+        for (at, (key, child)) in children.into_iter().enumerate() {
+            let is_named = is_shape(key) || at < most;
+            words += usize::from(is_named && !is_shape(key));
+            next.push((&**child, is_named.then_some(&**key)));
+        }
+        if let Some(wild) = &node.wild {
+            next.push((&**wild, Some(&b"{}"[..])));
+        }
     }
-    let mut children: Vec<_> = node
-        .children
-        .iter()
-        .filter(|(_, child)| child.real_calls > 0)
-        .collect();
-    children.sort_by(|one, other| (other.1.real_calls, one.0).cmp(&(one.1.real_calls, other.0)));
-    for (at, (key, child)) in children.into_iter().enumerate() {
-        let is_named = is_shape(key) || at < MAX_BELOW >> level && features.len() < MAX_FEATURES;
-        collect(child, level + 1, is_named.then_some(&**key), features);
+    if words > MAX_FEATURES {
+        for (_, name) in &mut next {
+            *name = name.filter(|key| is_shape(key));
+        }
     }
-    if let Some(wild) = &node.wild {
-        collect(wild, level + 1, Some(b"{}"), features);
-    }
+    next
 }
 
 /// The words of a place that are values.
@@ -165,16 +189,9 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
         return BTreeSet::new();
     }
     generalise(&mut words);
-    // How many words have each feature.
-    let mut spread: BTreeMap<Feature, usize> = BTreeMap::new();
-    for word in &words {
-        for feature in word.features.keys() {
-            *spread.entry(feature.clone()).or_default() += 1;
-        }
-    }
     if let Some(wild) = &node.wild {
         let mut features = BTreeMap::new();
-        collect(wild, 0, Some(b""), &mut features);
+        collect(wild, b"", &mut features);
         let mut all = vec![Word {
             key: Box::default(),
             calls: wild.real_calls,
@@ -190,13 +207,7 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
             .map(|at| all[at].key.clone())
             .collect();
     }
-    let least = (words.len() / 10).max(2);
-    let common: BTreeSet<Feature> = spread
-        .iter()
-        .filter(|(_, count)| **count >= least)
-        .map(|(feature, _)| feature.clone())
-        .collect();
-    let mut best = alike(&words, &common);
+    let mut candidates = vec![alike(&words, &common_of(&words))];
     // Where words of several kinds share a place, those of the most frequent kind may be alike.
     let mut kinds: BTreeMap<Vec<&Feature>, usize> = BTreeMap::new();
     for word in &words {
@@ -209,47 +220,87 @@ fn values(node: &Node, mut words: Vec<Word>, place: Place) -> BTreeSet<Box<[u8]>
     kinds.sort();
     for (_, kind) in kinds.into_iter().take(4) {
         let kind = kind.into_iter().cloned().collect();
-        let found = alike(&words, &kind);
-        if found.len() > best.len() {
-            best = found;
+        candidates.push(alike(&words, &kind));
+    }
+    // Files and pages beside places that only have something below them are of another kind.
+    for is_called in [false, true] {
+        let some = |word: &&Word| word.features.keys().any(|(level, ..)| *level == 0) == is_called;
+        let own: Vec<Word> = words.iter().filter(some).cloned().collect();
+        if own.len() < words.len() {
+            let at: Vec<usize> = (0..words.len()).filter(|at| some(&&words[*at])).collect();
+            let found = alike(&own, &common_of(&own));
+            candidates.push(found.into_iter().map(|own| at[own]).collect());
         }
     }
-    let members: Vec<&Word> = best.iter().map(|at| &words[*at]).collect();
-    let members = without_outliers(members);
-    if are_values(&members, node, place) {
-        members.into_iter().map(|word| word.key.clone()).collect()
-    } else {
-        BTreeSet::new()
+    // The greatest, and of those that are as great the first.
+    candidates.sort_by_key(|found| std::cmp::Reverse(found.len()));
+    for found in candidates {
+        let members = without_outliers(found.iter().map(|at| &words[*at]).collect());
+        if are_values(&members, node, place) {
+            return members.into_iter().map(|word| word.key.clone()).collect();
+        }
+    }
+    BTreeSet::new()
+}
+
+/// The features that so many words have that they may be those of a value.
+fn common_of(words: &[Word]) -> BTreeSet<Feature> {
+    Spread::new(words).common((words.len() / 10).max(2))
+}
+
+/// Replaces words below words that only few of them have, and that few calls go to.
+fn generalise(words: &mut [Word]) {
+    let named = Spread::new(words).common((words.len() * 3 / 10).max(2));
+    for word in words {
+        let features = std::mem::take(&mut word.features);
+        for (feature, calls) in features {
+            let is_kept = feature.0 == 0
+                || feature
+                    .1
+                    .as_ref()
+                    .is_some_and(|name| name.starts_with(b"{"))
+                || named.contains(&feature);
+            let (level, name, method, is_redirection) = feature;
+            let feature = (level, name.filter(|_| is_kept), method, is_redirection);
+            *word.features.entry(feature).or_default() += calls;
+        }
     }
 }
 
-/// Replaces words below words that only few of them have.
-fn generalise(words: &mut [Word]) {
-    let mut holders: BTreeMap<(usize, Vec<u8>), usize> = BTreeMap::new();
-    for word in &*words {
-        let names: BTreeSet<_> = word
-            .features
-            .keys()
-            .filter_map(|(level, name, ..)| Some((*level, name.clone()?)))
-            .collect();
-        for name in names {
-            *holders.entry(name).or_default() += 1;
+/// How many words have a feature, and how often they were called with it.
+#[derive(Default, Clone, Copy)]
+struct Held {
+    words: usize,
+    calls: u64,
+}
+
+/// What words have, and how many calls go to each level.
+#[derive(Default)]
+struct Spread<'a> {
+    features: BTreeMap<&'a Feature, Held>,
+    levels: [u64; LEVELS + 1],
+}
+
+impl<'a> Spread<'a> {
+    fn new(words: &'a [Word]) -> Self {
+        let mut spread = Self::default();
+        for (feature, calls) in words.iter().flat_map(|word| &word.features) {
+            let held = spread.features.entry(feature).or_default();
+            held.words += 1;
+            held.calls += calls;
+            spread.levels[feature.0] += calls;
         }
+        spread
     }
-    let least = (words.len() * 3 / 10).max(2);
-    for word in words {
-        let features = std::mem::take(&mut word.features);
-        for ((level, name, method, is_redirection), calls) in features {
-            let name = name.filter(|name| {
-                level == 0
-                    || name.starts_with(b"{")
-                    || holders.get(&(level, name.clone())) >= Some(&least)
-            });
-            *word
-                .features
-                .entry((level, name, method, is_redirection))
-                .or_default() += calls;
-        }
+
+    /// The features that so many words have, or to which a fair part of the calls go that go so deep, from several
+    /// words: where many words were hardly called, no single one shows much of what a place has.
+    fn common(&self, least: usize) -> BTreeSet<Feature> {
+        let is_common = |(feature, held): &(&&Feature, &Held)| {
+            held.words >= least || held.words >= 4 && held.calls * 40 >= self.levels[feature.0]
+        };
+        let found = self.features.iter().filter(is_common);
+        found.map(|(feature, _)| (*feature).clone()).collect()
     }
 }
 
@@ -283,24 +334,22 @@ fn alike(words: &[Word], common: &BTreeSet<Feature>) -> BTreeSet<usize> {
         }
         let is_usual = |at: &usize| {
             let word = &words[*at];
-            usual.iter().all(|(feature, (sum, holders))| {
-                // A word below only some of them may be a value.
+            let lacks = |(feature, (sum, holders)): &(&&Feature, &(u64, usize))| {
+                // A word below only some of them may be a value, where few calls go there.
                 let is_word = feature.0 > 0
                     && feature
                         .1
                         .as_ref()
                         .is_some_and(|name| !name.starts_with(b"{"));
-                if is_word && holders * 2 < members.len() {
-                    return true;
-                }
-                let share = ratio(*sum, all).min(0.999);
-                let calls = i32::try_from(word.calls).unwrap_or(i32::MAX);
                 // Some of a place that has many are not told apart.
                 let unnamed = (feature.0, None, feature.2, feature.3);
-                word.features.contains_key(*feature)
+                !(word.features.contains_key(**feature)
                     || feature.0 > 0 && word.features.contains_key(&unnamed)
-                    || (1.0 - share * 0.5).powi(calls) >= CHANCE
-            })
+                    || is_word && holders * 2 < members.len() && *sum * 40 < all)
+            };
+            let lacking = usual.iter().filter(lacks).map(|(_, (sum, _))| sum).sum();
+            let calls = i32::try_from(word.calls).unwrap_or(i32::MAX);
+            (1.0 - ratio(lacking, all).min(1.0) * 0.5).powi(calls) >= CHANCE
         };
         let kept: BTreeSet<usize> = members.iter().copied().filter(is_usual).collect();
         if kept.len() == members.len() {
@@ -414,7 +463,7 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
     let has_structure = shared.len() >= if place.is_start { 3 } else { 2 }
         && have_shared >= 60
         && only_shared >= 80;
-    if has_structure && count >= 3 {
+    if has_structure && count >= 3 || have_one_vocabulary(members) {
         return true;
     }
     if valued >= 40 && count >= if place.is_start { 5 } else { 3 } {
@@ -432,6 +481,34 @@ fn are_values(members: &[&Word], node: &Node, place: Place) -> bool {
         return count >= 12 && (is_novel || count >= 32) || count >= 6 && is_novel && rare >= 50;
     }
     count >= 8 || short && count >= 4 || count >= 4 && rare >= 50 && per_word >= 4
+}
+
+/// Whether many words have all that is right below them from few names, where each was called too rarely to show more
+/// than one or two of these.
+fn have_one_vocabulary(members: &[&Word]) -> bool {
+    let right_below = |word: &Word| -> BTreeSet<Vec<u8>> {
+        let names = names_below(word).into_iter();
+        names
+            .filter(|(level, _)| *level == 1)
+            .map(|(_, name)| name.to_vec())
+            .collect()
+    };
+    let below: Vec<_> = members.iter().map(|word| right_below(word)).collect();
+    let mut holders: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for name in below.iter().flatten() {
+        *holders.entry(name).or_default() += 1;
+    }
+    holders.retain(|_, holders| *holders >= 3);
+    let is_among = |names: &&BTreeSet<Vec<u8>>| {
+        !names.is_empty() && names.iter().all(|name| holders.contains_key(&**name))
+    };
+    let (count, among) = (members.len(), below.iter().filter(is_among).count());
+    let other = below.iter().filter(|names| !names.is_empty()).count() - among;
+    count >= 12
+        && holders.len() >= 3
+        && holders.len() * 2 <= among
+        && among * 2 >= count
+        && other * 5 <= among
 }
 
 fn names_below(word: &Word) -> BTreeSet<(usize, &[u8])> {
@@ -471,7 +548,7 @@ fn take_tokens(node: &mut Node, size: &mut Size) {
     };
     let mut usual = BTreeMap::new();
     if let Some(child) = node.children.get(&shape) {
-        collect(child, 0, Some(b""), &mut usual);
+        collect(child, b"", &mut usual);
     }
     let is_token = |key: &[u8]| {
         let separators = key
@@ -482,7 +559,11 @@ fn take_tokens(node: &mut Node, size: &mut Size) {
         let has_digit = key.iter().any(u8::is_ascii_digit);
         key.len() >= 6
             && shape::extension(key).is_none()
-            && (has_digit || capitals > 0 && separators > 0)
+            && (has_digit
+                || capitals > 0 && separators > 0
+                || capitals + separators == key.len()
+                || shape::is_mixed(key)
+                || is_unspoken(key))
     };
     let found: Vec<Box<[u8]>> = words(node)
         .into_iter()
@@ -501,6 +582,14 @@ fn take_tokens(node: &mut Node, size: &mut Size) {
             into.merge(*child, size);
         }
     }
+}
+
+/// Whether letters stand together that nobody can speak: a token of letters alone, by chance.
+fn is_unspoken(key: &[u8]) -> bool {
+    let is_consonant =
+        |byte: &u8| byte.is_ascii_alphabetic() && !b"aeiouy".contains(&byte.to_ascii_lowercase());
+    key.windows(5)
+        .any(|letters| letters.iter().all(is_consonant))
 }
 
 /// How much a shape takes in of others: some of the values of each may look like one before it.

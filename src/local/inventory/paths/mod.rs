@@ -29,9 +29,10 @@ use trie::{Hash, Node, Size, is_shape};
 const MAX_HOSTS: usize = 1_000;
 /// Longer names of hosts and methods are cut.
 const MAX_NAME: usize = 255;
-/// So few paths that were only ever refused stand by themselves.
-const FEW_REFUSED: usize = 3;
-/// With so many calls, a path that was only ever refused is no scanner's.
+/// So few paths that were only ever refused stand by themselves. Of more, as scanners make them, those with the most
+/// calls do.
+const FEW_REFUSED: usize = 4;
+/// The least calls that they have then.
 const MANY_REFUSED: u64 = 20;
 /// The host of calls to hosts that are too many.
 const OTHER_HOSTS: &str = "*";
@@ -397,8 +398,16 @@ impl Host {
                 found.add(base(segments), methods.name(method), stats);
             });
             let is_few = rest.len() <= FEW_REFUSED;
-            for (path, method, stats) in rest {
-                let segments = if is_few || stats.calls() >= MANY_REFUSED {
+            rest.sort_by(|(path, method, stats), (other_path, other, others)| {
+                let name = |method: &u8| methods.name(*method);
+                others
+                    .calls()
+                    .cmp(&stats.calls())
+                    .then_with(|| (path, name(method)).cmp(&(other_path, name(other))))
+            });
+            for (at, (path, method, stats)) in rest.into_iter().enumerate() {
+                let is_frequent = at < FEW_REFUSED && stats.calls() >= MANY_REFUSED;
+                let segments = if is_few || is_frequent {
                     Segments::learned(&path)
                 } else {
                     Segments::known(ANY_PATH.as_bytes())

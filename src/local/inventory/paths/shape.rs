@@ -167,6 +167,7 @@ pub(super) fn simple(text: &[u8]) -> Option<&'static str> {
             .or_else(|| is_uuid(text).then_some("uuid"))
             .or_else(|| is_date(text).then_some("date"))
             .or_else(|| is_time(text).then_some("time"))
+            .or_else(|| is_mac(text).then_some("mac"))
             .or_else(|| is_phone(text, digits).then_some("phone"))
             .or_else(|| is_address(text).then_some("ip"))
             .or_else(|| is_pair(text).then_some("coordinates"));
@@ -289,6 +290,15 @@ fn is_time(text: &[u8]) -> bool {
         && parts
             .into_iter()
             .all(|part| part.len() == 2 && value(part).is_some_and(|part| part < 60))
+}
+
+/// The address of a device: six bytes in hex.
+fn is_mac(text: &[u8]) -> bool {
+    text.len() == 17
+        && text.iter().enumerate().all(|(at, byte)| match at % 3 {
+            2 => *byte == text[2] && matches!(byte, b':' | b'-'),
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// A telephone number: international, or in groups.
@@ -424,7 +434,7 @@ fn is_random(text: &[u8], digits: usize) -> bool {
 }
 
 /// Whether letters are mixed as nobody writes words: capitals next to each other, and small letters.
-fn is_mixed(text: &[u8]) -> bool {
+pub(super) fn is_mixed(text: &[u8]) -> bool {
     let is_upper = |byte: &u8| byte.is_ascii_uppercase();
     text.iter().any(|byte| byte.is_ascii_lowercase())
         && (text.windows(2).any(|pair| pair.iter().all(is_upper))
@@ -527,12 +537,21 @@ fn composite(text: &[u8]) -> Option<String> {
             "{text}".to_string()
         });
     }
-    if let Some(at) = text.iter().rposition(|byte| *byte == b':')
-        && is_name(&text[at + 1..])
-    {
-        // `123:publish`.
-        let name = simple(&text[..at])?;
-        return Some(format!("{{{name}}}:{}", word(&text[at + 1..])?));
+    if let Some(at) = text.iter().rposition(|byte| *byte == b':') {
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        if before.split(|byte| *byte == b':').all(is_name)
+            && !before.is_empty()
+            && simple(before).is_none()
+            && let Some(name) = simple(after)
+        {
+            // `sha256:2c26b4…`.
+            return Some(format!("{}:{{{name}}}", word(before)?));
+        }
+        if is_name(after) {
+            // `123:publish`.
+            let name = simple(before)?;
+            return Some(format!("{{{name}}}:{}", word(after)?));
+        }
     }
     let (stem, extension) = extension(text)?;
     let name = simple(stem)?;
@@ -592,6 +611,16 @@ mod tests {
             ("TSHIRT-BLK-XL", "{sku}"),
             ("AB-1234-XL", "{sku}"),
             ("192.0.2.7", "{ip}"),
+            ("5e:9a:00:b2:1c:7f", "{mac}"),
+            ("5E-9A-00-B2-1C-7F", "{mac}"),
+            (
+                "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "sha256:{hash}",
+            ),
+            (
+                "urn:uuid:988c24c9-61b1-4d22-a280-1c4510435a10",
+                "urn:uuid:{uuid}",
+            ),
             ("2001:db8::1", "{ip}"),
             ("52.52,13.405", "{coordinates}"),
             ("1,2,3", "{list}"),

@@ -24,6 +24,16 @@ pub(super) struct Specified {
     known: Known,
     /// Without the stage that those of an API's own domain begin with: a custom domain's paths have none.
     without_stage: Known,
+    /// What stands in the paths that were called before the templates that are of no host, such as the stage.
+    before: Before,
+}
+
+#[derive(Debug, Default)]
+enum Before {
+    #[default]
+    Unknown,
+    Always(Box<[u8]>),
+    Several,
 }
 
 #[derive(Debug)]
@@ -90,6 +100,7 @@ impl Specified {
             templates: Vec::new(),
             known: Known::default(),
             without_stage: Known::default(),
+            before: Before::default(),
         };
         for ((host, path), methods) in by_path {
             let number = own.templates.len();
@@ -177,6 +188,13 @@ impl Specified {
         }
         let ((is_greedy, lacks_method, _, _, is_without), found, before) = best?;
         let template = &mut self.templates[found.template];
+        if template.host.is_none() && !is_doubtful(call) {
+            match &self.before {
+                Before::Unknown => self.before = Before::Always(path[..before].into()),
+                Before::Always(own) if **own != path[..before] => self.before = Before::Several,
+                _ => {}
+            }
+        }
         for (method, is_called) in &mut template.methods {
             *is_called |= method.as_deref().is_none_or(|method| method == call.method);
         }
@@ -211,10 +229,20 @@ impl Specified {
                 if *is_called {
                     continue;
                 }
+                // It would be called where the others are.
+                let mut path = match &self.before {
+                    Before::Always(before) if template.host.is_none() && only.is_some() => {
+                        before.to_vec()
+                    }
+                    _ => Vec::new(),
+                };
+                if path.is_empty() || template.path != "/" {
+                    path.extend_from_slice(template.path.as_bytes());
+                }
                 let endpoint = Endpoint {
                     source: Source::Specification,
                     documented: Some(true),
-                    ..names::endpoint(&host, &Segments::known(template.path.as_bytes()))
+                    ..names::endpoint(&host, &Segments::known(&path))
                 };
                 found.add(
                     endpoint,
