@@ -129,7 +129,7 @@ fn any_name_of_a_file_will_do() {
     let (lines, total) = read(&[path]);
     assert_eq!(total.unwrap().failures, 0);
     assert!(
-        lines[0].0.ends_with("a\u{fffd}\\u{1b}[31m\\n\\u{202e}"),
+        lines[0].0.ends_with("a\u{fffd}\\u{1b}[31m\\u{a}\\u{202e}"),
         "{}",
         lines[0].0
     );
