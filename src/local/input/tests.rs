@@ -609,13 +609,20 @@ fn frames_of_zstd_are_joined() {
 /// What is larger than what is read whole is read part by part, with what stands around the parts.
 #[test]
 fn large_documents_are_read_part_by_part() {
-    const COUNT: u32 = 20_000;
+    const COUNT: u32 = 2_000;
+    // Few and long ones are read soon.
+    let pad = "x".repeat(2_500);
     let data: Vec<String> = (0..3).map(data).collect();
-    let events = (0..COUNT).map(|n| filtered(n % 3).to_string());
+    let events = (0..COUNT).map(|n| {
+        let mut event = filtered(n % 3);
+        event["ingestionTime"] = json!(pad);
+        event.to_string()
+    });
     let events = events.collect::<Vec<_>>().join(",");
     let group = r#""messageType":"DATA_MESSAGE","logGroup":"g","logStream":"t""#;
     let records = (0..COUNT).map(|n| {
-        json!({"kinesis": {"sequenceNumber": "7", "data": data[n as usize % 3]}}).to_string()
+        json!({"kinesis": {"sequenceNumber": "7", "partitionKey": pad, "data": data[n as usize % 3]}})
+            .to_string()
     });
     let records = records.collect::<Vec<_>>().join(",");
     for (text, count) in [
