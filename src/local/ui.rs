@@ -182,8 +182,8 @@ fn bar(total: Option<u64>, unit: Unit, is_narrow: bool) -> ProgressBar {
         Unit::Things(_) => ("{human_pos}", "{human_len}", "{per_sec}"),
     };
     let name = match unit {
-        Unit::Bytes => "",
-        Unit::Things(name) => name,
+        Unit::Bytes => String::new(),
+        Unit::Things(name) => format!(" {name}"),
     };
     let (picture, speed) = match is_narrow {
         true => ("", String::new()),
@@ -191,9 +191,9 @@ fn bar(total: Option<u64>, unit: Unit, is_narrow: bool) -> ProgressBar {
     };
     let template = match total {
         Some(_) => {
-            format!("{picture}{position}/{length} {name}{speed}, {{eta}} left {{wide_msg}}")
+            format!("{picture}{position}/{length}{name}{speed}, {{eta}} left {{wide_msg}}")
         }
-        None => format!("{{spinner}} {position} {name}{speed} {{wide_msg}}"),
+        None => format!("{{spinner}} {position}{name}{speed} {{wide_msg}}"),
     };
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
     // The templates are well-formed; a default bar would also do.
