@@ -135,7 +135,7 @@ fn take(characters: impl Iterator<Item = char>, columns: usize) -> String {
 }
 
 /// Whether a character acts on a terminal, or can't be seen.
-fn is_treacherous(c: char) -> bool {
+pub(crate) fn is_treacherous(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

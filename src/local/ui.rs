@@ -7,10 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use super::escape;
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a line of progress is printed where no bar can be drawn.
 const PERIOD: Duration = Duration::from_secs(10);
+
+/// What is done sooner needs no bar, in which nobody could read anything.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// A terminal with fewer columns has a bar without its picture and speed.
+const COLUMNS: u16 = 80;
 
 /// How to talk to the operator.
 #[derive(Debug, Clone, Copy)]
@@ -45,11 +52,11 @@ impl Ui {
         }
     }
 
-    /// Prints a warning, unless the operator wants none.
+    /// Prints a warning in one line, unless the operator wants none. What would act on the terminal is escaped.
     pub fn warn(&self, text: &str) {
         if !self.quiet {
             // A failure of this can not be reported anywhere.
-            let _ = writeln!(io::stderr(), "warning: {text}");
+            let _ = writeln!(io::stderr(), "warning: {}", escape::terminal(text));
         }
     }
 
@@ -60,7 +67,10 @@ impl Ui {
         let is_ci = env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
         let shown = match (self.quiet, io::stderr().is_terminal(), is_ci) {
             (true, ..) | (false, false, false) => Shown::Nothing,
-            (false, true, _) => Shown::Bar(bar(total, unit)),
+            (false, true, _) => {
+                let is_narrow = console::Term::stderr().size().1 < COLUMNS;
+                Shown::Bar(bar(total, unit, is_narrow))
+            }
             (false, false, true) => Shown::Lines(Lines {
                 total,
                 unit,
@@ -99,7 +109,12 @@ impl Progress {
     pub fn inc(&self, count: u64) {
         match &self.shown {
             Shown::Nothing => {}
-            Shown::Bar(bar) => bar.inc(count),
+            Shown::Bar(bar) => {
+                if bar.is_hidden() && bar.elapsed() >= DELAY {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                }
+                bar.inc(count);
+            }
             Shown::Lines(lines) => {
                 lines.done.set(lines.done.get().saturating_add(count));
                 let now = Instant::now();
@@ -156,7 +171,8 @@ impl Lines {
     }
 }
 
-fn bar(total: Option<u64>, unit: Unit) -> ProgressBar {
+/// A bar, which is hidden at first.
+fn bar(total: Option<u64>, unit: Unit, is_narrow: bool) -> ProgressBar {
     let (position, length, speed) = match unit {
         Unit::Bytes => (
             "{binary_bytes}",
@@ -166,19 +182,20 @@ fn bar(total: Option<u64>, unit: Unit) -> ProgressBar {
         Unit::Things(_) => ("{human_pos}", "{human_len}", "{per_sec}"),
     };
     let name = match unit {
-        Unit::Bytes => "",
-        Unit::Things(name) => name,
+        Unit::Bytes => String::new(),
+        Unit::Things(name) => format!(" {name}"),
     };
-    let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            format!("{{bar:24}} {position}/{length} {name} {speed}, {{eta}} left {{wide_msg}}"),
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            format!("{{spinner}} {position} {name} {speed} {{wide_msg}}"),
-        ),
+    let (picture, speed) = match is_narrow {
+        true => ("", String::new()),
+        false => ("{bar:24} ", format!(" {speed}")),
     };
+    let template = match total {
+        Some(_) => {
+            format!("{picture}{position}/{length}{name}{speed}, {{eta}} left {{wide_msg}}")
+        }
+        None => format!("{{spinner}} {position}{name}{speed} {{wide_msg}}"),
+    };
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
     // The templates are well-formed; a default bar would also do.
     match ProgressStyle::with_template(&template) {
         Ok(style) => bar.with_style(style),
@@ -211,9 +228,12 @@ mod tests {
     fn the_templates_of_the_bars_are_well_formed() {
         for unit in [Unit::Bytes, Unit::Things("calls")] {
             for total in [Some(10), None] {
-                let bar = bar(total, unit);
-                bar.inc(3);
-                assert_eq!(bar.position(), 3);
+                for is_narrow in [true, false] {
+                    let bar = bar(total, unit, is_narrow);
+                    assert!(bar.is_hidden());
+                    bar.inc(3);
+                    assert_eq!(bar.position(), 3);
+                }
             }
         }
     }

@@ -129,7 +129,7 @@ fn any_name_of_a_file_will_do() {
     let (lines, total) = read(&[path]);
     assert_eq!(total.unwrap().failures, 0);
     assert!(
-        lines[0].0.ends_with("a\u{fffd}\\u{1b}[31m\\n\\u{202e}"),
+        lines[0].0.ends_with("a\u{fffd}\\u{1b}[31m\\u{a}\\u{202e}"),
         "{}",
         lines[0].0
     );
@@ -154,6 +154,35 @@ fn a_file_that_grows_is_read_to_an_end() {
     let mut sink = Grow(&path, 0);
     input::read(&[Input::Path(path.clone())], &UI, &mut sink).unwrap();
     assert!((2..=4).contains(&sink.1), "{}", sink.1);
+}
+
+/// What is passed over in a folder is told, and so is what can't be read.
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_in_a_folder_are_told() {
+    let path = folder("input-links");
+    fs::write(path.join("a"), "{\"path\":\"/0\"}\n").unwrap();
+    fs::create_dir(path.join("b")).unwrap();
+    std::os::unix::fs::symlink("..", path.join("b/loop")).unwrap();
+    std::os::unix::fs::symlink("nothing", path.join("dead")).unwrap();
+    let made = Command::new("mkfifo").arg(path.join("s")).status();
+    assert!(made.unwrap().success());
+    let output = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
+        .args(["inventory", "."])
+        .current_dir(&path)
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    for expected in [
+        "warning: ./b/loop: passed over, since a link to a folder is not followed: name it",
+        "warning: ./s: passed over, since it is no file: name it",
+        "warning: ./dead: No such file",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+    let quiet = read(std::slice::from_ref(&path));
+    let total = quiet.1.unwrap();
+    assert_eq!((total.files, total.read, total.failures), (2, 1, 1));
 }
 
 fn demo(arguments: &[&str], input: &Path) -> Output {

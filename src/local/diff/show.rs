@@ -8,7 +8,10 @@ use super::{Format, Kind};
 use crate::local::{
     error::{CommandError, printing},
     escape,
-    inventory::{model::Endpoint, output::shown_host},
+    inventory::{
+        model::Endpoint,
+        output::{json, shown_host},
+    },
 };
 
 /// A difference. They are sorted by kind, host, path and method.
@@ -56,9 +59,7 @@ pub(super) fn write(
     let written = match format {
         Format::Text => write_text(report, out),
         Format::Markdown => write_markdown(report, out),
-        Format::Json => serde_json::to_writer_pretty(&mut *out, report)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out)),
+        Format::Json => json::pretty(report, out),
     };
     written.map_err(printing)
 }

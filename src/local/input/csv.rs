@@ -12,6 +12,7 @@ use super::super::error::CommandError;
 use super::{
     buffer::{Buffer, MAX_LINE},
     documents::{Context, Documents},
+    moment,
     out::Out,
 };
 
@@ -34,6 +35,10 @@ pub(super) fn delimiter(line: &[u8]) -> Option<u8> {
     if line.len() > 4096 || line.contains(['{', '$']) {
         return None;
     }
+    // A column alone has nothing around it.
+    if ["message", "@message"].contains(&name(line)) {
+        return Some(b',');
+    }
     let has_names = |delimiter: &u8| {
         let names = line.split(char::from(*delimiter)).map(name);
         let names: Vec<String> = names
@@ -43,7 +48,13 @@ pub(super) fn delimiter(line: &[u8]) -> Option<u8> {
         let known = names.iter().filter(|name| FIELDS.contains(&name.as_str()));
         names.len() > 1 && (has_message || known.count() > 1)
     };
-    [b',', b';'].into_iter().find(has_names)
+    [b',', b';', b'\t'].into_iter().find(has_names)
+}
+
+/// Whether a row begins so whose names somebody has cut off: a time, and an object in quotes.
+pub(super) fn is_row(line: &[u8]) -> bool {
+    let rest = moment::moment(line).map(|moment| &line[moment.length..]);
+    rest.is_some_and(|rest| rest.starts_with(b",\"{"))
 }
 
 fn name(cell: &str) -> &str {
@@ -108,6 +119,12 @@ pub(super) fn read(
             }
         }
         let cells: Vec<_> = row.iter().map(String::from_utf8_lossy).collect();
+        if names.is_empty() && cells.iter().all(|cell| cell.trim().is_empty()) {
+            continue;
+        }
+        if names.is_empty() && cells.len() == 2 && moment::whole(&cells[0]).is_some() {
+            names = ["@timestamp", "@message"].map(str::to_owned).into();
+        }
         if names.is_empty() {
             names = cells.iter().map(|cell| canonical(name(cell))).collect();
             continue;

@@ -261,6 +261,18 @@ impl Documents {
             let is_container = value.get().starts_with(['{', '[']);
             if is_container && !is_beside_events(key) {
                 self.node(value.get(), &context.child(key), depth, out)?;
+            } else if value.get().starts_with('"')
+                && let Some(inside) = text(value.get())
+                && inside.trim_ascii_start().starts_with('{')
+                && self.is_line(inside.trim_ascii())
+            {
+                // `--query` and `jq` give the message any name.
+                let timestamp = members.0.iter().find_map(|(_, value)| time(value.get()));
+                let meta = Meta {
+                    timestamp,
+                    ..context.meta()
+                };
+                self.message(&inside, meta, depth, out)?;
             }
         }
         Ok(())
@@ -436,6 +448,16 @@ impl Documents {
             }
         }
         if content.starts_with('{') && content.contains(['\n', '\r']) {
+            let lines = || {
+                content
+                    .lines()
+                    .map(str::trim)
+                    .filter(|line| !line.is_empty())
+            };
+            // What `--query` has joined.
+            if lines().all(|line| line.starts_with('{') && line.ends_with('}')) {
+                return lines().try_for_each(|line| out.line(line.as_bytes(), meta));
+            }
             return self.compact(content, meta, out);
         }
         out.line(message.as_bytes(), meta)

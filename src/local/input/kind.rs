@@ -1,5 +1,7 @@
 //! What a text is, by its first bytes and never by its name.
 
+use memchr::memmem;
+
 use super::super::calls;
 use super::{Line, csv, moment, text::begins_document};
 use crate::{
@@ -160,7 +162,7 @@ fn json(text: &[u8]) -> Kind {
         };
     }
     let has = |name: &str| keys.iter().any(|key| key == name);
-    let shows = |name: &str| memchr::memmem::find(text, name.as_bytes()).is_some();
+    let shows = |name: &str| memmem::find(text, name.as_bytes()).is_some();
     const SPEC: &str = "give it with --spec, beside a log";
     const STAGES: &str = "give it to cw-resend check";
     const EVENTS: &str = "give what aws logs filter-log-events prints";
@@ -234,10 +236,43 @@ fn json(text: &[u8]) -> Kind {
         || (has("nextToken") && !has("path"));
     // Of one that is longer than the head, no key may be seen but the first.
     let is_long = !text.contains(&b'\n') && text.len() >= HEAD && begins_document(text);
-    match is_document || is_long {
+    match is_document || is_long || begins_list(text) || is_row_of_objects(text) {
         true => Kind::Documents,
         false => Kind::Lines,
     }
+}
+
+/// Whether an object's first member is a list, as `--query '{name: events}'` leaves it. No line begins so.
+fn begins_list(text: &[u8]) -> bool {
+    let list = || {
+        let rest = text.strip_prefix(b"{")?.trim_ascii_start();
+        let rest = rest.strip_prefix(b"\"")?;
+        let rest = &rest[memchr::memchr(b'"', rest)? + 1..];
+        let value = rest.trim_ascii_start().strip_prefix(b":")?;
+        Some(value.trim_ascii_start().starts_with(b"["))
+    };
+    list().unwrap_or(false)
+}
+
+/// Whether the first line is several lines without anything between them, as Firehose writes them unless it is told to
+/// put a line end. Two would do for a caller who sends a `}{`, and such a line is for the reader of lines to refuse.
+fn is_row_of_objects(text: &[u8]) -> bool {
+    type Object = serde_json::Map<String, serde_json::Value>;
+    let end = memchr::memchr(b'\n', text).unwrap_or(text.len());
+    let line = &text[..end];
+    if memmem::find(line, b"}{").is_none() && memmem::find(line, b"} {").is_none() {
+        return false;
+    }
+    let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<Object>();
+    let Some(Ok(first)) = objects.next() else {
+        return false;
+    };
+    let others: Vec<_> = objects.take(2).collect();
+    let is_same = |other: &Result<Object, _>| {
+        let other = other.as_ref();
+        other.is_ok_and(|other| other.keys().eq(first.keys()))
+    };
+    others.len() == 2 && others.iter().all(is_same)
 }
 
 fn plain(text: &[u8]) -> Kind {
@@ -250,8 +285,12 @@ fn plain(text: &[u8]) -> Kind {
     if first == b"Permission Check Successful" {
         return Kind::Ignored;
     }
-    if let Some(delimiter) = csv::delimiter(first) {
-        return Kind::Csv(delimiter);
+    match csv::delimiter(first) {
+        // The names of columns are copied from the console, too, before lines as they are.
+        Some(b'\t') if memmem::find(second, b"\t\"").is_none() => {}
+        Some(delimiter) => return Kind::Csv(delimiter),
+        None if csv::is_row(first) => return Kind::Csv(b','),
+        None => {}
     }
     let yaml = if first == b"---" { second } else { first };
     if yaml.starts_with(b"openapi:") || yaml.starts_with(b"swagger:") {
@@ -273,13 +312,36 @@ fn plain(text: &[u8]) -> Kind {
         "- \"{",
         "- - ",
     ];
-    if YAML.iter().any(|begin| yaml.starts_with(begin.as_bytes())) {
+    let is_yaml = YAML.iter().any(|begin| yaml.starts_with(begin.as_bytes()));
+    if is_yaml || (is_yaml_member(yaml) && shows_yaml_list(text)) {
         return Kind::Yaml;
     }
     text_foreign(first, second).unwrap_or_else(|| match is_no_log(text) {
         true => foreign("a text that is no log of API Gateway", GIVE_LOG),
         false => Kind::Lines,
     })
+}
+
+/// Whether this is a member of an object of YAML: a name, and a colon.
+fn is_yaml_member(mut line: &[u8]) -> bool {
+    while let Some(rest) = line.strip_prefix(b"- ") {
+        line = rest;
+    }
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"@_.-".contains(byte);
+    match memchr::memchr(b':', line) {
+        Some(at) if at > 0 => {
+            line[..at].iter().all(is_name) && line.get(at + 1).is_none_or(|&byte| byte == b' ')
+        }
+        _ => false,
+    }
+}
+
+/// Whether there is a list, and a text in quotes that begins as an object does.
+fn shows_yaml_list(text: &[u8]) -> bool {
+    let shows = |part: &&[u8]| memmem::find(text, part).is_some();
+    let has_list = text.starts_with(b"- ") || [&b"\n- "[..], b"\n  - "].iter().any(shows);
+    let objects: [&[u8]; 4] = [b": '{", b": \"{", b"- '{", b"- \"{"];
+    has_list && objects.iter().any(shows)
 }
 
 fn text_foreign(first: &[u8], second: &[u8]) -> Option<Kind> {

@@ -33,6 +33,7 @@ use self::{
 };
 use super::{
     error::CommandError,
+    escape,
     ui::{Progress, Ui, Unit},
 };
 
@@ -107,7 +108,7 @@ pub struct Total {
 ///
 /// Returns an error when there is nothing that could be read, and any error of `sink`.
 pub fn read(inputs: &[Input], ui: &Ui, sink: &mut dyn Sink) -> Result<Total, CommandError> {
-    let files = walk::files(inputs);
+    let files = walk::files(inputs, &mut |text| ui.warn(text));
     let lengths = files.iter().map(|file| match (&file.path, &file.error) {
         (Some(_), None) => file.length,
         (Some(_), Some(_)) => Some(0),
@@ -268,14 +269,5 @@ fn read_file(
 /// A path as it is shown: without what would act on a terminal, or turn the text around.
 #[must_use]
 pub fn shown(path: &Path) -> String {
-    let mut text = String::new();
-    for character in path.to_string_lossy().chars() {
-        let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}');
-        if character.is_control() || turns {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    text
+    escape::terminal(&path.to_string_lossy()).into_owned()
 }

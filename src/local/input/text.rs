@@ -1,6 +1,6 @@
 //! Lines: as they were logged, or with what the AWS CLI, the console and S3 export tasks write around them.
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::super::error::CommandError;
 use super::{
@@ -83,15 +83,13 @@ impl Lines<'_> {
 
     fn take_any(&mut self, line: &[u8], out: &mut Out<'_>) -> Result<(), CommandError> {
         if !self.object.is_empty() {
-            let begins = line.first() == Some(&b'{') || moment::moment(line).is_some();
-            if begins || self.object.text.len() + line.len() > MAX_LINE {
-                self.end_object(out)?;
-            } else {
-                return match self.object.add(line) {
-                    true => Ok(()),
-                    false => self.end_object(out),
-                };
+            let begins = line.first() == Some(&b'{')
+                || moment::moment(line).is_some()
+                || line.starts_with(b"EVENTS\t");
+            if !begins && self.object.text.len() + line.len() <= MAX_LINE {
+                return self.go_on(line.trim_ascii(), out);
             }
+            self.end_object(out)?;
         }
         let line = line.trim_ascii_end();
         let line = ["▶", "▼", "►"]
@@ -99,14 +97,24 @@ impl Lines<'_> {
             .find_map(|mark| line.strip_prefix(mark.as_bytes()))
             .unwrap_or(line);
         let text = line.trim_ascii_start();
+        if let Some(columns) = columns(text) {
+            return self.take_columns(columns, out);
+        }
         if text.is_empty() || is_furniture(text) {
             return Ok(());
         }
-        if let Some(columns) = text.strip_prefix(b"EVENTS\t") {
-            return take_columns(columns, out);
+        if text.starts_with(b"RESULTS\t") {
+            out.fault("results of Insights as text without the text of the lines: add @message to the fields of the query, or give them as JSON".into());
+            return Ok(());
         }
-        if let Some(moment) = moment::moment(text) {
-            let rest = &text[moment.length..];
+        // Some tools put the time in brackets.
+        let bracketed = text.strip_prefix(b"[");
+        if let Some(moment) = moment::moment(bracketed.unwrap_or(text)) {
+            let rest = &bracketed.unwrap_or(text)[moment.length..];
+            let rest = match bracketed {
+                Some(_) => rest.strip_prefix(b"]").unwrap_or(b"["),
+                None => rest,
+            };
             if rest.is_empty() || rest[0].is_ascii_whitespace() {
                 self.before = Before {
                     timestamp: moment.ms,
@@ -153,7 +161,7 @@ impl Lines<'_> {
                 return self.take_joined(text, out);
             }
             [b'{', .., b'}'] => {}
-            [b'{', ..] if self.object.begin(text) => return Ok(()),
+            [b'{', ..] if self.object.begin(text, out.number) => return Ok(()),
             [b'"', .., b'"'] => return self.documents.line(text, out),
             _ => {
                 if let Some(at) = memchr(b'{', text)
@@ -179,7 +187,7 @@ impl Lines<'_> {
         }
         let mut rest = text;
         while !rest.is_empty() {
-            let end = memchr::memmem::find(rest, b"}\t{").map_or(rest.len(), |at| at + 1);
+            let end = memmem::find(rest, b"}\t{").map_or(rest.len(), |at| at + 1);
             let (line, after) = rest.split_at(end);
             // What follows the last brace is another column.
             let line = match memchr::memrchr(b'}', line) {
@@ -197,43 +205,108 @@ impl Lines<'_> {
         Ok(())
     }
 
+    /// Goes on with an object, and with what follows its end: other columns, or the next object.
+    fn go_on(&mut self, line: &[u8], out: &mut Out<'_>) -> Result<(), CommandError> {
+        let Some(end) = self.object.add(line) else {
+            return Ok(());
+        };
+        let rest = &line[end..];
+        if !rest.is_empty() && rest[0] != b'\t' {
+            self.object.text.extend_from_slice(rest);
+            return self.end_object(out);
+        }
+        let mut times = rest
+            .split(|&byte| byte == b'\t')
+            .filter_map(moment::unix_ms);
+        self.before.timestamp = self.before.timestamp.or(times.next());
+        self.end_object(out)?;
+        match rest.trim_ascii() {
+            next @ [b'{', ..] => self.take_message(next, out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the columns of `--output text`, which are sorted by their names: eventId, ingestionTime, logStreamName,
+    /// message, timestamp.
+    fn take_columns(&mut self, columns: &[u8], out: &mut Out<'_>) -> Result<(), CommandError> {
+        let (message, before, after) = match object_column(columns) {
+            Some(at) => {
+                let rest = &columns[at..];
+                let may_go_on = !rest.ends_with(b"}") && memmem::find(rest, b"}\t").is_none();
+                if may_go_on && self.object.begin(rest, out.number) {
+                    let meta = meta_of(columns[..at].split(|&byte| byte == b'\t'), b"");
+                    self.before = Before {
+                        timestamp: meta.timestamp,
+                        log_stream: meta.log_stream.map(str::to_owned),
+                    };
+                    return Ok(());
+                }
+                let end = memchr::memrchr(b'}', columns).map_or(columns.len(), |end| end + 1);
+                let end = end.max(at);
+                (&columns[at..end], &columns[..at], &columns[end..])
+            }
+            None => {
+                let longest = columns.split(|&byte| byte == b'\t').max_by_key(|c| c.len());
+                (longest.unwrap_or_default(), columns, &[][..])
+            }
+        };
+        if begins_document(message) {
+            return self.documents.line(message, out);
+        }
+        let columns = before
+            .split(|&byte| byte == b'\t')
+            .chain(after.split(|&byte| byte == b'\t'));
+        out.line(message, meta_of(columns, message))
+    }
+
     fn end_object(&mut self, out: &mut Out<'_>) -> Result<(), CommandError> {
         if self.object.is_empty() {
             return Ok(());
         }
         let object = std::mem::take(&mut self.object);
         let before = std::mem::take(&mut self.before);
+        let number = std::mem::replace(&mut out.number, object.number);
         let result = match begins_document(&object.text) {
             true => self.documents.line(&object.text, out),
             false => out.line(&object.text, before.meta()),
         };
+        out.number = number;
         self.object = object;
         self.object.clear();
         result
     }
 }
 
-/// Takes the columns of `--output text`, which are sorted by their names: eventId, ingestionTime, logStreamName, message,
-/// timestamp.
-fn take_columns(columns: &[u8], out: &mut Out<'_>) -> Result<(), CommandError> {
-    let (message, before, after) = match memchr(b'{', columns) {
-        Some(at) if at == 0 || columns[at - 1] == b'\t' => {
-            let end = memchr::memrchr(b'}', columns).map_or(columns.len(), |end| end + 1);
-            let end = end.max(at);
-            (&columns[at..end], &columns[..at], &columns[end..])
-        }
-        _ => {
-            let longest = columns.split(|&byte| byte == b'\t').max_by_key(|c| c.len());
-            (longest.unwrap_or_default(), columns, &[][..])
-        }
-    };
+/// The columns of a line of `--output text` that has a log event: after the name of the list in which it is, or after
+/// an id where `--query` has taken the name.
+fn columns(text: &[u8]) -> Option<&[u8]> {
+    let (first, rest) = text.split_at(memchr(b'\t', text)?);
+    let rest = &rest[1..];
+    let has_object = object_column(rest).is_some();
+    let is_name = first.iter().all(u8::is_ascii_uppercase);
+    let is_id = first.iter().all(u8::is_ascii_digit) && moment::unix_ms(first).is_none();
+    match (is_name, is_id) {
+        _ if first.is_empty() => None,
+        (true, _) => (has_object || first == b"EVENTS").then_some(rest),
+        (_, true) => has_object.then_some(text),
+        _ => None,
+    }
+}
+
+/// Where the first column is that begins as an object does.
+fn object_column(columns: &[u8]) -> Option<usize> {
+    match columns {
+        [b'{', ..] => Some(0),
+        _ => memmem::find(columns, b"\t{").map(|at| at + 1),
+    }
+}
+
+/// What the columns beside the message say.
+fn meta_of<'c>(columns: impl Iterator<Item = &'c [u8]>, message: &[u8]) -> Meta<'c> {
     let mut id = None;
     let mut log_stream = None;
     let mut timestamp = None;
-    for column in before
-        .split(|&byte| byte == b'\t')
-        .chain(after.split(|&byte| byte == b'\t'))
-    {
+    for column in columns {
         let text = std::str::from_utf8(column).unwrap_or_default();
         if let Some(ms) = moment::unix_ms(column) {
             timestamp = Some(ms);
@@ -243,13 +316,12 @@ fn take_columns(columns: &[u8], out: &mut Out<'_>) -> Result<(), CommandError> {
             log_stream = Some(text);
         }
     }
-    let meta = Meta {
+    Meta {
         timestamp,
         id,
         log_group: None,
         log_stream,
-    };
-    out.line(message, meta)
+    }
 }
 
 /// What the CLI and the console write around lines, and is none.
@@ -274,9 +346,18 @@ fn is_furniture(text: &[u8]) -> bool {
         ]
         .iter()
         .any(|begin| text.starts_with(begin.as_bytes()))
-        || ["SEARCHEDLOGSTREAMS\t", "NEXTTOKEN\t", "STATISTICS\t"]
-            .iter()
-            .any(|begin| text.starts_with(begin.as_bytes()))
+        || [
+            "SEARCHEDLOGSTREAMS\t",
+            "NEXTTOKEN\t",
+            "STATISTICS\t",
+            "ATTRIBUTES\t",
+            "MESSAGEATTRIBUTES\t",
+            "RESULTS\t@",
+            "CWLI\tComplete",
+        ]
+        .iter()
+        .any(|begin| text.starts_with(begin.as_bytes()))
+        || text == b"Complete"
         || matches!(text, [b'b' | b'f', b'/', digits @ ..]
             if digits.len() > 50 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/\tfs".contains(byte)))
 }
@@ -285,7 +366,14 @@ fn is_furniture(text: &[u8]) -> bool {
 fn is_prefix(text: &[u8]) -> bool {
     let is_name =
         |byte: u8| byte.is_ascii_alphanumeric() || b" \t/-_.#[]$:+".contains(&byte) || byte > 0x7f;
-    text.last().is_some_and(u8::is_ascii_whitespace)
+    // `grep` writes the name of the file, or the number of the line.
+    let is_grep =
+        |at: &[u8]| at.iter().all(u8::is_ascii_digit) || at.contains(&b'.') || at.contains(&b'/');
+    let is_separated = match text {
+        [before @ .., b':'] => is_grep(before),
+        _ => text.last().is_some_and(u8::is_ascii_whitespace),
+    };
+    is_separated
         && text.len() <= 1024
         && text.iter().all(|&byte| is_name(byte))
         && text
@@ -373,6 +461,9 @@ fn strip_colors(line: &[u8], out: &mut Vec<u8>) {
 pub(super) struct Object {
     text: Vec<u8>,
     depth: u32,
+    is_in_string: bool,
+    /// The line that it begins in.
+    number: Option<u64>,
 }
 
 impl Object {
@@ -383,34 +474,42 @@ impl Object {
     fn clear(&mut self) {
         self.text.clear();
         self.depth = 0;
+        self.is_in_string = false;
     }
 
     /// Begins an object that does not end in its first line. `false`: it is none.
-    fn begin(&mut self, line: &[u8]) -> bool {
+    fn begin(&mut self, line: &[u8], number: Option<u64>) -> bool {
         self.clear();
-        if self.add(line) {
+        self.number = number;
+        if self.add(line).is_none() {
             return true;
         }
         self.clear();
         false
     }
 
-    /// Adds a line. `false`: the object has ended with it, or is none.
-    fn add(&mut self, line: &[u8]) -> bool {
-        let line = line.trim_ascii();
-        let mut is_in_string = false;
+    /// Adds a line, up to the end of the object: where that is in the line.
+    fn add(&mut self, line: &[u8]) -> Option<usize> {
+        // A certificate that is logged has line ends, which are no JSON.
+        if self.is_in_string {
+            self.text.push(b'\n');
+        }
         let mut is_escaped = false;
-        for &byte in line {
+        for (at, &byte) in line.iter().enumerate() {
             match byte {
                 _ if is_escaped => is_escaped = false,
-                b'\\' if is_in_string => is_escaped = true,
-                b'"' => is_in_string = !is_in_string,
-                b'{' | b'[' if !is_in_string => self.depth += 1,
-                b'}' | b']' if !is_in_string => self.depth = self.depth.saturating_sub(1),
+                b'\\' if self.is_in_string => is_escaped = true,
+                b'"' => self.is_in_string = !self.is_in_string,
+                b'{' | b'[' if !self.is_in_string => self.depth += 1,
+                b'}' | b']' if !self.is_in_string => self.depth = self.depth.saturating_sub(1),
                 _ => {}
+            }
+            if self.depth == 0 {
+                self.text.extend_from_slice(&line[..=at]);
+                return Some(at + 1);
             }
         }
         self.text.extend_from_slice(line);
-        self.depth > 0 && !is_in_string
+        None
     }
 }

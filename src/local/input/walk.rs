@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Input;
+use super::{Input, shown};
 
 /// A file to read, or why it can't be read.
 pub(super) struct Found {
@@ -17,9 +17,10 @@ pub(super) struct Found {
     pub(super) error: Option<io::Error>,
 }
 
-/// The files of all inputs, those of folders by name. Hidden files of folders are left out, and so are other folders
-/// that a link in a folder leads to: they might lead back.
-pub(super) fn files(inputs: &[Input]) -> Vec<Found> {
+/// The files of all inputs, those of folders by name. Hidden files of folders are left out. So are other folders that a
+/// link in a folder leads to, which might lead back, and pipes and sockets, which would wait for somebody else: `warn`
+/// is told of these.
+pub(super) fn files(inputs: &[Input], warn: &mut dyn FnMut(&str)) -> Vec<Found> {
     let mut found = Vec::new();
     for input in inputs {
         match input {
@@ -28,15 +29,15 @@ pub(super) fn files(inputs: &[Input]) -> Vec<Found> {
                 length: None,
                 error: None,
             }),
-            Input::Path(path) => add(path, &mut found),
+            Input::Path(path) => add(path, &mut found, warn),
         }
     }
     found
 }
 
-fn add(path: &Path, found: &mut Vec<Found>) {
+fn add(path: &Path, found: &mut Vec<Found>, warn: &mut dyn FnMut(&str)) {
     let (length, error) = match fs::metadata(path) {
-        Ok(data) if data.is_dir() => match folder(path, found) {
+        Ok(data) if data.is_dir() => match folder(path, found, warn) {
             Ok(()) => return,
             Err(error) => (None, Some(error)),
         },
@@ -54,7 +55,7 @@ fn add(path: &Path, found: &mut Vec<Found>) {
     });
 }
 
-fn folder(path: &Path, found: &mut Vec<Found>) -> io::Result<()> {
+fn folder(path: &Path, found: &mut Vec<Found>, warn: &mut dyn FnMut(&str)) -> io::Result<()> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(path)? {
         entries.push(entry?);
@@ -69,13 +70,21 @@ fn folder(path: &Path, found: &mut Vec<Found>) -> io::Result<()> {
         let target = fs::metadata(&path);
         let is_link_to_folder =
             kind.is_symlink() && target.as_ref().is_ok_and(fs::Metadata::is_dir);
-        // To open a pipe or a socket would wait for somebody else.
         let is_readable = target
             .as_ref()
             .map_or(true, |data| data.is_file() || data.is_dir());
-        if !is_link_to_folder && is_readable {
-            add(&path, found);
-        }
+        let passed_over = match (is_link_to_folder, is_readable) {
+            (true, _) => "a link to a folder is not followed",
+            (_, false) => "it is no file",
+            _ => {
+                add(&path, found, warn);
+                continue;
+            }
+        };
+        warn(&format!(
+            "{}: passed over, since {passed_over}: name it by itself to read it",
+            shown(&path)
+        ));
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
 /// The longest element, in bytes: a page of log events has 1 MB.
 const MAX_ELEMENT: usize = 4 * MAX_LINE;
 
-/// Reads the elements of all lists that begin at the left margin.
+/// Reads the elements of all lists that are in no other.
 pub(super) fn read(
     buffer: &mut Buffer<'_>,
     documents: &mut Documents,
@@ -19,9 +19,16 @@ pub(super) fn read(
     let mut element = Vec::new();
     let mut first_line = 0;
     out.is_log = true;
+    let mut margin = None;
     while let Some((number, line)) = buffer.line() {
-        let is_next = line.starts_with(b"- ");
-        let is_inside = line.first().is_none_or(|&byte| byte == b' ');
+        let text = line.trim_ascii_start();
+        let indent = line.len() - text.len();
+        // The CLI does not indent lists, but other tools do.
+        if margin.is_none_or(|margin| indent < margin) && !text.is_empty() {
+            margin = text.starts_with(b"- ").then_some(indent);
+        }
+        let is_next = text.starts_with(b"- ") && margin == Some(indent);
+        let is_inside = text.is_empty() || margin.is_some_and(|margin| indent > margin);
         if is_next || !is_inside {
             end(&mut element, first_line, documents, out)?;
         }

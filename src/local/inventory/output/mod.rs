@@ -16,6 +16,7 @@ use crate::{
     local::{
         error::{CommandError, printing},
         escape::terminal,
+        input::shown,
         ui::Ui,
     },
     time::rfc3339,
@@ -151,7 +152,7 @@ fn write_documents(
         ))),
         (hosts, Some(folder)) => {
             fs::create_dir_all(folder).map_err(|cause| {
-                CommandError::with_cause(format!("failed to make {}", folder.display()), cause)
+                CommandError::with_cause(format!("failed to make {}", shown(folder)), cause)
             })?;
             hosts.iter().try_for_each(|host| {
                 let path = folder.join(file_name(host));
@@ -180,7 +181,7 @@ fn write_file(
     write: &mut dyn FnMut(&mut dyn Write) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let failed =
-        |cause| CommandError::with_cause(format!("failed to write {}", path.display()), cause);
+        |cause| CommandError::with_cause(format!("failed to write {}", shown(path)), cause);
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     write(&mut file)?;
     file.flush().map_err(failed)
