@@ -181,6 +181,14 @@ impl Journal {
         self.file.sync_data()
     }
 
+    /// Removes the journal of a run that could read nothing, unless an earlier one has settled something.
+    pub(super) fn give_up(self) {
+        if self.earlier.is_empty() {
+            // What is left there is in the way of nobody.
+            let _ = self.remove();
+        }
+    }
+
     /// Removes the journal of what was sent to its end.
     ///
     /// # Errors
@@ -247,7 +255,11 @@ fn read_lines(bytes: &[u8], purpose: &Purpose) -> Result<(u64, Vec<Done>), Strin
         if number == 1 {
             let other: Purpose = serde_json::from_slice(json)
                 .map_err(|_| "it is of another version of this program".to_string())?;
-            compare(&other, purpose)?;
+            match compare(&other, purpose) {
+                // That run has sent nothing.
+                Err(_) if is_last => return Ok((0, Vec::new())),
+                result => result?,
+            }
         } else {
             let done: Done = serde_json::from_slice(json)
                 .map_err(|_| format!("its line {number} has another form"))?;
@@ -391,6 +403,28 @@ mod tests {
         assert_eq!(journal.earlier[0].totals().earlier, 18);
         assert_eq!(journal.earlier[0].digest, 17);
         journal.remove().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_journal_of_a_run_that_has_sent_nothing_is_in_the_way_of_no_other() {
+        let path = path("nothing");
+        drop(open(&path));
+        let other = Purpose {
+            to: "http://b:1".into(),
+            ..purpose()
+        };
+        Journal::open(&path, &other)
+            .unwrap()
+            .write(&batch(0, 10))
+            .unwrap();
+        assert!(Journal::open(&path, &purpose()).is_err());
+        let journal = Journal::open(&path, &other).unwrap();
+        assert_eq!(journal.lines_done(), 10);
+        journal.give_up();
+        assert!(path.exists());
+        fs::remove_file(&path).unwrap();
+        open(&path).give_up();
         assert!(!path.exists());
     }
 

@@ -108,6 +108,8 @@ pub(super) fn run(
             // Nothing may have been sent yet. If something was, it is accounted for.
             if totals.received > 0 {
                 write!(out, "{totals}").map_err(printing)?;
+            } else if let Some(journal) = job.journal {
+                journal.give_up();
             }
             return Err(error);
         }
