@@ -206,6 +206,9 @@ fn meaning(status: u16, body: &str, host: &str) -> String {
             "it has nothing at this path: a web server that is no Node, or a load balancer without a rule for this host"
         }
         405 | 501 => "it does not take this method: a web server that is no Node",
+        413 | 414 | 431 => {
+            "it takes no message of this size: a web server or a load balancer before the Node, whose limit is too small"
+        }
         415 => {
             return format!(
                 "Wallarm's Edge Node answers so where a host is not among its allowed hosts, does not exist or can't be \
@@ -273,6 +276,7 @@ mod tests {
             (403, "allowed_networks"),
             (404, "no Node"),
             (405, "method"),
+            (413, "limit"),
             (415, "allow h there"),
             (421, "--host"),
             (429, "again"),
