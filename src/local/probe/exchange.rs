@@ -1,7 +1,10 @@
 //! The two messages of a call, as the function writes them, and what comes back for each.
 
 use crate::local::escape::terminal;
-use std::{io::ErrorKind, time::Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -93,6 +96,7 @@ pub(super) fn exchange(
     stream: &mut dyn Stream,
     message: &[u8],
     host: &str,
+    limit: Duration,
 ) -> Result<Answer, String> {
     let began = Instant::now();
     let write = stream.write_all(message).and_then(|()| stream.flush());
@@ -116,6 +120,10 @@ pub(super) fn exchange(
             of_first[..count].copy_from_slice(&buffer[..count]);
         }
         total += count;
+        // The socket's own limit is for each piece, of which there may be many.
+        if began.elapsed() > limit {
+            return Err("no whole answer came in time".into());
+        }
         if total > MAX_RESPONSE {
             return Err("the answer has more than a megabyte: that is no Node".into());
         }
@@ -228,6 +236,11 @@ fn meaning(status: u16, body: &str, host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Read, Write},
+        iter,
+    };
+
     use super::*;
 
     #[test]
@@ -264,6 +277,33 @@ mod tests {
             "{response}"
         );
         assert!(response.ends_with('}'), "{response}");
+    }
+
+    #[test]
+    fn an_answer_that_comes_bit_by_bit_for_ever_is_given_up() {
+        let mut stream = Dripping(b"HTTP/1.1 200 OK\r\nX: ".iter().chain(iter::repeat(&b'a')));
+        let answer = exchange("Request", &mut stream, b"GET", "h", Duration::ZERO);
+        assert_eq!(answer.unwrap_err(), "no whole answer came in time");
+    }
+
+    /// A byte for each call.
+    struct Dripping<I>(I);
+
+    impl<'a, I: Iterator<Item = &'a u8>> Read for Dripping<I> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[0] = *self.0.next().unwrap();
+            Ok(1)
+        }
+    }
+
+    impl<I> Write for Dripping<I> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]

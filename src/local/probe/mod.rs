@@ -174,7 +174,13 @@ fn probe_node(
             },
         };
         findings.leaves = leaves(&findings.host);
-        match exchange::exchange(name, &mut *stream, &message, &findings.host) {
+        match exchange::exchange(
+            name,
+            &mut *stream,
+            &message,
+            &findings.host,
+            config.node.response_timeout,
+        ) {
             Ok(answer) => {
                 findings.steps.push(answer.step.clone());
                 if answer.keep_alive {
