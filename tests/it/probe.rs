@@ -1,9 +1,12 @@
 //! `cw-resend probe` against stand-ins, by real sockets and real handshakes.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use cw_resend_lambda::standin::node::{Fault, MetricsPage, StandInNode};
 use serde_json::Value;
@@ -79,6 +82,27 @@ fn a_node_that_takes_the_call_and_counts_it() {
         ["DNS", "TCP", "TLS", "Request", "Response", "Metrics"]
     );
     assert_eq!(steps[3]["status"], 200);
+}
+
+/// A server that refuses the first message and closes the connection has refused it, whatever comes of the second one.
+#[test]
+fn a_refusal_counts_though_the_connection_ends_with_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = format!("http://{}", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 4096];
+        assert!(stream.read(&mut bytes).unwrap() > 0);
+        stream
+            .write_all(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+    });
+    assert_probe(
+        &["--node", &to],
+        1,
+        &["302: it sends the caller elsewhere", "Not taken: "],
+    );
+    server.join().unwrap();
 }
 
 #[test]

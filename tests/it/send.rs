@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use cw_resend_lambda::standin::cloudwatch;
 use cw_resend_lambda::standin::node::{Fault, StandInNode};
 use serde_json::{Value, json};
 
@@ -229,17 +231,17 @@ fn a_run_that_is_killed_loses_nothing_and_repeats_one_batch_at_most() {
 #[test]
 fn ctrl_c_ends_it_in_good_order() {
     let folder = Folder::new("send-interrupted");
-    let log = folder.log("a.log", 12_000);
+    let log = folder.log("a.log", 4_000);
     let node = node();
     for signal in ["-INT", "-TERM"] {
-        // At this rate it takes a minute.
-        let mut child = command(&[&log, "--node", &url(&node), "--rate", "200"])
+        // At this rate it takes more than a minute.
+        let mut child = command(&[&log, "--node", &url(&node), "--rate", "40"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let before = whole(&node);
-        wait_for(&node, before + 100, &mut child);
+        wait_for(&node, before + 20, &mut child);
         let mut kill = Command::new("kill");
         kill.args([signal, &child.id().to_string()])
             .status()
@@ -253,7 +255,7 @@ fn ctrl_c_ends_it_in_good_order() {
         assert!(words.iter().all(|words| out.contains(words)), "{out}");
     }
     assert_eq!(run(&[&log, "--node", &url(&node)]).0, 0);
-    assert_sound(&node, 12_000);
+    assert_sound(&node, 4_000);
     // What was under way was finished, and is not sent again.
     assert_eq!(node.snapshot().repeated, 0);
 }
@@ -358,6 +360,17 @@ fn a_journal_of_something_else_is_refused() {
     );
     assert_eq!(node.snapshot().distinct, before);
     assert_eq!(fs::read(&journal).unwrap(), kept);
+    // Nor if there are fewer lines than were sent: they may be other ones.
+    for fewer in ["", "an execution log\n"] {
+        fs::write(&log, fewer).unwrap();
+        let (status, out, err) = run(&arguments);
+        assert_eq!(status, 2, "{out}");
+        assert!(
+            err.contains("it is of other lines than the inputs have now"),
+            "{err}"
+        );
+        assert_eq!(fs::read(&journal).unwrap(), kept);
+    }
     fs::write(&log, original).unwrap();
     assert_eq!(run(&arguments).0, 0);
     assert_sound(&node, 1_500);
@@ -419,6 +432,14 @@ impl StandInAws {
             .file(&format!("messages/{id}"), message.to_string().as_bytes());
     }
 
+    /// The document that the function gets with an event.
+    fn document(&self, number: u32) -> Value {
+        let event = self.event(number);
+        let data = event["awslogs"]["data"].as_str().unwrap();
+        let data = STANDARD.decode(data).unwrap();
+        serde_json::from_reader(flate2::read::GzDecoder::new(&data[..])).unwrap()
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.files.path(name)).unwrap_or_default()
     }
@@ -477,13 +498,64 @@ fn a_log_is_sent_to_a_function() {
         "amazon-apigateway-x",
     ];
     assert_eq!(aws.send(&arguments).0, 0);
-    let data = aws.event(1)["awslogs"]["data"]
+    assert_eq!(aws.document(1)["logGroup"], "amazon-apigateway-x");
+}
+
+/// What a bucket keeps of failed events, and Firehose of failed records, goes back to the function with the ids, the
+/// times and the log groups that it had.
+#[test]
+fn failed_events_of_a_bucket_and_of_firehose_are_sent_to_a_function() {
+    let aws = StandInAws::new("send-failed", &[&summary(2, 0), &summary(2, 0)]);
+    let lines = [0, 1].map(|n| cloudwatch::Line {
+        id: format!("3789{n}"),
+        timestamp: 1_795_341_600_000,
+        message: line("GET", &format!("/prod/pets/{n}")),
+    });
+    let document = cloudwatch::document("group", "stream", &lines).unwrap();
+    let event = cloudwatch::wrap(&cloudwatch::gzip(&document).unwrap());
+    let event: Value = serde_json::from_slice(&event).unwrap();
+    let failed = json!({
+        "version": "1.0",
+        "timestamp": "2026-11-26T05:00:00.000Z",
+        "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "requestPayload": event,
+        "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "Function.RecordsUndelivered", "errorMessage": "x"},
+    });
+    let object = aws.files.file("object", failed.to_string().as_bytes());
+    let (status, out, err) = aws.send(&[&object, "--function", "f"]);
+    assert_eq!(status, 0, "{out}{err}");
+    assert!(out.starts_with("2 received = 2 forwarded"), "{out}");
+    let sent = aws.document(1);
+    assert_eq!(sent["logGroup"], "group");
+    assert_eq!(sent["logEvents"][1]["id"], "37891");
+    assert_eq!(sent["logEvents"][1]["message"], *lines[1].message);
+    let records = lines.iter().map(|line| {
+        let record = json!({
+            "attemptsMade": 4,
+            "errorCode": "Lambda.FunctionError",
+            "errorMessage": "x",
+            "rawData": STANDARD.encode(line.message.clone() + "\n"),
+        });
+        record.to_string() + "\n"
+    });
+    let object = aws
+        .files
+        .file("firehose", records.collect::<String>().as_bytes());
+    let (status, out, err) = aws.send(&[&object, "--function", "f", "--log-group", "stream"]);
+    assert_eq!(status, 0, "{out}{err}");
+    // Each record is a document of its own for the function: what lines tell of each other ends there.
+    let data = aws.event(2)["awslogs"]["data"]
         .as_str()
         .unwrap()
         .to_string();
-    let data = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data).unwrap();
-    let document: Value = serde_json::from_reader(flate2::read::GzDecoder::new(&data[..])).unwrap();
-    assert_eq!(document["logGroup"], "amazon-apigateway-x");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&STANDARD.decode(data).unwrap()[..])
+        .read_to_string(&mut text)
+        .unwrap();
+    for line in &lines {
+        assert!(text.contains(&line.message.replace('"', "\\\"")), "{text}");
+    }
 }
 
 #[test]
@@ -527,6 +599,17 @@ fn errors_of_the_aws_cli_end_it_with_their_words() {
         ("fails \u{1b}[31mboom", "the AWS CLI says: \\u{1b}[31mboom"),
         ("ok {\"statusCode\":200}", "Is it this project's function?"),
         ("ok not json", "the function's result is not JSON"),
+        ("prints <html>", "printed something that is not its JSON"),
+        ("prints ", "printed something that is not its JSON"),
+        ("prints {}", "AWS has not answered with status 200"),
+        (
+            r#"prints {"StatusCode":202}"#,
+            "AWS has not answered with status 200",
+        ),
+        (
+            r#"prints {"StatusCode":200}"#,
+            "the AWS CLI has left no result",
+        ),
     ] {
         let aws = StandInAws::new("send-errors", &[answer]);
         let log = aws.files.log("a.log", 10);
@@ -654,6 +737,33 @@ fn messages_are_deleted_only_where_the_function_took_them() {
         if messages == 3 {
             assert_eq!(aws.event(1)["Records"][2]["messageId"], "m3");
         }
+    }
+}
+
+/// A queue's messages are records of failures, events as a dead-letter queue gets them, or either in a message of SNS.
+#[test]
+fn the_body_of_a_message_goes_to_the_function_as_it_is() {
+    let aws = StandInAws::new("send-bodies", &[r#"ok {"batchItemFailures":[]}"#]);
+    let event = json!({"awslogs": {"data": "H4sIAAAA"}});
+    let record =
+        json!({"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": event});
+    let wrapped = json!({"Type": "Notification", "TopicArn": "arn", "Message": record.to_string()});
+    let bodies = [record, event, wrapped, json!("no event\u{7f}\n")].map(|body| body.to_string());
+    for (n, body) in bodies.iter().enumerate() {
+        let attributes = json!({"ErrorCode": {"StringValue": "200", "DataType": "Number"}});
+        let message = json!({
+            "MessageId": format!("m{n}"), "ReceiptHandle": "h", "Body": body, "MessageAttributes": attributes,
+        });
+        let name = format!("messages/m{n}");
+        aws.files.file(&name, message.to_string().as_bytes());
+    }
+    let (status, out, err) = aws.send(&["--queue", QUEUE, "--function", "f"]);
+    assert_eq!(status, 0, "{out}{err}");
+    let event = aws.event(1);
+    for (n, body) in bodies.iter().enumerate() {
+        assert_eq!(event["Records"][n]["body"], **body);
+        let attributes = &event["Records"][n]["messageAttributes"];
+        assert_eq!(attributes["ErrorCode"]["stringValue"], "200");
     }
 }
 

@@ -321,6 +321,7 @@ class Cycle:
             "report_line": "metrics",
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
+            "x_node_header_names": {"X-Real-IP": "X-Client-IP"},
         }
 
         def set_variables(settings):
@@ -336,6 +337,7 @@ class Cycle:
             "function_variables": {
                 "X_NODE_CONNECTIONS": "4",
                 "X_NODE_HEADERS": '{"X-Team":"payments"}',
+                "X_NODE_HEADER_NAMES": '{"X-Real-IP":"X-Client-IP"}',
                 "X_DEFAULT_HOST": json.dumps(variables["default_hosts"], separators=(",", ":")),
                 "X_PATH": "template",
                 "X_FIREHOSE_RESULT": "dropped",

@@ -1,7 +1,10 @@
 //! The two messages of a call, as the function writes them, and what comes back for each.
 
 use crate::local::escape::terminal;
-use std::{io::ErrorKind, time::Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -93,6 +96,7 @@ pub(super) fn exchange(
     stream: &mut dyn Stream,
     message: &[u8],
     host: &str,
+    limit: Duration,
 ) -> Result<Answer, String> {
     let began = Instant::now();
     let write = stream.write_all(message).and_then(|()| stream.flush());
@@ -116,6 +120,10 @@ pub(super) fn exchange(
             of_first[..count].copy_from_slice(&buffer[..count]);
         }
         total += count;
+        // The socket's own limit is for each piece, of which there may be many.
+        if began.elapsed() > limit {
+            return Err("no whole answer came in time".into());
+        }
         if total > MAX_RESPONSE {
             return Err("the answer has more than a megabyte: that is no Node".into());
         }
@@ -206,6 +214,9 @@ fn meaning(status: u16, body: &str, host: &str) -> String {
             "it has nothing at this path: a web server that is no Node, or a load balancer without a rule for this host"
         }
         405 | 501 => "it does not take this method: a web server that is no Node",
+        413 | 414 | 431 => {
+            "it takes no message of this size: a web server or a load balancer before the Node, whose limit is too small"
+        }
         415 => {
             return format!(
                 "Wallarm's Edge Node answers so where a host is not among its allowed hosts, does not exist or can't be \
@@ -225,6 +236,11 @@ fn meaning(status: u16, body: &str, host: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{self, Read, Write},
+        iter,
+    };
+
     use super::*;
 
     #[test]
@@ -264,6 +280,33 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_comes_bit_by_bit_for_ever_is_given_up() {
+        let mut stream = Dripping(b"HTTP/1.1 200 OK\r\nX: ".iter().chain(iter::repeat(&b'a')));
+        let answer = exchange("Request", &mut stream, b"GET", "h", Duration::ZERO);
+        assert_eq!(answer.unwrap_err(), "no whole answer came in time");
+    }
+
+    /// A byte for each call.
+    struct Dripping<I>(I);
+
+    impl<'a, I: Iterator<Item = &'a u8>> Read for Dripping<I> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[0] = *self.0.next().unwrap();
+            Ok(1)
+        }
+    }
+
+    impl<I> Write for Dripping<I> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
     fn each_status_that_a_node_or_its_neighbours_send_has_words() {
         for (status, words) in [
             (200, "taken"),
@@ -273,6 +316,7 @@ mod tests {
             (403, "allowed_networks"),
             (404, "no Node"),
             (405, "method"),
+            (413, "limit"),
             (415, "allow h there"),
             (421, "--host"),
             (429, "again"),

@@ -161,6 +161,7 @@ fn probe_node(
     line: &str,
     findings: &mut Findings,
 ) -> Result<(Verdict, String), CommandError> {
+    let is_taken = |answer: &exchange::Answer| (200..300).contains(&answer.status);
     let messages = exchange::messages(line, &findings.id, &config.wire)?;
     let mut connection = None;
     let mut answers = Vec::new();
@@ -173,7 +174,13 @@ fn probe_node(
             },
         };
         findings.leaves = leaves(&findings.host);
-        match exchange::exchange(name, &mut *stream, &message, &findings.host) {
+        match exchange::exchange(
+            name,
+            &mut *stream,
+            &message,
+            &findings.host,
+            config.node.response_timeout,
+        ) {
             Ok(answer) => {
                 findings.steps.push(answer.step.clone());
                 if answer.keep_alive {
@@ -183,11 +190,14 @@ fn probe_node(
             }
             Err(why) => {
                 findings.steps.push(Step::wrong(name, why.clone()));
-                return Ok((Verdict::Unknown, format!("{name}: {why}")));
+                // A server that has refused the first message may close the connection before the second one.
+                if answers.iter().all(is_taken) {
+                    return Ok((Verdict::Unknown, format!("{name}: {why}")));
+                }
+                break;
             }
         }
     }
-    let is_taken = |answer: &exchange::Answer| (200..300).contains(&answer.status);
     Ok(match answers.iter().find(|answer| !is_taken(answer)) {
         Some(answer) => (
             Verdict::NotTaken,

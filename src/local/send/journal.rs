@@ -8,9 +8,14 @@ use crate::local::escape::terminal;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
 
 use super::account::Totals;
@@ -105,6 +110,7 @@ impl Journal {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut file = options.open(path).map_err(|cause| failed("open", cause))?;
+        lock(&file, path)?;
         let mut bytes = Vec::new();
         let read = Read::by_ref(&mut file)
             .take(MAX_BYTES)
@@ -140,6 +146,11 @@ impl Journal {
         self.earlier.iter().map(|done| done.to - done.from).sum()
     }
 
+    /// Whether an earlier run has settled lines from this place on.
+    pub(super) fn reaches_beyond(&self, position: u64) -> bool {
+        self.earlier.last().is_some_and(|done| done.to > position)
+    }
+
     /// What an earlier run has done with the line at this place, and with those around it. Places only grow.
     pub(super) fn done(&mut self, position: u64) -> Option<&Done> {
         while self.earlier.get(self.next)?.to <= position {
@@ -170,6 +181,14 @@ impl Journal {
         self.file.sync_data()
     }
 
+    /// Removes the journal of a run that could read nothing, unless an earlier one has settled something.
+    pub(super) fn give_up(self) {
+        if self.earlier.is_empty() {
+            // What is left there is in the way of nobody.
+            let _ = self.remove();
+        }
+    }
+
     /// Removes the journal of what was sent to its end.
     ///
     /// # Errors
@@ -186,6 +205,24 @@ impl Journal {
     pub(super) fn path(&self) -> String {
         shown(&self.path)
     }
+}
+
+/// Two runs with one journal would send everything twice, and each would overwrite what the other one writes. The lock
+/// goes with the process.
+fn lock(file: &File, path: &Path) -> Result<(), CommandError> {
+    let locked = flock(file, FlockOperation::NonBlockingLockExclusive);
+    // Some network file systems have no locks, and are no worse for it than without the attempt.
+    let is_taken = locked == Err(Errno::WOULDBLOCK);
+    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let is_the_same = file.metadata().map(inode).ok() == fs::metadata(path).map(inode).ok();
+    // A run that ends removes its journal: what was opened just before is none any more.
+    if is_taken || !is_the_same {
+        return Err(CommandError::new(format!(
+            "failed to open the journal {}: another run is writing it. Wait for its end, or name another one with --journal",
+            shown(path)
+        )));
+    }
+    Ok(())
 }
 
 /// A path as a terminal may show it.
@@ -218,7 +255,11 @@ fn read_lines(bytes: &[u8], purpose: &Purpose) -> Result<(u64, Vec<Done>), Strin
         if number == 1 {
             let other: Purpose = serde_json::from_slice(json)
                 .map_err(|_| "it is of another version of this program".to_string())?;
-            compare(&other, purpose)?;
+            match compare(&other, purpose) {
+                // That run has sent nothing.
+                Err(_) if is_last => return Ok((0, Vec::new())),
+                result => result?,
+            }
         } else {
             let done: Done = serde_json::from_slice(json)
                 .map_err(|_| format!("its line {number} has another form"))?;
@@ -363,6 +404,43 @@ mod tests {
         assert_eq!(journal.earlier[0].digest, 17);
         journal.remove().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_journal_of_a_run_that_has_sent_nothing_is_in_the_way_of_no_other() {
+        let path = path("nothing");
+        drop(open(&path));
+        let other = Purpose {
+            to: "http://b:1".into(),
+            ..purpose()
+        };
+        Journal::open(&path, &other)
+            .unwrap()
+            .write(&batch(0, 10))
+            .unwrap();
+        assert!(Journal::open(&path, &purpose()).is_err());
+        let journal = Journal::open(&path, &other).unwrap();
+        assert_eq!(journal.lines_done(), 10);
+        journal.give_up();
+        assert!(path.exists());
+        fs::remove_file(&path).unwrap();
+        open(&path).give_up();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn two_runs_do_not_write_one_journal() {
+        let path = path("lock");
+        let mut first = open(&path);
+        first.write(&batch(0, 10)).unwrap();
+        let error = Journal::open(&path, &purpose()).unwrap_err().to_string();
+        assert!(error.contains("another run is writing it"), "{error}");
+        // What the first one does goes on, and is not lost.
+        first.write(&batch(10, 10)).unwrap();
+        drop(first);
+        let journal = open(&path);
+        assert!(journal.reaches_beyond(19) && !journal.reaches_beyond(20));
+        journal.remove().unwrap();
     }
 
     #[test]

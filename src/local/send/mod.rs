@@ -240,6 +240,9 @@ impl Args {
         ));
         let mut headers = Place::new();
         headers.pass(self.node.headers_json().as_bytes());
+        for (ours, other) in &self.node.header_names {
+            settings.push(format!("--header-name {ours}={other}"));
+        }
         if let Some(log_group) = &self.log_group {
             settings.push(format!("--log-group {log_group}"));
         }

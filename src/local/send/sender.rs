@@ -94,7 +94,7 @@ pub(super) fn run(
         job,
     };
     let read = input::read(inputs, ui, &mut sender);
-    let read = read.and_then(|total| sender.flush().map(|()| total));
+    let read = read.and_then(|total| sender.finish(total.failures > 0).map(|()| total));
     let Sender {
         job,
         totals,
@@ -108,6 +108,8 @@ pub(super) fn run(
             // Nothing may have been sent yet. If something was, it is accounted for.
             if totals.received > 0 {
                 write!(out, "{totals}").map_err(printing)?;
+            } else if let Some(journal) = job.journal {
+                journal.give_up();
             }
             return Err(error);
         }
@@ -279,16 +281,31 @@ impl Sender<'_> {
             return Ok(true);
         }
         if done.digest != self.job.place.digest() {
-            let journal = self.job.journal.as_ref().map(Journal::path);
-            let error = CommandError::new(format!(
-                "failed to go on with the journal {}: it is of other lines than the inputs have now. Remove it to send \
-                 everything, or name another one with --journal",
-                journal.unwrap_or_default()
-            ));
-            return Err(self.stop(Stop::Failed(error)));
+            return Err(self.stop_for_other_lines());
         }
         self.totals.add(&done.totals());
         Ok(true)
+    }
+
+    /// Sends what is left when everything was read. Lines that an earlier run has settled have to be among it, or they
+    /// were other ones; unless not all could be read.
+    fn finish(&mut self, lacks_some: bool) -> Result<(), CommandError> {
+        let position = self.job.place.position;
+        let journal = self.job.journal.as_ref();
+        if !lacks_some && journal.is_some_and(|journal| journal.reaches_beyond(position)) {
+            return Err(self.stop_for_other_lines());
+        }
+        self.flush()
+    }
+
+    fn stop_for_other_lines(&mut self) -> CommandError {
+        let journal = self.job.journal.as_ref().map(Journal::path);
+        let error = CommandError::new(format!(
+            "failed to go on with the journal {}: it is of other lines than the inputs have now. Remove it to send \
+             everything, or name another one with --journal",
+            journal.unwrap_or_default()
+        ));
+        self.stop(Stop::Failed(error))
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct NodeArgs {
     /// A header for each message, such as 'X-Team: payments'. May be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE", requires = "node", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
+    /// Another name for a header of the function's own, such as X-Real-IP=X-Client-IP. May be given several times.
+    #[arg(long = "header-name", value_name = "OURS=OTHER", requires = "node", value_parser = header_name)]
+    pub(crate) header_names: Vec<(String, String)>,
     /// The application in Wallarm's view.
     #[arg(
         long,
@@ -37,15 +40,28 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_string(), value.trim().to_string()))
 }
 
+/// Our name and the other one.
+fn header_name(text: &str) -> Result<(String, String), String> {
+    let (ours, other) = text
+        .split_once('=')
+        .ok_or("it has no equals sign between the two names")?;
+    Ok((ours.trim().to_string(), other.trim().to_string()))
+}
+
+/// Pairs as the function's variables have them. A map would keep one of two with the same name, which the configuration
+/// refuses.
+fn object(pairs: &[(String, String)]) -> String {
+    let members = pairs.iter().map(|(name, value)| {
+        let (name, value) = (serde_json::json!(name), serde_json::json!(value));
+        format!("{name}:{value}")
+    });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
 impl NodeArgs {
     /// The headers as the variable has them.
     pub(crate) fn headers_json(&self) -> String {
-        // A map would keep one of two with the same name, which the configuration refuses.
-        let members = self.headers.iter().map(|(name, value)| {
-            let (name, value) = (serde_json::json!(name), serde_json::json!(value));
-            format!("{name}:{value}")
-        });
-        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        object(&self.headers)
     }
 
     /// The function's configuration with these options and more variables.
@@ -68,6 +84,10 @@ impl NodeArgs {
         if !self.headers.is_empty() {
             vars.push(("X_NODE_HEADERS".to_string(), self.headers_json()));
         }
+        if !self.header_names.is_empty() {
+            let names = object(&self.header_names);
+            vars.push(("X_NODE_HEADER_NAMES".to_string(), names));
+        }
         if let Some(path) = &self.ca_cert {
             let failed = || format!("failed to read the certificates in {}", shown(path));
             let pem = fs::read(path).map_err(|cause| CommandError::with_cause(failed(), cause))?;
@@ -89,7 +109,7 @@ impl NodeArgs {
 
 /// What the function says of its variables, in the words of the options.
 pub(crate) fn in_options(text: &str) -> String {
-    const WORDS: [(&str, &str); 18] = [
+    const WORDS: [(&str, &str); 20] = [
         (
             "X_NODE_URL, X_NODE_SCHEME",
             "--node, whether it has to begin with http://,",
@@ -107,6 +127,11 @@ pub(crate) fn in_options(text: &str) -> String {
             "--header 'X-Team: payments'",
         ),
         ("X_NODE_HEADERS", "--header"),
+        (
+            r#"X_NODE_HEADER_NAMES={"X-Real-IP":"X-Client-IP"}"#,
+            "--header-name X-Real-IP=X-Client-IP",
+        ),
+        ("X_NODE_HEADER_NAMES", "--header-name"),
         ("X_NODE_CA_CERT=/var/task/ca.pem", "--ca-cert ca.pem"),
         ("X_NODE_CA_CERT", "--ca-cert"),
         ("this variable", "this option"),
@@ -134,7 +159,7 @@ mod tests {
             node: Some(node.into()),
             headers: headers.iter().map(|text| header(text).unwrap()).collect(),
             application_id: -1,
-            ca_cert: None,
+            ..NodeArgs::default()
         }
     }
 
@@ -172,5 +197,39 @@ mod tests {
             [("X-Team".to_string(), "a:b".to_string())]
         );
         assert!(header("X-Team").is_err());
+    }
+
+    #[test]
+    fn names_of_headers_are_those_of_the_function_and_refused_as_it_refuses_them() {
+        let with = |pairs: &[&str]| NodeArgs {
+            header_names: pairs
+                .iter()
+                .map(|pair| header_name(pair).unwrap())
+                .collect(),
+            ..args("http://node:5050", &["X-Team: a"])
+        };
+        let config = with(&["x-real-ip=X-Client-IP"]).config(&[]).unwrap();
+        let expected = [("X-Real-IP".to_string(), "X-Client-IP".to_string())];
+        assert_eq!(config.wire.header_names, expected);
+        for (pairs, words) in [
+            (&["Host=X-Host"][..], "--header-name can name "),
+            (
+                &["X-Real-IP=X-Team"],
+                "--header-name names X-Real-IP X-Team",
+            ),
+            (
+                &["X-Real-IP=A", "X-Real-IP=B"],
+                "--header-name names X-Real-IP twice",
+            ),
+            (
+                &["X-Real-IP="],
+                "for example --header-name X-Real-IP=X-Client-IP",
+            ),
+        ] {
+            let error = with(pairs).config(&[]).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            assert!(!error.contains("X_NODE"), "{error}");
+        }
+        assert!(header_name("X-Real-IP").is_err());
     }
 }
