@@ -149,6 +149,19 @@ export const odd = () =>
     .map(([method, template]) => line({ method, template, path: template.replaceAll(/\{[^}]*\}/g, "42"), host: "odd.example.com" }))
     .join("\n");
 
+// A specification of a part of it.
+export const oddSpecification = () => {
+  const get = { responses: { 200: { description: "ok" } } };
+  const paths = {
+    "/pets/{id}": { get },
+    "/dav/{proxy+}": { get },
+    "/archive/{proxy+}": { get },
+    "/never": { get, "x-amazon-apigateway-any-method": get },
+  };
+  const info = { title: "Odd", version: "1" };
+  return JSON.stringify({ openapi: "3.0.3", info, servers: [{ url: "https://odd.example.com" }], paths });
+};
+
 export const LARGE = 5000;
 
 // A large API.

@@ -47,7 +47,11 @@ fn the_page_has_a_row_for_each_endpoint_and_connects_to_nothing() {
 
 #[test]
 fn a_hostile_path_stays_text() {
-    let line = r#"{"httpMethod":"GET","path":"/</script><img src=x onerror=alert(1)>{{7*7}}","status":"200","domainName":"api.example.com"}"#;
+    // A path that is the gateway's resource, too, is not learned, and so is shown as it is.
+    let path = "/</script><img src=x onerror=alert(1)>{{7*7}}";
+    let line = format!(
+        r#"{{"httpMethod":"GET","path":"{path}","resourcePath":"{path}","status":"200","domainName":"api.example.com"}}"#
+    );
     let output = inventory(&["--format", "html", "-"], &format!("{line}\n"));
     let page = stdout(&output);
     assert_eq!(page.matches("</script").count(), 1);
@@ -72,4 +76,90 @@ fn the_page_goes_to_a_file() {
     let page = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+}
+
+/// A folder that is this test's own.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("cw-resend-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn hostile_text_of_a_specification_and_of_file_names_stays_text() {
+    let folder = folder("html-hostile");
+    let attack = "<img src=x onerror=alert(1)>\u{202e}";
+    // A file's name has no slash.
+    let spec = folder.join(format!("{attack}.json"));
+    let declared = serde_json::json!({
+        "openapi": "3.0.3",
+        "servers": [{"url": "https://api.example.com"}],
+        "paths": {
+            format!("/</script><script>alert(1)</script>{attack}"): {"get": {}},
+            "/\"onfocus=\"alert(1)/{x\" y}/{z<b>+}": {"x-amazon-apigateway-any-method": {}},
+        },
+    });
+    std::fs::write(&spec, declared.to_string()).unwrap();
+    let log = folder.join(format!("{attack}.log"));
+    let line =
+        r#"{"httpMethod":"GET","path":"/pets","status":"200","domainName":"api.example.com"}"#;
+    std::fs::write(&log, format!("{line}\nno call\n")).unwrap();
+    let output = inventory(
+        &[
+            "--format",
+            "html",
+            "--spec",
+            spec.to_str().unwrap(),
+            log.to_str().unwrap(),
+        ],
+        "",
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let page = stdout(&output);
+    assert_eq!(page.matches("<tr data-").count(), 3);
+    assert!(page.contains("alert(1)"));
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("</script").count(), 1);
+    for wrong in ["<img", "<b>", "\"onfocus", "\u{202e}"] {
+        assert!(!page.contains(wrong), "{wrong}");
+    }
+    assert!(
+        !output
+            .stderr
+            .windows(3)
+            .any(|bytes| bytes == "\u{202e}".as_bytes())
+    );
+}
+
+#[test]
+fn the_page_tells_what_the_specification_says() {
+    let folder = folder("html-spec");
+    let spec = folder.join("spec.json");
+    let declared = r#"{"openapi":"3.0.3","paths":{"/pets":{"get":{}},"/files/{proxy+}":{"get":{}},"/never":{"x-amazon-apigateway-any-method":{}}}}"#;
+    std::fs::write(&spec, declared).unwrap();
+    let line = |path: &str| {
+        format!(
+            "{{\"httpMethod\":\"GET\",\"path\":\"{path}\",\"status\":\"200\",\"domainName\":\"api.example.com\"}}\n"
+        )
+    };
+    let log = line("/pets") + &line("/files/report/7.pdf") + &line("/carts");
+    let output = inventory(
+        &["--format", "html", "--spec", spec.to_str().unwrap(), "-"],
+        &log,
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let page = stdout(&output);
+    let row = |text: &str| {
+        let rows = page.split("<tr data-").skip(1);
+        let found: Vec<&str> = rows.filter(|row| row.contains(text)).collect();
+        assert_eq!(found.len(), 1, "{text} in {page}");
+        found[0]
+    };
+    assert!(row("pets</code>").contains("data-declared=yes"));
+    assert!(row("carts</code>").contains("Not declared"));
+    let below = row("report");
+    assert!(below.contains("<var>{integer}</var>.pdf"));
+    assert!(below.contains("below <code dir=ltr>&#x2f;files&#x2f;{proxy+}</code>"));
+    let never = row("never");
+    assert!(never.contains("ANY") && never.contains("Declared, not called"));
 }

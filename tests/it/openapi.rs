@@ -98,3 +98,80 @@ fn a_method_without_an_operation_is_told() {
     let output = inventory(&["--quiet", "--format", "openapi", "-"], &log);
     assert!(output.status.success() && output.stderr.is_empty());
 }
+
+/// Writes the documents of a log and of a specification into a folder, and reads them.
+fn documents(name: &str, declared: &str, log: &str) -> (Vec<(String, Value)>, String) {
+    let folder = std::env::temp_dir().join(format!("cw-resend-{name}-{}", std::process::id()));
+    let out = folder.join("out");
+    std::fs::create_dir_all(&out).unwrap();
+    let spec = folder.join("spec.json");
+    std::fs::write(&spec, declared).unwrap();
+    let output = inventory(
+        &[
+            "--format",
+            "openapi",
+            "--output",
+            out.to_str().unwrap(),
+            "--spec",
+            spec.to_str().unwrap(),
+            "-",
+        ],
+        log,
+    );
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    let mut documents: Vec<(String, Value)> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let text = std::fs::read(entry.path()).unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            (name, serde_json::from_slice(&text).unwrap())
+        })
+        .collect();
+    documents.sort_by(|one, other| one.0.cmp(&other.0));
+    std::fs::remove_dir_all(&folder).unwrap();
+    (documents, error)
+}
+
+#[test]
+fn what_a_specification_declares_and_nobody_called_is_there() {
+    let declared = r#"{"openapi":"3.0.3","paths":{"/files/{proxy+}":{"get":{}},"/never/{id}":{"x-amazon-apigateway-any-method":{}}}}"#;
+    let (documents, error) = documents("openapi-declared", declared, &line("GET", "/pets"));
+    assert_eq!(error, "");
+    let paths = &documents[0].1["paths"];
+    assert_eq!(paths["/pets"]["get"]["x-documented"], false);
+    let files = &paths["/files/{proxy}"]["get"];
+    assert_eq!(files["x-calls"], 0);
+    assert_eq!(files["parameters"][0]["x-greedy"], true);
+    assert!(paths["/never/{id}"]["x-amazon-apigateway-any-method"].is_object());
+}
+
+/// With several hosts, nothing tells which of them an operation is of that nobody called.
+#[test]
+fn operations_of_no_host_are_told() {
+    let declared = r#"{"openapi":"3.0.3","paths":{"/never":{"get":{}}}}"#;
+    let log = line("GET", "/pets") + &line("GET", "/pets").replace("api.", "other.");
+    let (documents, error) = documents("openapi-no-host", declared, &log);
+    assert_eq!(documents.len(), 2);
+    assert!(
+        error.contains("nobody called 1 operation of the specification"),
+        "{error}"
+    );
+}
+
+#[test]
+fn hostile_text_of_a_specification_is_a_path() {
+    let declared = serde_json::json!({
+        "openapi": "3.0.3",
+        "paths": {"/<img src=x>\u{202e}/{a\"b}/{": {"get": {}}},
+    });
+    let (documents, _) = documents(
+        "openapi-hostile",
+        &declared.to_string(),
+        &line("GET", "/pets"),
+    );
+    let paths = documents[0].1["paths"].as_object().unwrap();
+    let paths: Vec<&str> = paths.keys().map(String::as_str).collect();
+    assert_eq!(paths, ["/%3Cimg%20src=x%3E%E2%80%AE/{a_b}/%7B", "/pets"]);
+}

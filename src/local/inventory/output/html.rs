@@ -2,7 +2,8 @@
 //!
 //! The table is in the page's markup, so that it can be read without scripts; the script only sorts and filters the rows
 //! that are there. No data stands within a script, a style or a URL: names and paths were written by strangers, and a
-//! template engine escapes them for the two places that there are, an element's text and a quoted attribute. The page's
+//! template engine escapes them for the two places that there are, an element's text and a quoted attribute. Attributes
+//! without quotes are ours, and so are the tags that HTML lets one leave out: a page has thousands of rows. The page's
 //! policy allows this one style and this one script, by their hashes, and no connection.
 //!
 //! The same inventory gives the same bytes: the page has no clock and nothing random.
@@ -20,7 +21,7 @@ use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
     inventory::{
-        model::{Endpoint, Inventory, Parameter, Source},
+        model::{Endpoint, Inventory, Latency, Parameter, Source},
         published,
     },
 };
@@ -29,12 +30,15 @@ const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
 /// The hashes that the page's policy names. A test makes them anew.
-const STYLE_HASH: &str = "sha256-mb8JssJssv0RLI06IKkeuApKVyIJUsO7GgYJZ0drNXE=";
-const SCRIPT_HASH: &str = "sha256-hBF+FQdZhp8TufGDWli6DUf1CHoUQzRsheptisD0ueo=";
+const STYLE_HASH: &str = "sha256-UOlqdrRAzqtsdiWRlNwihLr8o/dQWCNrIyphCK9XhJ8=";
+const SCRIPT_HASH: &str = "sha256-buG8CA7qcW9r2EkfFXzEx6lARPPyVN9C8T0kjZgd3F8=";
 
-/// The width of the picture of latencies, and what stays free at both sides for its marks.
+/// The width of the picture of latencies.
 const RANGE: f64 = 120.0;
-const MARGIN: f64 = 5.0;
+
+/// Lines may end at the slashes of a path of more characters. Shorter ones have room in any case, and a large page has
+/// fewer elements so.
+const SHORT_PATH: usize = 24;
 
 /// Writes it.
 ///
@@ -261,11 +265,11 @@ struct Class {
     meaning: &'static str,
     calls: String,
     share: String,
-    x: String,
+    /// In percent of the bar.
     width: String,
 }
 
-/// The classes that there are, as parts of a bar of 100 units. Each has two units at least, so that it can be seen.
+/// The classes that there are, as parts of a bar. Each has two hundredths of it or so at least, so that it can be seen.
 fn classes<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Class> {
     let mut counts = [0_u64; 5];
     for endpoint in endpoints {
@@ -290,7 +294,6 @@ fn classes<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Class> {
         })
         .collect();
     let stretch = 100.0 / units.iter().sum::<f64>();
-    let mut x = 0.0;
     let mut classes = Vec::new();
     let names = [
         ('2', "2xx", "success"),
@@ -301,17 +304,16 @@ fn classes<'a>(endpoints: impl Iterator<Item = &'a Endpoint>) -> Vec<Class> {
     ];
     for ((&n, units), (id, name, meaning)) in counts.iter().zip(units).zip(names) {
         if n > 0 {
-            let width = units * stretch;
+            // Together they are never more than the bar.
+            let width = (units * stretch * 10.0).floor() / 10.0;
             classes.push(Class {
                 id,
                 name,
                 meaning,
                 calls: grouped(n),
                 share: percent(n, all),
-                x: format!("{x:.1}"),
-                width: format!("{width:.1}"),
+                width: short(width),
             });
-            x += width;
         }
     }
     classes
@@ -329,8 +331,7 @@ struct Scale {
 struct DescribedScale {
     from: String,
     to: String,
-    /// A path with a line at each power of ten.
-    lines: String,
+    powers: i32,
 }
 
 impl Scale {
@@ -350,28 +351,43 @@ impl Scale {
         })
     }
 
-    fn x(&self, ms: u64) -> String {
+    /// The place of a latency in the picture.
+    fn x(&self, ms: u64) -> f64 {
         let power = (ms.max(1) as f64).log10();
-        self.at(power)
+        let share = (power - f64::from(self.from)) / f64::from(self.to - self.from);
+        share.clamp(0.0, 1.0) * RANGE
     }
 
-    /// The place of a power of ten.
-    fn at(&self, power: f64) -> String {
-        let share = (power - f64::from(self.from)) / f64::from(self.to - self.from);
+    /// One path: a thick bar from p50 to p95, a thin one to p99, and its end.
+    fn picture(&self, latency: &Latency) -> String {
+        // The bar and the end have two units in any case, so that they can be seen.
+        let last = RANGE - 2.0;
+        let from = self.x(latency.p50).min(last - 2.0);
+        let to = self.x(latency.p95).clamp(from + 2.0, last);
+        let end = self.x(latency.p99).clamp(to, last);
         format!(
-            "{:.1}",
-            MARGIN + share.clamp(0.0, 1.0) * (RANGE - 2.0 * MARGIN)
+            "M{from} 6h{bar}v8h-{bar}zM{to} 9.5h{rest}v1h-{rest}zM{end} 6h1.5v8h-1.5z",
+            from = short(from),
+            to = short(to),
+            end = short(end),
+            bar = short(to - from),
+            rest = short(end - to),
         )
     }
 
     fn described(&self) -> DescribedScale {
-        let lines = (self.from..=self.to).map(|power| format!("M{} 0v20", self.at(power.into())));
         DescribedScale {
             from: milliseconds(self.from),
             to: milliseconds(self.to),
-            lines: lines.collect(),
+            powers: self.to - self.from,
         }
     }
+}
+
+/// A number with one decimal at most.
+fn short(x: f64) -> String {
+    let text = format!("{x:.1}");
+    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
 /// What rows have in common.
@@ -392,11 +408,12 @@ struct Row {
     classes: Vec<Class>,
     /// The classes' ids.
     statuses: String,
-    /// The share of 4xx and 5xx, from 0 to 1.
+    /// The share of 4xx and 5xx, from 0 to 1, where there are any.
     errors: Option<String>,
     latency: Option<Range>,
-    first: Option<Moment>,
-    last: Option<Moment>,
+    /// The day of the first call, where it is another one than that of the last.
+    first: Option<String>,
+    last: Option<String>,
     /// What a specification has to do with it.
     flag: Option<&'static str>,
     /// The greedy template that is all that it matched.
@@ -404,7 +421,7 @@ struct Row {
     /// What Wallarm would do.
     shown: String,
     declared: Option<&'static str>,
-    wallarm: &'static str,
+    is_hidden: bool,
 }
 
 /// A part of a path.
@@ -422,15 +439,14 @@ struct Range {
     p95: String,
     p99: String,
     max: String,
-    x50: String,
-    x95: String,
-    x99: String,
+    picture: String,
 }
 
 impl Page {
     fn row(&self, endpoint: &Endpoint) -> Row {
         let classes = classes(std::iter::once(endpoint));
         let statuses = &endpoint.statuses;
+        let last = endpoint.last.and_then(moment);
         let errors = statuses.client_error.saturating_add(statuses.server_error);
         let share = |n: u64| {
             // A logarithmic scale that begins with nothing.
@@ -445,7 +461,7 @@ impl Page {
             });
         Row {
             method: visible(&endpoint.method).into_owned(),
-            pieces: pieces(&endpoint.path),
+            pieces: pieces(&endpoint.path, endpoint.path.chars().count() > SHORT_PATH),
             host: self
                 .has_hosts
                 .then(|| visible(shown_host(&endpoint.host)).into_owned()),
@@ -453,12 +469,11 @@ impl Page {
             calls: grouped(endpoint.calls),
             calls_width: match endpoint.calls {
                 0 => "0".into(),
-                n => format!("{:.1}", share(n)),
+                n => short(share(n)),
             },
             statuses: classes.iter().map(|class| class.id).collect(),
             classes,
-            errors: (endpoint.calls > 0)
-                .then(|| format!("{:.6}", errors as f64 / endpoint.calls as f64)),
+            errors: (errors > 0).then(|| format!("{:.4}", errors as f64 / endpoint.calls as f64)),
             latency: self
                 .scale
                 .as_ref()
@@ -468,12 +483,14 @@ impl Page {
                     p95: grouped(latency.p95),
                     p99: grouped(latency.p99),
                     max: grouped(latency.max),
-                    x50: scale.x(latency.p50),
-                    x95: scale.x(latency.p95),
-                    x99: scale.x(latency.p99),
+                    picture: scale.picture(&latency),
                 }),
-            first: endpoint.first.and_then(moment),
-            last: endpoint.last.and_then(moment),
+            first: endpoint
+                .first
+                .and_then(moment)
+                .map(|first| first.date)
+                .filter(|first| last.as_ref().is_none_or(|last| last.date != *first)),
+            last: last.map(|last| format!("{} {}", last.date, last.time)),
             flag: match declared {
                 Some("no") => Some("Not declared"),
                 Some("uncalled") => Some("Declared, not called"),
@@ -488,37 +505,48 @@ impl Page {
                 None => "shown".into(),
             },
             declared,
-            wallarm: match endpoint.hidden {
-                None => "shown",
-                Some(_) => "hidden",
-            },
+            is_hidden: endpoint.hidden.is_some(),
         }
     }
 }
 
-/// A path, cut at its slashes and around its places.
-fn pieces(path: &str) -> Vec<Piece> {
+/// A path, cut around its places and, where it is long, at the slashes within it.
+fn pieces(path: &str, is_long: bool) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    for segment in path.split_inclusive('/') {
-        let mut rest = segment;
-        while let Some((before, place, after)) = split_place(rest) {
-            for (text, is_place) in [(before, false), (place, true)] {
-                pieces.push(Piece {
-                    text: visible(text).into_owned(),
-                    is_place,
-                    breaks: false,
-                });
-            }
-            rest = after;
-        }
-        pieces.push(Piece {
-            text: visible(rest).into_owned(),
-            is_place: false,
-            breaks: true,
-        });
+    if !is_long {
+        push_pieces(path, false, &mut pieces);
+        return pieces;
     }
-    pieces.retain(|piece| !piece.text.is_empty());
+    let (first, rest) = path.split_at(usize::from(path.starts_with('/')));
+    if !first.is_empty() {
+        push_pieces(first, false, &mut pieces);
+    }
+    for segment in rest.split_inclusive('/') {
+        push_pieces(segment, segment.ends_with('/'), &mut pieces);
+    }
+    if let Some(last) = pieces.last_mut() {
+        last.breaks = false;
+    }
     pieces
+}
+
+fn push_pieces(text: &str, breaks: bool, pieces: &mut Vec<Piece>) {
+    let mut rest = text;
+    let mut push = |text: &str, is_place, breaks| {
+        if !text.is_empty() {
+            pieces.push(Piece {
+                text: visible(text).into_owned(),
+                is_place,
+                breaks,
+            });
+        }
+    };
+    while let Some((before, place, after)) = split_place(rest) {
+        push(before, false, false);
+        push(place, true, false);
+        rest = after;
+    }
+    push(rest, false, breaks);
 }
 
 /// What is before a segment's first place, the place with its braces, and what is behind it.

@@ -141,6 +141,15 @@ fn write_documents(
             ));
         }
     }
+    let homeless = inventory.endpoints.iter();
+    let homeless = homeless.filter(|endpoint| endpoint.host.is_empty()).count();
+    if homeless > 0 && !hosts.is_empty() {
+        ui.warn(&format!(
+            "nobody called {homeless} operation{} of the specification, and nothing tells the host: no document has {}",
+            if homeless == 1 { "" } else { "s" },
+            if homeless == 1 { "it" } else { "them" }
+        ));
+    }
     match (hosts.as_slice(), path) {
         ([host], None) => openapi::write(inventory, host, out),
         ([host], Some(path)) if !path.is_dir() => {
@@ -217,9 +226,14 @@ pub(crate) fn reasons(inventory: &Inventory) -> Vec<(&str, u64)> {
     reasons
 }
 
-/// A host as it is shown: that of an operation that nobody called may not be known.
+/// A host as it is shown: that of an operation that nobody called may not be known, and `*` stands for those that are too
+/// many to be told apart.
 pub(crate) fn shown_host(host: &str) -> &str {
-    if host.is_empty() { "(any host)" } else { host }
+    match host {
+        "" => "(any host)",
+        "*" => "(other hosts)",
+        host => host,
+    }
 }
 
 /// What there is, in one sentence without its end.

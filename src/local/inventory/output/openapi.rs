@@ -9,8 +9,10 @@
 //!
 //! - Templates that differ only by the names of their places are one path. They are merged, with both shapes in the
 //!   schema, and `x-templates` has them as they were.
-//! - Only eight methods are operations. Others, such as PROPFIND, stand in the path's `x-methods`.
-//! - Nothing stands for several segments. `{proxy+}` becomes `{proxy}`, with `x-greedy`.
+//! - Only eight methods are operations. Others, such as PROPFIND, stand in the path's `x-methods`. Where a specification
+//!   takes any method and nobody called it, it stands as API Gateway has it, in `x-amazon-apigateway-any-method`.
+//! - Nothing stands for several segments. `{proxy+}` becomes `{proxy}`, with `x-greedy`, and says so in its description.
+//! - Calls to hosts that were too many to be told apart have no server.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -30,6 +32,9 @@ mod template;
 
 use template::{Place, Template};
 
+/// The host of calls to hosts that are too many to be told apart.
+const OTHER_HOSTS: &str = "*";
+
 /// An operation's identifier is cut here. Behind it, a number tells those apart that have the same.
 const LONGEST_ID: usize = 100;
 
@@ -37,7 +42,8 @@ const LONGEST_ID: usize = 100;
 struct Document {
     openapi: &'static str,
     info: Info,
-    servers: [Server; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers: Option<[Server; 1]>,
     paths: BTreeMap<String, PathItem>,
 }
 
@@ -57,6 +63,11 @@ struct Server {
 struct PathItem {
     #[serde(flatten)]
     operations: BTreeMap<&'static str, Operation>,
+    #[serde(
+        rename = "x-amazon-apigateway-any-method",
+        skip_serializing_if = "Option::is_none"
+    )]
+    any: Option<Operation>,
     #[serde(rename = "x-methods", skip_serializing_if = "BTreeMap::is_empty")]
     methods: BTreeMap<String, Operation>,
 }
@@ -80,6 +91,12 @@ struct Operation {
     last: Option<String>,
     #[serde(rename = "x-source")]
     source: Source,
+    /// Whether the specification has it, where there is one.
+    #[serde(rename = "x-documented", skip_serializing_if = "Option::is_none")]
+    documented: Option<bool>,
+    /// The greedy template that was all that matched.
+    #[serde(rename = "x-under", skip_serializing_if = "Option::is_none")]
+    under: Option<String>,
     #[serde(rename = "x-templates", skip_serializing_if = "BTreeSet::is_empty")]
     templates: BTreeSet<String>,
 }
@@ -133,10 +150,15 @@ pub fn write(inventory: &Inventory, host: &str, out: &mut dyn Write) -> Result<(
 pub fn unusual_methods<'a>(inventory: &'a Inventory, host: &str) -> BTreeSet<&'a str> {
     let endpoints = inventory.endpoints.iter();
     endpoints
-        .filter(|endpoint| endpoint.host == host)
+        .filter(|endpoint| endpoint.host == host && !is_any(endpoint))
         .map(|endpoint| endpoint.method.as_str())
         .filter(|method| operation_name(method).is_none())
         .collect()
+}
+
+/// Whether it is of a specification that takes any method for it. A call whose method was ANY is none such.
+fn is_any(endpoint: &Endpoint) -> bool {
+    endpoint.method == "ANY" && endpoint.calls == 0
 }
 
 /// A method's name in a path of OpenAPI.
@@ -187,6 +209,9 @@ fn document(inventory: &Inventory, host: &str) -> Document {
         for (method, same) in &methods {
             let operation = operation(&first, &same[..], ids.unique(method, &first.path));
             match operation_name(method) {
+                None if same.iter().all(|merged| is_any(merged.endpoint)) => {
+                    item.any = Some(operation);
+                }
                 Some(name) => _ = item.operations.insert(name, operation),
                 None => _ = item.methods.insert((*method).into(), operation),
             }
@@ -196,6 +221,7 @@ fn document(inventory: &Inventory, host: &str) -> Document {
     // A host is a stranger's text too, and braces in a server's address would be its variables.
     let authority = Template::new(&host.replace(['{', '}'], "_")).path;
     let authority = authority.trim_start_matches('/');
+    let has_server = host != OTHER_HOSTS;
     let calls = endpoints
         .iter()
         .map(|endpoint| endpoint.calls)
@@ -203,7 +229,10 @@ fn document(inventory: &Inventory, host: &str) -> Document {
     Document {
         openapi: "3.1.0",
         info: Info {
-            title: authority.into(),
+            title: match has_server {
+                true => authority.into(),
+                false => "Other hosts".into(),
+            },
             description: format!(
                 "What an access log tells of this host: {}. Made by cw-resend {}. Bodies, queries and authentication \
                  are not in such a log.",
@@ -213,11 +242,13 @@ fn document(inventory: &Inventory, host: &str) -> Document {
             // It says nothing: a log does not tell the API's version.
             version: "0",
         },
-        servers: [Server {
-            url: format!("https://{authority}{}", Template::new(stage).path)
-                .trim_end_matches('/')
-                .into(),
-        }],
+        servers: has_server.then(|| {
+            [Server {
+                url: format!("https://{authority}{}", Template::new(stage).path)
+                    .trim_end_matches('/')
+                    .into(),
+            }]
+        }),
         paths,
     }
 }
@@ -302,6 +333,12 @@ fn operation(path: &Template, same: &[Merged<'_>], operation_id: String) -> Oper
             .map(|endpoint| endpoint.source)
             .max()
             .unwrap_or_default(),
+        // One that is declared is, whatever else is one with it for OpenAPI.
+        documented: endpoints().filter_map(|endpoint| endpoint.documented).max(),
+        under: endpoints().find_map(|endpoint| {
+            let template = endpoint.under.as_deref()?;
+            Some(visible(template).into_owned())
+        }),
         templates: match renamed {
             true => endpoints().map(|endpoint| endpoint.path.clone()).collect(),
             false => BTreeSet::new(),
@@ -350,14 +387,14 @@ fn parameter(place: &Place, at: usize, same: &[Merged<'_>]) -> Parameter {
     }
     let mut description: Vec<String> = shapes
         .iter()
-        .filter(|&&shape| shape != "text")
+        .filter(|&&shape| shape != "text" && shape != "path")
         .map(|shape| visible(shape).into_owned())
         .collect();
     if let Some(values) = values {
         description.push(counted(values, "value"));
     }
     if is_greedy {
-        description.push("one or more segments".into());
+        description.push("one or more segments, which OpenAPI has no place for".into());
     }
     Parameter {
         name: place.unique.clone(),
@@ -372,16 +409,14 @@ fn parameter(place: &Place, at: usize, same: &[Merged<'_>]) -> Parameter {
     }
 }
 
-/// The schema of a shape. Formats are those of JSON Schema.
+/// The schema of a shape. A format of JSON Schema is named only where each value of the shape has it: a date may be
+/// `2024-01` or `31.01.2024`, a time `12:30`, and an address may have a port.
 fn schema(shape: &str) -> Schema {
     let (kind, format) = match shape {
         "integer" => ("integer", None),
-        "number" | "decimal" => ("number", None),
-        "uuid" | "date" | "time" | "email" | "ipv4" | "ipv6" => {
-            let formats = ["uuid", "date", "time", "email", "ipv4", "ipv6"];
-            ("string", formats.into_iter().find(|name| *name == shape))
-        }
-        "datetime" | "date-time" | "timestamp" => ("string", Some("date-time")),
+        "number" => ("number", None),
+        "uuid" => ("string", Some("uuid")),
+        "email" => ("string", Some("email")),
         _ => ("string", None),
     };
     Schema::One { kind, format }

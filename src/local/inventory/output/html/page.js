@@ -16,18 +16,23 @@
   const rows = Array.from(body.rows, (row, place) => {
     const [method, path, calls] = row.cells;
     const host = row.dataset.host ?? "";
+    // Some browsers forget what the parts of a table are where its style is that of a grid.
+    row.setAttribute("role", "row");
+    for (const cell of row.cells) {
+      cell.setAttribute("role", cell === path ? "rowheader" : "cell");
+    }
     return {
       row,
       place,
       host,
-      method: method.textContent,
+      method: method.textContent.trim(),
       path: path.querySelector("code").textContent,
       calls: number(calls),
       // What the search looks at. The method and the path can be searched for as one writes them: GET /pets.
-      text: `${method.textContent} ${path.querySelector("code").textContent} ${host}`.toLowerCase(),
-      statuses: row.dataset.statuses,
+      text: `${method.textContent.trim()} ${path.querySelector("code").textContent} ${host}`.toLowerCase(),
+      statuses: row.dataset.statuses ?? "",
       declared: row.dataset.declared ?? "",
-      wallarm: row.dataset.wallarm,
+      wallarm: row.dataset.hidden === undefined ? "shown" : "hidden",
       isShown: true,
     };
   });
@@ -37,11 +42,11 @@
     method: (entry) => entry.method,
     path: (entry) => entry.path,
     calls: (entry) => entry.calls,
-    errors: (entry) => Number(entry.row.dataset.errors ?? NaN),
-    p50: (entry) => number(entry.row.querySelector(".p50")),
-    p95: (entry) => number(entry.row.querySelector(".p95")),
-    p99: (entry) => number(entry.row.querySelector(".p99")),
-    last: (entry) => entry.row.querySelector(".last time")?.dateTime ?? null,
+    errors: (entry) => (entry.calls > 0 ? Number(entry.row.dataset.errors ?? 0) : null),
+    p50: (entry) => number(entry.row.cells[4]),
+    p95: (entry) => number(entry.row.cells[5]),
+    p99: (entry) => number(entry.row.cells[6]),
+    last: (entry) => entry.row.querySelector(".last")?.firstChild.data.trim() ?? null,
   };
 
   const sort = (column, direction) => {
@@ -49,9 +54,8 @@
     const sign = direction === "ascending" ? 1 : -1;
     const keyed = rows.map((entry) => [key(entry), entry]);
     keyed.sort(([a, one], [b, other]) => {
-      const lacks = (value) => value === null || Number.isNaN(value);
-      if (lacks(a) || lacks(b)) {
-        return Number(lacks(a)) - Number(lacks(b)) || one.place - other.place;
+      if (a === null || b === null) {
+        return Number(a === null) - Number(b === null) || one.place - other.place;
       }
       return a < b ? -sign : a > b ? sign : one.place - other.place;
     });

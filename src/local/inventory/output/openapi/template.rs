@@ -17,7 +17,7 @@ pub(super) struct Template {
 /// A place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Its name in the inventory.
+    /// Its name in the inventory, without the plus of a greedy one.
     pub(super) name: String,
     /// Its name in the document, which no other place of the template has.
     pub(super) unique: String,
@@ -86,7 +86,7 @@ impl Template {
         _ = write!(self.path, "{{{unique}}}");
         self.key.push_str("{}");
         self.places.push(Place {
-            name: name.into(),
+            name: plain.into(),
             unique,
             is_greedy: name.ends_with('+'),
         });

@@ -90,7 +90,7 @@ fn templates_that_openapi_takes_for_one_are_merged() {
             endpoint("GET", "/a/{integer}", &[("integer", "integer")]),
             endpoint("GET", "/a/{uuid}", &[("uuid", "uuid")]),
             endpoint("PUT", "/a/{uuid}", &[("uuid", "uuid")]),
-            endpoint("PUT", "/a/{proxy+}", &[("proxy+", "text")]),
+            endpoint("PUT", "/a/{proxy+}", &[("proxy", "path")]),
             endpoint("GET", "/a/list", &[]),
         ],
         HOST,
@@ -230,11 +230,13 @@ fn hosts_and_shapes_by_strangers_are_harmless() {
 fn shapes_are_types_and_formats() {
     for (shape, expected) in [
         ("integer", json!({"type": "integer"})),
-        ("decimal", json!({"type": "number"})),
+        ("number", json!({"type": "number"})),
         ("uuid", json!({"type": "string", "format": "uuid"})),
-        ("date", json!({"type": "string", "format": "date"})),
-        ("datetime", json!({"type": "string", "format": "date-time"})),
         ("email", json!({"type": "string", "format": "email"})),
+        // Of these, not each value has the format of that name.
+        ("date", json!({"type": "string"})),
+        ("time", json!({"type": "string"})),
+        ("ip", json!({"type": "string"})),
         ("ulid", json!({"type": "string"})),
         ("text", json!({"type": "string"})),
     ] {
@@ -256,4 +258,84 @@ fn an_endpoint_without_calls_has_a_response() {
         document["paths"]["/"]["get"]["responses"],
         json!({"default": {"description": "Not known from the log"}})
     );
+}
+
+#[test]
+fn a_place_for_several_segments_is_named_as_such() {
+    let document = written(
+        vec![endpoint("GET", "/files/{path+}", &[("path", "path")])],
+        HOST,
+    );
+    let parameter = &document["paths"]["/files/{path}"]["get"]["parameters"][0];
+    assert_eq!(
+        parameter,
+        &json!({
+            "name": "path",
+            "in": "path",
+            "required": true,
+            "description": "one or more segments, which OpenAPI has no place for",
+            "schema": {"type": "string"},
+            "x-greedy": true,
+        })
+    );
+}
+
+#[test]
+fn a_declared_operation_of_any_method_stands_as_the_gateway_has_it() {
+    let mut any = endpoint("ANY", "/pets", &[]);
+    any.calls = 0;
+    any.documented = Some(true);
+    let called = endpoint("ANY", "/called", &[]);
+    let inventory = Inventory {
+        endpoints: vec![any.clone(), called.clone()],
+        ..Inventory::default()
+    };
+    assert_eq!(Vec::from_iter(unusual_methods(&inventory, HOST)), ["ANY"]);
+    let paths = &written(vec![any, called], HOST)["paths"];
+    let declared = &paths["/pets"]["x-amazon-apigateway-any-method"];
+    assert_eq!(declared["operationId"], "anyPets");
+    assert_eq!(declared["x-documented"], true);
+    assert!(paths["/pets"].get("x-methods").is_none());
+    assert_eq!(
+        paths["/called"]["x-methods"]["ANY"]["operationId"],
+        "anyCalled"
+    );
+}
+
+#[test]
+fn what_a_specification_does_not_have_says_so() {
+    let mut below = endpoint("GET", "/files/a", &[]);
+    below.documented = Some(false);
+    below.under = Some("/files/{proxy+}".into());
+    let document = written(vec![below], HOST);
+    let get = &document["paths"]["/files/a"]["get"];
+    assert_eq!(get["x-documented"], false);
+    assert_eq!(get["x-under"], "/files/{proxy+}");
+}
+
+#[test]
+fn hosts_that_are_too_many_have_no_server() {
+    let mut other = endpoint("GET", "/{path+}", &[("path", "path")]);
+    other.host = OTHER_HOSTS.into();
+    let document = written(vec![other], OTHER_HOSTS);
+    assert_eq!(document["info"]["title"], "Other hosts");
+    assert!(document.get("servers").is_none());
+}
+
+#[test]
+fn places_within_a_segment_are_parameters() {
+    let document = written(
+        vec![
+            endpoint("GET", "/Products({integer})", &[("integer", "integer")]),
+            endpoint("GET", "/{uuid}.pdf", &[("uuid", "uuid")]),
+        ],
+        HOST,
+    );
+    for (path, kind) in [
+        ("/Products({integer})", "integer"),
+        ("/{uuid}.pdf", "string"),
+    ] {
+        let parameter = &document["paths"][path]["get"]["parameters"][0];
+        assert_eq!(parameter["schema"]["type"], kind, "{path}");
+    }
 }
