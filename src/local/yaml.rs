@@ -150,9 +150,10 @@ impl Builder {
             Some((Open::Map { own, merged, key }, _)) => match key.take() {
                 Some(Key::Merge) => merged.push(value),
                 Some(Key::Name(name)) => {
-                    if own.insert(name, value).is_some() {
-                        return Err("a key that is there twice");
-                    }
+                    return match own.insert(name, value) {
+                        Some(_) => Err("a key that is there twice"),
+                        None => Ok(()),
+                    };
                 }
                 None => {}
             },
