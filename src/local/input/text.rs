@@ -218,7 +218,7 @@ impl Lines<'_> {
         let mut times = rest
             .split(|&byte| byte == b'\t')
             .filter_map(moment::unix_ms);
-        self.before.timestamp = self.before.timestamp.or(times.next());
+        self.before.timestamp = self.before.timestamp.or_else(|| times.next());
         self.end_object(out)?;
         match rest.trim_ascii() {
             next @ [b'{', ..] => self.take_message(next, out),
