@@ -387,7 +387,8 @@ impl Scale {
 /// A number with one decimal at most.
 fn short(x: f64) -> String {
     let text = format!("{x:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
+    text.strip_suffix(".0")
+        .map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// What rows have in common.
