@@ -1,4 +1,4 @@
-//! Text of strangers in what the tool prints, for a terminal and for a shell, and in what it reads.
+//! Text of strangers in what the tool prints, for a terminal and for a shell.
 
 use std::fmt::Write;
 
@@ -47,17 +47,6 @@ pub(crate) fn ascii_json(value: &serde_json::Value) -> String {
         }
     }
     ascii
-}
-
-/// Appends a line as it stands in a document of a subscription, which is how the function's reader takes it.
-pub(crate) fn escape_line(line: &[u8], escaped: &mut Vec<u8>) {
-    for &byte in line {
-        match byte {
-            b'"' | b'\\' => escaped.extend([b'\\', byte]),
-            b' '.. => escaped.push(byte),
-            _ => escaped.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use crate::{
     local::{
         error::CommandError,
         input::{self, Input, Line, Sink},
-        quote::{escape_line, shown},
+        quote::shown,
         ui::Ui,
     },
-    record::{Lacks, LineReader, Origin, Reading, Skip},
+    record::{Lacks, Origin, RawLineReader, Reading, Skip},
     report::advice,
 };
 
@@ -63,8 +63,7 @@ pub(super) fn check(
     document: &mut Document,
 ) -> Result<(), CommandError> {
     let mut lines = Lines {
-        reader: LineReader::new(Reading::default()),
-        escaped: Vec::new(),
+        reader: RawLineReader::new(Reading::default()),
         groups: BTreeMap::new(),
     };
     let total = input::read(&[Input::Path(file.into())], ui, &mut lines)?;
@@ -83,8 +82,7 @@ pub(super) fn check(
 }
 
 struct Lines {
-    reader: LineReader,
-    escaped: Vec<u8>,
+    reader: RawLineReader,
     /// By name; lines beyond the limit are together with those that have none.
     groups: BTreeMap<Option<String>, Group>,
 }
@@ -104,13 +102,11 @@ impl Sink for Lines {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
-        self.escaped.clear();
-        escape_line(line.text, &mut self.escaped);
         let origin = Origin {
             region: Some("us-east-1"),
             default_host: None,
         };
-        let skip = self.reader.read(&self.escaped, origin).err();
+        let skip = self.reader.read(line.text, origin).err();
         let lacks = self.reader.lacks();
         let group = self.group(line.log_group);
         group.lines += 1;

@@ -28,10 +28,10 @@ use crate::{
         Status,
         error::{CommandError, printing},
         input::{self, Input, Line, Sink},
-        quote::{escape_line, shown},
+        quote::shown,
         ui::Ui,
     },
-    record::{LineReader, Origin, Reading},
+    record::{Origin, RawLineReader, Reading},
     standin::{
         cloudwatch,
         http::{Message, Parser, Step},
@@ -163,7 +163,7 @@ fn expected(
 ) -> Result<(Vec<Ours>, Vec<cloudwatch::Line>), CommandError> {
     let mut builder = Builder {
         config,
-        lines: LineReader::new(Reading {
+        lines: RawLineReader::new(Reading {
             sends_template_paths: config.wire.sends_template_paths,
             reads_templates: config.wire.sends_template_paths,
         }),
@@ -172,7 +172,6 @@ fn expected(
             &config.wire.headers,
             &config.wire.header_names,
         )),
-        escaped: Vec::new(),
         ours: Vec::new(),
         events: Vec::new(),
         bytes: 0,
@@ -221,9 +220,8 @@ fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandE
 
 struct Builder<'a> {
     config: &'a Config,
-    lines: LineReader,
+    lines: RawLineReader,
     writer: Writer,
-    escaped: Vec<u8>,
     ours: Vec<Ours>,
     /// The lines of which these are.
     events: Vec<cloudwatch::Line>,
@@ -242,8 +240,6 @@ impl Sink for Builder<'_> {
             self.left_out += 1;
             return Ok(());
         }
-        self.escaped.clear();
-        escape_line(line.text, &mut self.escaped);
         let origin = Origin {
             region: self.config.region.as_deref(),
             default_host: self
@@ -251,7 +247,7 @@ impl Sink for Builder<'_> {
                 .default_hosts
                 .find(line.log_group, line.log_stream),
         };
-        let Ok(record) = self.lines.read(&self.escaped, origin) else {
+        let Ok(record) = self.lines.read(line.text, origin) else {
             self.skipped += 1;
             return Ok(());
         };
