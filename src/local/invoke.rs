@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     Status,
     error::{CommandError, printing},
-    quote::shown,
+    escape::{self, terminal},
     ui::Ui,
 };
 use crate::standin::{
@@ -88,8 +88,8 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
             (Status::Found, body.to_string().into_bytes())
         }
     };
-    let document = shown(&String::from_utf8_lossy(&document));
-    writeln!(out, "{document}").map_err(printing)?;
+    let document = String::from_utf8_lossy(&document);
+    writeln!(out, "{}", terminal(&document)).map_err(printing)?;
     if let Some(node) = node {
         let now = node.snapshot();
         if now.violation_count > 0 {
@@ -115,7 +115,7 @@ enum End {
 fn event(argument: &OsString) -> Result<Vec<u8>, CommandError> {
     let name = match argument == "-" {
         true => "standard input".to_string(),
-        false => shown(&argument.to_string_lossy()),
+        false => escape::path(argument),
     };
     let failed = |cause: io::Error| {
         CommandError::with_cause(format!("failed to read an event from {name}"), cause)
@@ -273,7 +273,7 @@ impl Function {
         let mut stderr = io::stderr().lock();
         for line in lines.iter() {
             // A failure of this can not be reported anywhere.
-            let _ = writeln!(stderr, "{}", shown(&String::from_utf8_lossy(line)));
+            let _ = writeln!(stderr, "{}", terminal(&String::from_utf8_lossy(line)));
         }
     }
 

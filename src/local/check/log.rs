@@ -14,8 +14,8 @@ use super::{show::Document, verdict};
 use crate::{
     local::{
         error::CommandError,
+        escape::terminal,
         input::{self, Input, Line, Sink},
-        quote::shown,
         ui::Ui,
     },
     record::{Lacks, Origin, RawLineReader, Reading, Skip},
@@ -89,7 +89,7 @@ struct Lines {
 
 impl Lines {
     fn group(&mut self, name: Option<&str>) -> &mut Group {
-        let name = name.map(shown);
+        let name = name.map(|name| terminal(name).into_owned());
         let is_new = !self.groups.contains_key(&name);
         let name = name.filter(|_| !is_new || self.groups.len() < MAX_GROUPS);
         self.groups.entry(name).or_default()

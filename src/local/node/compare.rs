@@ -27,8 +27,8 @@ use crate::{
     local::{
         Status,
         error::{CommandError, printing},
+        escape,
         input::{self, Input, Line, Sink},
-        quote::shown,
         ui::Ui,
     },
     record::{Origin, RawLineReader, Reading},
@@ -143,7 +143,7 @@ fn begin(
             "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",
             count(messages, "message"),
             count(messages / 2, "call"),
-            shown(&file.to_string_lossy()),
+            escape::path(file),
         )?;
     }
     out.flush()
@@ -183,7 +183,7 @@ fn expected(
     if builder.left_out > 0 {
         ui.warn(&format!(
             "{} have more calls than are compared: give the other forwarder the first {} only",
-            shown(&file.to_string_lossy()),
+            escape::path(file),
             builder.ours.len() / 2
         ));
     }
@@ -197,7 +197,7 @@ fn expected(
     if builder.ours.is_empty() {
         return Err(CommandError::new(format!(
             "failed to compare: {} has no line that this function would forward",
-            shown(&file.to_string_lossy())
+            escape::path(file)
         )));
     }
     Ok((builder.ours, builder.events))
@@ -206,7 +206,7 @@ fn expected(
 /// Writes the event of a subscription with these lines.
 fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandError> {
     let failed = |cause| {
-        let path = shown(&path.to_string_lossy());
+        let path = escape::path(path);
         CommandError::with_cause(format!("failed to write an event to {path}"), cause)
     };
     let events = cloudwatch::events("/aws/apigateway/compared", "compared", lines);

@@ -15,8 +15,7 @@ use super::model::{Endpoint, Inventory};
 use crate::{
     local::{
         error::{CommandError, printing},
-        escape::terminal,
-        input::shown,
+        escape::{self, terminal},
         ui::Ui,
     },
     time::rfc3339,
@@ -161,7 +160,7 @@ fn write_documents(
         ))),
         (hosts, Some(folder)) => {
             fs::create_dir_all(folder).map_err(|cause| {
-                CommandError::with_cause(format!("failed to make {}", shown(folder)), cause)
+                CommandError::with_cause(format!("failed to make {}", escape::path(folder)), cause)
             })?;
             hosts.iter().try_for_each(|host| {
                 let path = folder.join(file_name(host));
@@ -190,7 +189,7 @@ fn write_file(
     write: &mut dyn FnMut(&mut dyn Write) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let failed =
-        |cause| CommandError::with_cause(format!("failed to write {}", shown(path)), cause);
+        |cause| CommandError::with_cause(format!("failed to write {}", escape::path(path)), cause);
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     write(&mut file)?;
     file.flush().map_err(failed)
