@@ -38,7 +38,7 @@ use crate::{
         node::{Options, Seen, StandInNode},
         sample::FIRST_TIMESTAMP,
     },
-    wire::{Call, Chunk, Format, Writer, resend},
+    wire::{self, Call, Chunk, Format, Writer, resend},
 };
 
 /// How many calls are compared. More would tell nothing else.
@@ -251,14 +251,10 @@ impl Sink for Builder<'_> {
             self.skipped += 1;
             return Ok(());
         };
-        let path = match self.config.wire.strip_stage {
-            true => record.path_without_stage(),
-            false => record.path,
-        };
-        if crate::wire::is_too_long(path) {
+        let Ok(path) = wire::sent_path(&record, self.config.wire.strip_stage) else {
             self.skipped += 1;
             return Ok(());
-        }
+        };
         let call = Call {
             // Any id will do: ids are not compared.
             id: line.id.unwrap_or("0"),
