@@ -434,7 +434,7 @@ impl<const IS_RAW: bool> Reader<IS_RAW> {
         self.scratch.clear();
         let name = inside[1..].trim_ascii_start();
         if *first == b'"' && name.starts_with(b"\\") {
-            // A string of JSON, whose quotes are given.
+            // A string of JSON, whose quotes are escaped.
             json::unescape(inside, &mut self.scratch);
         } else {
             self.scratch.extend_from_slice(inside);
