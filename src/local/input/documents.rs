@@ -495,12 +495,7 @@ impl Documents {
         self.calls.begin();
         let line = Line {
             text: raw.as_bytes(),
-            timestamp: None,
-            id: None,
-            log_group: None,
-            log_stream: None,
-            file: "",
-            number: 1,
+            ..Line::default()
         };
         match self.calls.read(&line) {
             Ok(_) => true,

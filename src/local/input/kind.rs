@@ -447,12 +447,7 @@ fn is_no_log(text: &[u8]) -> bool {
             }
             let line = Line {
                 text: line,
-                timestamp: None,
-                id: None,
-                log_group: None,
-                log_stream: None,
-                file: "",
-                number: 1,
+                ..Line::default()
             };
             matches!(reader.read(&line), Err(Skip::Malformed))
         })

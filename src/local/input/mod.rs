@@ -57,7 +57,7 @@ impl From<std::ffi::OsString> for Input {
 }
 
 /// One log event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Line<'a> {
     /// What was logged, without the end of the line.
     pub text: &'a [u8],
