@@ -13,7 +13,7 @@ use serde_json::{json, value::RawValue};
 use super::super::{calls, error::CommandError};
 use super::{
     Line, moment,
-    out::{Meta, Out},
+    out::{Meta, Out, is_event_id},
     text::begins_document,
 };
 use crate::{
@@ -410,7 +410,7 @@ impl Documents {
             !text.is_empty() && !text.contains(char::is_whitespace) && moment::whole(text).is_none()
         };
         if timestamp.is_some() {
-            let is_id = |text: &str| text.len() == 56 && text.bytes().all(|b| b.is_ascii_digit());
+            let is_id = |text: &str| is_event_id(text.as_bytes());
             let names = || texts.iter().filter(|text| !is_object(text)).filter(is_name);
             meta.id = names().find(|text| is_id(text)).map(|text| &**text);
             let stream = names().find(|text| !is_id(text));
