@@ -20,6 +20,7 @@ use crate::{
     },
     record::{Lacks, Origin, RawLineReader, Reading, Skip},
     report::advice,
+    wire,
 };
 
 /// How many log groups are told apart.
@@ -106,7 +107,9 @@ impl Sink for Lines {
             region: Some("us-east-1"),
             default_host: None,
         };
-        let skip = self.reader.read(line.text, origin).err();
+        let record = self.reader.read(line.text, origin);
+        let sent = record.and_then(|record| wire::sent_path(&record, false));
+        let skip = sent.err();
         let lacks = self.reader.lacks();
         let group = self.group(line.log_group);
         group.lines += 1;
