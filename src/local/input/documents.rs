@@ -597,20 +597,20 @@ impl Documents {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         let read = match event::read(event.as_bytes()) {
-            Ok(Event::Single(document)) => self.document(&document, out),
+            Ok(Event::Single(document)) => self.document(&document, out)?,
             Ok(Event::Batch(batch)) => {
-                let mut result = Ok(Ok(()));
+                let mut read = Ok(());
                 for item in &batch.items {
-                    result = match batch.document(item) {
-                        Ok(document) => self.document(&document, out),
-                        Err(error) => Ok(Err(error.to_string())),
-                    };
+                    read = read.and(match batch.document(item) {
+                        Ok(document) => self.document(&document, out)?,
+                        Err(error) => Err(error.to_string()),
+                    });
                 }
-                result
+                read
             }
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => Err(error.to_string()),
         };
-        match (read?, members.get("body")) {
+        match (read, members.get("body")) {
             (Ok(()), _) => Ok(()),
             // A queue may hold what no function would take: documents as they are, or lines.
             (Err(_), Some(body)) if depth > 0 => self.inside(body, context, depth - 1, out),
