@@ -327,7 +327,7 @@ impl From<serde_json::Error> for EventError {
 /// Text that is borrowed where it has no escapes, inside an `Option` too, which serde does not do
 /// for a bare `Cow`. JSON may write the slash of base64 as `\/`.
 #[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 /// The error of an event that is UTF-8 only so far.
 #[cold]

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     envelope::{Message, MessageType},
-    event::{self, Event},
+    event::{self, Event, Text},
     forwarder::{Part, Reader},
     json,
     record::Skip,
@@ -75,9 +75,6 @@ pub(super) struct Documents {
 
 /// The members of an object, in their order.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
