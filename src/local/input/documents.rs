@@ -218,6 +218,7 @@ impl Documents {
         }
         let names = ["message", "@message"];
         let message = names.iter().find_map(|name| members.get(name));
+        let inside = message.and_then(text);
         let holds_events = ["events", "logEvents", "results", "Messages"];
         let holds_events = holds_events.iter().any(|name| {
             members
@@ -231,9 +232,8 @@ impl Documents {
                 out.begin();
             }
         } else if let Some(message) = message.filter(|message| {
-            let inside = text(message);
-            let is_object = message.starts_with('{')
-                || inside.is_some_and(|text| text.trim_ascii_start().starts_with('{'));
+            let begins = inside.as_deref().unwrap_or(message);
+            let is_object = begins.trim_ascii_start().starts_with('{');
             is_object || !self.is_line(raw)
         }) {
             let id = members.text(&["eventId", "id"]);
@@ -243,8 +243,8 @@ impl Documents {
                 ..context.meta()
             };
             out.is_log = true;
-            return match text(message) {
-                Some(text) => self.message(&text, meta, depth, out),
+            return match &inside {
+                Some(text) => self.message(text, meta, depth, out),
                 None if message.starts_with('{') => self.compact(message, meta, out),
                 None => Ok(()),
             };
