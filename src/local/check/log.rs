@@ -18,7 +18,7 @@ use crate::{
         input::{self, Input, Line, Sink},
         ui::Ui,
     },
-    record::{Lacks, Origin, RawLineReader, Reading, Skip},
+    record::{Lacks, RawLineReader, Reading, Skip},
     report::advice,
     wire,
 };
@@ -103,11 +103,7 @@ impl Sink for Lines {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
-        let origin = Origin {
-            region: Some("us-east-1"),
-            default_host: None,
-        };
-        let record = self.reader.read(line.text, origin);
+        let record = self.reader.read(line.text, verdict::ORIGIN);
         let sent = record.and_then(|record| wire::sent_path(&record, false));
         let skip = sent.err();
         let lacks = self.reader.lacks();

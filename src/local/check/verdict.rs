@@ -11,6 +11,12 @@ use crate::{
     report::advice,
 };
 
+/// Where lines are from: the function knows its region, and with it the host of an API's id.
+pub(super) const ORIGIN: Origin<'_> = Origin {
+    region: Some("us-east-1"),
+    default_host: None,
+};
+
 /// What is made of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -134,20 +140,16 @@ impl Read {
     fn all(format: &str, api: Api, escapes: bool) -> Self {
         let mut read = Self::default();
         let mut reader = RawLineReader::new(Reading::default());
-        let origin = Origin {
-            region: Some("us-east-1"),
-            default_host: None,
-        };
         let mut waiting = Vec::new();
         for line in gateway::lines(format, api, escapes) {
-            match reader.read_early(line.as_bytes(), origin) {
+            match reader.read_early(line.as_bytes(), ORIGIN) {
                 Ok(Some(record)) => read.add(&record),
                 Ok(None) => waiting.push(line),
                 Err(reason) => read.skip(reason, reader.lacks()),
             }
         }
         for line in waiting {
-            match reader.read_again(line.as_bytes(), origin) {
+            match reader.read_again(line.as_bytes(), ORIGIN) {
                 Ok(record) => read.add(&record),
                 Err(reason) => read.skip(reason, reader.lacks()),
             }

@@ -13,7 +13,7 @@ use crate::{
     config::WireConfig,
     http1::{HttpError, ResponseReader, Step as HttpStep},
     local::error::CommandError,
-    record::{LineReader, Origin, Reading},
+    record::{Origin, RawLineReader, Reading},
     wire::{Call, Chunk, resend},
 };
 
@@ -54,13 +54,9 @@ pub(super) fn messages(
     id: &str,
     wire: &WireConfig,
 ) -> Result<[Vec<u8>; 2], CommandError> {
-    let mut reader = LineReader::new(Reading {
-        sends_template_paths: false,
-        reads_templates: false,
-    });
-    let escaped = line.replace('\\', "\\\\").replace('"', "\\\"");
+    let mut reader = RawLineReader::new(Reading::default());
     let record = reader
-        .read(escaped.as_bytes(), Origin::default())
+        .read(line.as_bytes(), Origin::default())
         .map_err(|_| CommandError::new("failed to make a call of its own line, which is a bug"))?;
     let call = Call {
         id,
