@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     config::Config,
-    envelope::Header,
     local::{
         Status,
         error::{CommandError, printing},
@@ -38,7 +37,7 @@ use crate::{
         node::{Options, Seen, StandInNode},
         sample::FIRST_TIMESTAMP,
     },
-    wire::{self, Call, Chunk, Format, Writer, resend},
+    wire::{self, Call, Chunk, Format, resend},
 };
 
 /// How many calls are compared. More would tell nothing else.
@@ -167,11 +166,11 @@ fn expected(
             sends_template_paths: config.wire.sends_template_paths,
             reads_templates: config.wire.sends_template_paths,
         }),
-        writer: Writer::Resend(resend::Writer::new(
+        writer: resend::Writer::new(
             config.wire.application_id,
             &config.wire.headers,
             &config.wire.header_names,
-        )),
+        ),
         ours: Vec::new(),
         events: Vec::new(),
         bytes: 0,
@@ -221,7 +220,7 @@ fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandE
 struct Builder<'a> {
     config: &'a Config,
     lines: RawLineReader,
-    writer: Writer,
+    writer: resend::Writer,
     ours: Vec<Ours>,
     /// The lines of which these are.
     events: Vec<cloudwatch::Line>,
@@ -263,7 +262,7 @@ impl Sink for Builder<'_> {
             path,
         };
         let mut chunk = Chunk::default();
-        self.writer.push(&mut chunk, &Header::default(), 0, &call);
+        self.writer.push(&mut chunk, 0, &call);
         self.bytes += line.text.len();
         self.events.push(cloudwatch::Line::new(
             u64::try_from(self.events.len()).unwrap_or(u64::MAX),
