@@ -5,7 +5,14 @@ use std::net::IpAddr;
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::address::Address;
+use super::der::{
+    BOOLEAN, DNS_NAME, IP_ADDRESS, SEQUENCE, SUBJECT_ALT_NAME, any_element, element, extension,
+    extensions, to_be_signed,
+};
 use super::vars::{VariableError, Vars};
+
+/// 2.5.29.19
+const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
 
 /// The certificates, each with the outer form of one. `address` is absent where it is wrong itself.
 pub(super) fn ca_certificates(
@@ -77,15 +84,6 @@ fn is_certificate(der: &[u8]) -> bool {
     to_be_signed(der).is_some_and(|to_be_signed| to_be_signed.len() > 64)
 }
 
-fn to_be_signed(der: &[u8]) -> Option<&[u8]> {
-    let mut rest = der;
-    let mut certificate = element(&mut rest, SEQUENCE)?;
-    let to_be_signed = element(&mut certificate, SEQUENCE)?;
-    element(&mut certificate, SEQUENCE)?;
-    element(&mut certificate, BIT_STRING)?;
-    (rest.is_empty() && certificate.is_empty()).then_some(to_be_signed)
-}
-
 /// Whether a certificate is that of the server at `host`, and a certificate authority's as well.
 ///
 /// rustls takes such a certificate for an authority's, and refuses it from a server: each handshake would fail.
@@ -96,12 +94,7 @@ fn is_own_and_authority(der: &[u8], host: &str) -> bool {
         let mut is_own = false;
         let mut extensions = extensions(to_be_signed(der)?)?;
         while !extensions.is_empty() {
-            let mut extension = element(&mut extensions, SEQUENCE)?;
-            let id = element(&mut extension, OBJECT_IDENTIFIER)?;
-            if extension.first() == Some(&BOOLEAN) {
-                element(&mut extension, BOOLEAN)?;
-            }
-            let mut value = element(&mut extension, OCTET_STRING)?;
+            let (id, mut value) = extension(&mut extensions)?;
             match id {
                 BASIC_CONSTRAINTS => {
                     let mut constraints = element(&mut value, SEQUENCE)?;
@@ -126,16 +119,6 @@ fn is_own_and_authority(der: &[u8], host: &str) -> bool {
     is_own_and_authority().unwrap_or(false)
 }
 
-/// The extensions of a certificate, one after the other. Only version 3 has them, as the last field.
-fn extensions(to_be_signed: &[u8]) -> Option<&[u8]> {
-    let mut rest = to_be_signed;
-    loop {
-        if let (EXTENSIONS, mut wrapped) = any_element(&mut rest)? {
-            return element(&mut wrapped, SEQUENCE);
-        }
-    }
-}
-
 /// A `*` stands for the first label, and for nothing else.
 fn is_name_of(name: &[u8], host: &str) -> bool {
     match (name.strip_prefix(b"*."), host.split_once('.')) {
@@ -155,47 +138,6 @@ fn is_address_of(address: &[u8], host: &str) -> bool {
 /// The address that a host is, where it is no name. An IPv6 address has brackets.
 fn ip(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
-}
-
-// Tags of DER (X.690), and those of RFC 5280: of a certificate's extensions, and of two kinds of names.
-const BOOLEAN: u8 = 0x01;
-const BIT_STRING: u8 = 0x03;
-const OCTET_STRING: u8 = 0x04;
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-const EXTENSIONS: u8 = 0xa3;
-const DNS_NAME: u8 = 0x82;
-const IP_ADDRESS: u8 = 0x87;
-
-/// 2.5.29.19
-const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
-/// 2.5.29.17
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
-
-/// Takes the next element of DER, which has this tag.
-fn element<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
-    let (actual, content) = any_element(rest)?;
-    (actual == tag).then_some(content)
-}
-
-/// Takes the next element of DER: its tag and its content.
-pub(crate) fn any_element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
-    let (&tag, after) = rest.split_first()?;
-    let (&first, after) = after.split_first()?;
-    let (length, after) = match first {
-        0..=0x7f => (usize::from(first), after),
-        0x81..=0x83 => {
-            let (bytes, after) = after.split_at_checked(usize::from(first & 0x7f))?;
-            let length = bytes
-                .iter()
-                .fold(0, |length, &b| length << 8 | usize::from(b));
-            (length, after)
-        }
-        _ => return None,
-    };
-    let (content, after) = after.split_at_checked(length)?;
-    *rest = after;
-    Some((tag, content))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod address;
 mod certificates;
+pub(crate) mod der;
 mod headers;
 mod hosts;
 mod members;
@@ -21,8 +22,6 @@ use crate::error::{Category, Error};
 use crate::sampler::Rule;
 use crate::wire::Format;
 use address::address;
-#[cfg(feature = "cli")]
-pub(crate) use certificates::any_element;
 use certificates::ca_certificates;
 use headers::{header_names, headers};
 pub(crate) use hosts::DefaultHosts;

@@ -3,7 +3,10 @@
 use crate::local::escape::terminal;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::config::any_element;
+use crate::config::der::{
+    DNS_NAME, IP_ADDRESS, SEQUENCE, SUBJECT_ALT_NAME, any_element, element, extension, extensions,
+    to_be_signed,
+};
 
 /// What is shown of a certificate. Every text is escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,23 +20,14 @@ pub(super) struct Certificate {
 }
 
 const INTEGER: u8 = 0x02;
-const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
-const EXTENSIONS: u8 = 0xa3;
 const UTC_TIME: u8 = 0x17;
-const BOOLEAN: u8 = 0x01;
-const DNS_NAME: u8 = 0x82;
-const IP_ADDRESS: u8 = 0x87;
-/// 2.5.29.17
-const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 /// Of so many names each is shown.
 const MAX_NAMES: usize = 8;
 
 /// Reads a certificate. `None` where it is none.
 pub(super) fn read(der: &[u8]) -> Option<Certificate> {
-    let mut rest = der;
-    let mut certificate = element(&mut rest, SEQUENCE)?;
-    let mut fields = element(&mut certificate, SEQUENCE)?;
+    let mut fields = to_be_signed(der)?;
     if fields.first() == Some(&VERSION) {
         any_element(&mut fields)?;
     }
@@ -43,23 +37,13 @@ pub(super) fn read(der: &[u8]) -> Option<Certificate> {
     let mut validity = element(&mut fields, SEQUENCE)?;
     let valid = (day(&mut validity)?, day(&mut validity)?);
     let subject = name(element(&mut fields, SEQUENCE)?)?;
-    let mut names = Vec::new();
-    while let Some((tag, mut content)) = any_element(&mut fields) {
-        if tag == EXTENSIONS {
-            names = alternative_names(element(&mut content, SEQUENCE)?).unwrap_or_default();
-        }
-    }
+    let names = extensions(fields).and_then(alternative_names);
     Some(Certificate {
         subject,
         issuer,
         valid,
-        names,
+        names: names.unwrap_or_default(),
     })
-}
-
-fn element<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
-    let (actual, content) = any_element(rest)?;
-    (actual == tag).then_some(content)
 }
 
 /// A distinguished name, as OpenSSL prints it. Of its parts, those that a person knows a server by.
@@ -104,13 +88,8 @@ fn day(times: &mut &[u8]) -> Option<String> {
 fn alternative_names(mut extensions: &[u8]) -> Option<Vec<String>> {
     let mut names = Vec::new();
     while !extensions.is_empty() {
-        let mut extension = element(&mut extensions, SEQUENCE)?;
-        let (_, kind) = any_element(&mut extension)?;
-        if extension.first() == Some(&BOOLEAN) {
-            any_element(&mut extension)?;
-        }
-        let (_, mut value) = any_element(&mut extension)?;
-        if kind != SUBJECT_ALT_NAME {
+        let (id, mut value) = extension(&mut extensions)?;
+        if id != SUBJECT_ALT_NAME {
             continue;
         }
         let mut all = element(&mut value, SEQUENCE)?;
