@@ -29,7 +29,7 @@ use self::{
 pub use self::{
     fault::{Fault, FaultHook, Kind, Message, Shape},
     ledger::Snapshot,
-    metrics::{MetricsPage, page},
+    metrics::MetricsPage,
 };
 use crate::standin::{
     http::{self, Reader},
@@ -63,7 +63,7 @@ pub struct Options {
 /// What arrives at a stand-in Node.
 #[derive(Debug)]
 pub enum Seen {
-    /// A well-formed message of HTTP, before anything is known of what it says, and before its response.
+    /// A well-formed message of HTTP, before its response, where every message is taken.
     Message(http::Message),
     /// A record that is whole, after the response to its last message.
     Record(Whole),
@@ -353,10 +353,10 @@ impl<S: Read + Write> Session<'_, S> {
         let is_head = message.method == "HEAD";
         let is_last = message.text_header("Connection") == Some("close");
         let options = &self.state.options;
-        if let Some(watch) = &options.watch {
-            watch(Seen::Message(message.clone()));
-        }
         if options.takes_any {
+            if let Some(watch) = &options.watch {
+                watch(Seen::Message(message));
+            }
             let shape = if is_last { Shape::Close } else { Shape::Plain };
             let response = Fault::shape(shape);
             return Ok(write_response(&mut self.out, &response, 200, is_head));

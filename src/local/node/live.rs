@@ -4,7 +4,7 @@ use std::{
     io::{self, Write},
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError, SyncSender},
+        mpsc::{self, RecvTimeoutError},
     },
 };
 
@@ -39,7 +39,10 @@ pub(super) fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, C
     let end = End::new(args);
     let (sender, events) = mpsc::sync_channel(MAX_WAITING);
     let options = Options {
-        watch: Some(Arc::new(move |seen| tell(seen, &sender))),
+        watch: Some(Arc::new(move |seen| {
+            // It fails only when the command ends.
+            let _ = sender.send(seen);
+        })),
         remembers: Some(MAX_RECORDS),
         ..Options::default()
     };
@@ -73,13 +76,6 @@ pub(super) fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, C
         0 => Status::Clean,
         _ => Status::Found,
     })
-}
-
-fn tell(seen: Seen, sender: &SyncSender<Seen>) {
-    if !matches!(seen, Seen::Message(_)) {
-        // It fails only when the command ends.
-        let _ = sender.send(seen);
-    }
 }
 
 struct View {

@@ -63,8 +63,7 @@ impl MetricsPage {
 }
 
 /// The page of a Node with these counters. A violation is an error of the format.
-#[must_use]
-pub fn page(snapshot: &Snapshot) -> String {
+fn page(snapshot: &Snapshot) -> String {
     let Snapshot {
         requests,
         responses,
