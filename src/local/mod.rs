@@ -28,6 +28,7 @@ pub mod diff;
 pub mod error;
 pub mod escape;
 pub mod input;
+pub(crate) mod interrupt;
 pub mod inventory;
 pub mod invoke;
 pub mod node;

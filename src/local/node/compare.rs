@@ -68,7 +68,7 @@ pub(super) fn run(
     if let Some(event) = &args.event {
         write_event(event, lines)?;
     }
-    let end = End::new(args);
+    let end = End::new(args)?;
     let (sender, arrived) = mpsc::sync_channel(MAX_WAITING);
     let options = Options {
         watch: Some(Arc::new(move |seen| {

@@ -36,7 +36,7 @@ const MAX_ROWS: usize = 25;
 
 /// Shows what arrives until the end has come.
 pub(super) fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandError> {
-    let end = End::new(args);
+    let end = End::new(args)?;
     let (sender, events) = mpsc::sync_channel(MAX_WAITING);
     let options = Options {
         watch: Some(Arc::new(move |seen| {

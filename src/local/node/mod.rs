@@ -9,14 +9,10 @@ mod show;
 
 use std::{
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use super::{Status, error::CommandError, ui::Ui};
+use super::{Status, error::CommandError, interrupt::Interrupt, ui::Ui};
 
 /// Run the stand-in for the Node, and show what arrives.
 ///
@@ -60,27 +56,23 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn std::io::Write) -> Result<Status,
 /// When to end.
 #[derive(Debug)]
 struct End {
-    is_interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
     at: Option<Instant>,
 }
 
 impl End {
     /// Begins to wait for Ctrl-C, and for the time that the operator has given.
-    fn new(args: &Args) -> Self {
-        let is_interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&is_interrupted);
-        // Without a handler, Ctrl-C ends the process at once, which is all that can be done then.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
+    fn new(args: &Args) -> Result<Self, CommandError> {
         let duration = args.r#for.map(Duration::from_secs);
-        Self {
-            is_interrupted,
+        Ok(Self {
+            interrupt: Interrupt::watch()?,
             // A time that the clock can not have never comes.
             at: duration.and_then(|duration| Instant::now().checked_add(duration)),
-        }
+        })
     }
 
     fn has_come(&self) -> bool {
-        self.is_interrupted.load(Ordering::SeqCst) || self.at.is_some_and(|at| Instant::now() >= at)
+        self.interrupt.is_set() || self.at.is_some_and(|at| Instant::now() >= at)
     }
 }
 

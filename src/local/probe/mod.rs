@@ -16,9 +16,9 @@ use self::steps::{Findings, Step, Verdict};
 use super::{
     Status,
     error::{CommandError, printing},
+    interrupt::Interrupt,
     send::{
         aws::{Answer, Aws, FunctionArgs},
-        interrupt::Interrupt,
         settings::NodeArgs,
     },
     ui::Ui,

@@ -15,8 +15,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::interrupt::Interrupt;
-use crate::local::error::CommandError;
+use crate::local::{error::CommandError, interrupt::Interrupt};
 
 /// The most bytes of a synchronous invocation's payload.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;

@@ -11,7 +11,6 @@
 pub(crate) mod account;
 pub(crate) mod aws;
 mod batch;
-pub(crate) mod interrupt;
 mod journal;
 mod pace;
 mod queue;
@@ -29,12 +28,11 @@ use std::{
 use self::{
     aws::{Aws, FunctionArgs},
     batch::Place,
-    interrupt::Interrupt,
     journal::{Journal, Purpose},
     settings::NodeArgs,
     target::Target,
 };
-use super::{Status, error::CommandError, escape, input::Input, ui::Ui};
+use super::{Status, error::CommandError, escape, input::Input, interrupt::Interrupt, ui::Ui};
 use crate::forwarder::Forwarder;
 
 /// Send a log to a Node through the function's own client, and go on after an interruption.

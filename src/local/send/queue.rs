@@ -7,13 +7,11 @@ use std::{collections::BTreeSet, ffi::OsString, io::Write};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{
-    aws::{Answer, Aws, MAX_PAYLOAD},
-    interrupt::Interrupt,
-};
+use super::aws::{Answer, Aws, MAX_PAYLOAD};
 use crate::local::{
     Status,
     error::{CommandError, printing},
+    interrupt::Interrupt,
     ui::Ui,
 };
 

@@ -9,7 +9,6 @@ use std::{
 use super::{
     account::Totals,
     batch::{Batch, Place},
-    interrupt::Interrupt,
     journal::{Done, Journal},
     pace::Pace,
     target::Target,
@@ -18,6 +17,7 @@ use crate::local::{
     Status,
     error::{CommandError, printing},
     input::{self, Input, Line, Sink},
+    interrupt::Interrupt,
     ui::Ui,
 };
 

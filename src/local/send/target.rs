@@ -7,12 +7,14 @@ use serde_json::Value;
 use super::{
     account::Totals,
     aws::{Answer, Aws},
-    interrupt::Interrupt,
     settings::in_options,
 };
 use crate::{
-    account::Account, config::Config, error::Category, forwarder::Forwarder,
-    local::error::CommandError,
+    account::Account,
+    config::Config,
+    error::Category,
+    forwarder::Forwarder,
+    local::{error::CommandError, interrupt::Interrupt},
 };
 
 /// How often a batch is tried at a Node, as Lambda does. What was accepted is not sent again.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::local::error::CommandError;
+use super::error::CommandError;
 
 /// How long the operator may wait for a pause to end.
 const SLICE: Duration = Duration::from_millis(20);
@@ -20,7 +20,7 @@ const SLICE: Duration = Duration::from_millis(20);
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Watches for it from now on. The second time ends the process at once: what counts is in the journal.
+    /// Watches for it from now on. The second time ends the process at once.
     ///
     /// # Errors
     ///
