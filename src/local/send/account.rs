@@ -99,7 +99,7 @@ impl fmt::Display for Totals {
 }
 
 /// Each count behind its name.
-fn counted<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
+pub(super) fn counted<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
     let counts = counts.iter().map(|(name, count)| format!("{name} {count}"));
     counts.collect::<Vec<_>>().join(", ")
 }

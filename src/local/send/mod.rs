@@ -33,7 +33,6 @@ use self::{
     target::Target,
 };
 use super::{Status, error::CommandError, escape, input::Input, interrupt::Interrupt, ui::Ui};
-use crate::forwarder::Forwarder;
 
 /// Send a log to a Node through the function's own client, and go on after an interruption.
 ///
@@ -117,16 +116,9 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
         ));
     }
     let mut target = match args.function.function {
-        Some(_) if args.dry_run => Target::dry(&args.dry_config()?)?,
+        Some(_) if args.dry_run => Target::node(&args.dry_config()?, true)?,
         Some(_) => Target::Function(Aws::new(&args.function)?),
-        None if args.dry_run => Target::dry(&args.config()?)?,
-        None => {
-            let forwarder = Forwarder::new(&args.config()?);
-            let text = "failed to read the options";
-            Target::Node(Box::new(
-                forwarder.map_err(|cause| CommandError::with_cause(text, cause))?,
-            ))
-        }
+        None => Target::node(&args.config()?, args.dry_run)?,
     };
     let interrupt = Interrupt::watch()?;
     if let (Some(url), Target::Function(aws)) = (&args.queue, &target) {
@@ -155,7 +147,6 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
             rate: args.rate,
             is_dry: args.dry_run,
             journal,
-            place: Place::new(),
         },
         &interrupt,
         ui,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    account::Totals,
+    account::{Totals, counted},
     batch::{Batch, Place},
     journal::{Done, Journal},
     pace::Pace,
@@ -37,7 +37,6 @@ pub(super) struct Job<'a> {
     pub(super) rate: Option<f64>,
     pub(super) is_dry: bool,
     pub(super) journal: Option<Journal>,
-    pub(super) place: Place,
 }
 
 /// Why no more lines are read.
@@ -55,6 +54,8 @@ struct Sender<'a> {
     pace: Pace,
     most_lines: u64,
     most_bytes: usize,
+    /// Of the last line.
+    place: Place,
     batch: Batch,
     /// The next line is of another document than those of the batch.
     is_other_document: bool,
@@ -83,6 +84,7 @@ pub(super) fn run(
         most_lines: pace.batch(seconds, lines) as u64,
         most_bytes,
         pace,
+        place: Place::new(),
         batch: Batch::default(),
         is_other_document: false,
         totals: Totals::default(),
@@ -172,13 +174,8 @@ fn write_dry(totals: &Totals, rate: Option<f64>, out: &mut dyn Write) -> Result<
         ..
     } = totals;
     let mut text = format!("{received} received = {forwarded} to forward + {skipped} to skip\n");
-    let reasons: Vec<String> = totals
-        .reasons
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    if !reasons.is_empty() {
-        text += &format!("  to skip: {}\n", reasons.join(", "));
+    if !totals.reasons.is_empty() {
+        text += &format!("  to skip: {}\n", counted(&totals.reasons));
     }
     if let Some(rate) = rate {
         // Of a time in seconds nobody needs the last digit.
@@ -280,7 +277,7 @@ impl Sender<'_> {
         if position + 1 < done.to {
             return Ok(true);
         }
-        if done.digest != self.job.place.digest() {
+        if done.digest != self.place.digest() {
             return Err(self.stop_for_other_lines());
         }
         self.totals.add(&done.totals());
@@ -290,7 +287,7 @@ impl Sender<'_> {
     /// Sends what is left when everything was read. Lines that an earlier run has settled have to be among it, or they
     /// were other ones; unless not all could be read.
     fn finish(&mut self, lacks_some: bool) -> Result<(), CommandError> {
-        let position = self.job.place.position;
+        let position = self.place.position;
         let journal = self.job.journal.as_ref();
         if !lacks_some && journal.is_some_and(|journal| journal.reaches_beyond(position)) {
             return Err(self.stop_for_other_lines());
@@ -311,7 +308,7 @@ impl Sender<'_> {
 
 impl Sink for Sender<'_> {
     fn begin(&mut self) {
-        self.job.place.begin();
+        self.place.begin();
         // What lines tell of each other ends here.
         self.is_other_document = true;
     }
@@ -324,8 +321,8 @@ impl Sink for Sender<'_> {
         if is_full {
             self.flush()?;
         }
-        let position = self.job.place.position;
-        self.job.place.pass(line.text);
+        let position = self.place.position;
+        self.place.pass(line.text);
         if self.is_done(position)? {
             return Ok(());
         }
@@ -334,7 +331,7 @@ impl Sink for Sender<'_> {
             ..*line
         };
         let begins = mem::take(&mut self.is_other_document);
-        if let Err(cause) = self.batch.push(line, &self.job.place, begins) {
+        if let Err(cause) = self.batch.push(line, &self.place, begins) {
             let error = CommandError::with_cause("failed to make an event", cause);
             return Err(self.stop(Stop::Failed(error)));
         }

@@ -44,16 +44,18 @@ pub(super) struct Delivered {
 }
 
 impl Target {
-    /// A Node to which nothing is sent.
+    /// A Node. `is_dry`: nothing is sent to it.
     ///
     /// # Errors
     ///
     /// Returns an error when the Node's address is none.
-    pub(super) fn dry(config: &Config) -> Result<Self, CommandError> {
+    pub(super) fn node(config: &Config, is_dry: bool) -> Result<Self, CommandError> {
         let mut forwarder = Forwarder::new(config).map_err(|cause| {
             CommandError::with_cause("failed to read the options", in_options(&cause.to_string()))
         })?;
-        forwarder.send_nothing();
+        if is_dry {
+            forwarder.send_nothing();
+        }
         Ok(Self::Node(Box::new(forwarder)))
     }
 
