@@ -181,7 +181,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args, &ui, &mut out),
         Command::Check(args) => check::run(&args, &ui, &mut out),
         Command::Send(args) => send::run(&args, &ui, &mut out),
-        Command::Probe(args) => probe::run(&args, &ui, &mut out),
+        Command::Probe(args) => probe::run(&args, &mut out),
         Command::Invoke(args) => invoke::run(&args, &ui, &mut out),
         Command::Demo(options) => run_demo(options, &ui, &mut out),
         Command::Cost(options) => run_cost(&options, &mut out).map(|()| Status::Clean),

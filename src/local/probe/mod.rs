@@ -18,10 +18,10 @@ use super::{
     error::{CommandError, printing},
     interrupt::Interrupt,
     send::{
+        account::Totals,
         aws::{Answer, Aws, FunctionArgs},
         settings::NodeArgs,
     },
-    ui::Ui,
 };
 use crate::{config::Config, node::NodeHost, record::normal_host, standin::cloudwatch};
 
@@ -54,8 +54,7 @@ pub struct Args {
 /// # Errors
 ///
 /// Returns an error when an option is wrong, or nobody can tell whether the Node takes the call.
-pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandError> {
-    _ = ui;
+pub fn run(args: &Args, out: &mut dyn Write) -> Result<Status, CommandError> {
     let host = normal_host(&args.host).ok_or_else(|| {
         CommandError::new("failed to read the options: --host is no host, such as api.example.com")
     })?;
@@ -229,51 +228,39 @@ fn probe_function(
     let interrupt = Interrupt::watch()?;
     let answer = aws.invoke(&event, &interrupt)?;
     findings.leaves = leaves(&findings.host);
-    let (step, verdict, why) = match answer {
+    let (verdict, why) = match &answer {
         Answer::Failed(kind, text) => {
             // The function has reached no Node, or could not even begin.
             let verdict = match kind.as_str() {
                 "Function.RecordsRefused" => Verdict::NotTaken,
                 _ => Verdict::Unknown,
             };
-            let text = format!("{kind}: {text}");
-            (Step::wrong("Function", text.clone()), verdict, text)
+            (verdict, format!("{kind}: {text}"))
         }
         Answer::Result(result) => {
-            let count = |name: &str| result.get(name).and_then(serde_json::Value::as_u64);
-            match (count("received"), count("forwarded"), count("refused")) {
-                (Some(1), Some(1), _) => (
-                    Step::fine("Function", "forwarded 1 of 1".into()),
-                    Verdict::Taken,
-                    "the function has forwarded it".into(),
+            let (verdict, why) = match Totals::of_summary(result, 1) {
+                Some(totals) if totals.forwarded == 1 => {
+                    (Verdict::Taken, "the function has forwarded it")
+                }
+                Some(totals) if totals.refused == 1 => (
+                    Verdict::NotTaken,
+                    "the Node has refused it, and the function's report has the status",
                 ),
-                (Some(1), _, Some(1)) => {
-                    let why = "the Node has refused it, and the function's report has the status";
-                    (
-                        Step::wrong("Function", why.into()),
-                        Verdict::NotTaken,
-                        why.to_string(),
-                    )
-                }
-                (Some(1), _, _) => {
-                    let why = "the function has left it out: its report says why (X_SAMPLE, or the Node's own host)";
-                    (
-                        Step::wrong("Function", why.into()),
-                        Verdict::Unknown,
-                        why.to_string(),
-                    )
-                }
-                _ => {
-                    let why =
-                        "its result has no counts of the lines. Is it this project's function?";
-                    (
-                        Step::wrong("Function", why.into()),
-                        Verdict::Unknown,
-                        why.to_string(),
-                    )
-                }
-            }
+                Some(_) => (
+                    Verdict::Unknown,
+                    "the function has left it out: its report says why (X_SAMPLE, or the Node's own host)",
+                ),
+                None => (
+                    Verdict::Unknown,
+                    "its result has no counts of the lines. Is it this project's function?",
+                ),
+            };
+            (verdict, why.to_string())
         }
+    };
+    let step = match verdict {
+        Verdict::Taken => Step::fine("Function", "forwarded 1 of 1".into()),
+        _ => Step::wrong("Function", why.clone()),
     };
     findings.steps.push(step.took(began.elapsed()));
     Ok((verdict, why))

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use serde_json::Value;
+
 use crate::account::Counts;
 
 /// How many lines took which way. `received` is the sum of the others.
@@ -41,6 +43,24 @@ impl From<&Counts> for Totals {
 }
 
 impl Totals {
+    /// What the function says of a single event with so many lines. `None`: that is no account of them.
+    pub(crate) fn of_summary(result: &Value, lines: u64) -> Option<Self> {
+        let count = |name: &str| result.get(name).and_then(Value::as_u64);
+        let sampled = count("sampled").unwrap_or(0);
+        let mut totals = Self {
+            received: count("received")?,
+            forwarded: count("forwarded")?,
+            refused: count("refused")?,
+            skipped: count("skipped")? + sampled,
+            ..Self::default()
+        };
+        if sampled > 0 {
+            totals.reasons.insert("sampled", sampled);
+        }
+        let sum = totals.forwarded + totals.refused + totals.skipped;
+        (totals.received == lines && sum == lines).then_some(totals)
+    }
+
     /// Adds those of a batch.
     pub(crate) fn add(&mut self, other: &Self) {
         self.received += other.received;
@@ -130,5 +150,37 @@ mod tests {
             Totals::default().to_string(),
             "0 received = 0 forwarded + 0 refused + 0 skipped + 0 undelivered\n"
         );
+    }
+
+    #[test]
+    fn a_result_without_the_counts_of_these_lines_is_none() {
+        for (result, is_summary) in [
+            (
+                r#"{"received":3,"forwarded":2,"refused":0,"skipped":1}"#,
+                true,
+            ),
+            (
+                r#"{"received":3,"forwarded":1,"refused":0,"skipped":1,"sampled":1}"#,
+                true,
+            ),
+            (
+                r#"{"received":2,"forwarded":2,"refused":0,"skipped":0}"#,
+                false,
+            ),
+            (
+                r#"{"received":3,"forwarded":2,"refused":0,"skipped":0}"#,
+                false,
+            ),
+            (r#"{"statusCode":200}"#, false),
+            ("null", false),
+            ("[]", false),
+        ] {
+            let result = serde_json::from_str(result).unwrap();
+            assert_eq!(
+                Totals::of_summary(&result, 3).is_some(),
+                is_summary,
+                "{result}"
+            );
+        }
     }
 }

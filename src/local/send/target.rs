@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::{
     account::Totals,
     aws::{Answer, Aws},
@@ -85,13 +83,18 @@ impl Target {
         match self {
             Self::Node(forwarder) => to_node(forwarder, id, event, interrupt),
             Self::Function(aws) => match aws.invoke(event, interrupt)? {
-                Answer::Result(result) => of_summary(&result, lines).ok_or_else(|| {
-                    CommandError::new(format!(
+                Answer::Result(result) => match Totals::of_summary(&result, lines) {
+                    Some(totals) => Ok(Delivered {
+                        totals,
+                        failure: None,
+                        is_over: false,
+                    }),
+                    None => Err(CommandError::new(format!(
                         "failed to read the result of the function {}: it has no counts of the lines. Is it this \
                          project's function?",
                         aws.function()
-                    ))
-                }),
+                    ))),
+                },
                 Answer::Failed(kind, text) => Ok(Delivered {
                     totals: Totals::undelivered(lines),
                     is_over: failed + 1 >= MAX_FAILED || kind == "Function.RecordsRefused",
@@ -144,61 +147,6 @@ fn to_node(
                     is_over: false,
                 });
             }
-        }
-    }
-}
-
-/// What the function says of a single event.
-fn of_summary(result: &Value, lines: u64) -> Option<Delivered> {
-    let count = |name: &str| result.get(name).and_then(Value::as_u64);
-    let sampled = count("sampled").unwrap_or(0);
-    let mut totals = Totals {
-        received: count("received")?,
-        forwarded: count("forwarded")?,
-        refused: count("refused")?,
-        skipped: count("skipped")? + sampled,
-        ..Totals::default()
-    };
-    if sampled > 0 {
-        totals.reasons.insert("sampled", sampled);
-    }
-    let sum = totals.forwarded + totals.refused + totals.skipped;
-    (totals.received == lines && sum == lines).then_some(Delivered {
-        totals,
-        failure: None,
-        is_over: false,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_result_without_the_counts_of_these_lines_is_none() {
-        for (result, is_summary) in [
-            (
-                r#"{"received":3,"forwarded":2,"refused":0,"skipped":1}"#,
-                true,
-            ),
-            (
-                r#"{"received":3,"forwarded":1,"refused":0,"skipped":1,"sampled":1}"#,
-                true,
-            ),
-            (
-                r#"{"received":2,"forwarded":2,"refused":0,"skipped":0}"#,
-                false,
-            ),
-            (
-                r#"{"received":3,"forwarded":2,"refused":0,"skipped":0}"#,
-                false,
-            ),
-            (r#"{"statusCode":200}"#, false),
-            ("null", false),
-            ("[]", false),
-        ] {
-            let result = serde_json::from_str(result).unwrap();
-            assert_eq!(of_summary(&result, 3).is_some(), is_summary, "{result}");
         }
     }
 }
