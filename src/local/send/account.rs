@@ -51,13 +51,14 @@ impl Totals {
             received: count("received")?,
             forwarded: count("forwarded")?,
             refused: count("refused")?,
-            skipped: count("skipped")? + sampled,
+            skipped: count("skipped")?.checked_add(sampled)?,
             ..Self::default()
         };
         if sampled > 0 {
             totals.reasons.insert("sampled", sampled);
         }
-        let sum = totals.forwarded + totals.refused + totals.skipped;
+        let answered = totals.forwarded.checked_add(totals.refused)?;
+        let sum = answered.checked_add(totals.skipped)?;
         (totals.received == lines && sum == lines).then_some(totals)
     }
 
@@ -169,6 +170,15 @@ mod tests {
             ),
             (
                 r#"{"received":3,"forwarded":2,"refused":0,"skipped":0}"#,
+                false,
+            ),
+            // Counts whose sum is more than the largest number.
+            (
+                r#"{"received":3,"forwarded":18446744073709551615,"refused":4,"skipped":0}"#,
+                false,
+            ),
+            (
+                r#"{"received":3,"forwarded":3,"refused":0,"skipped":18446744073709551615,"sampled":1}"#,
                 false,
             ),
             (r#"{"statusCode":200}"#, false),
