@@ -36,6 +36,7 @@ pub mod probe;
 pub mod send;
 pub mod shell;
 pub mod summary;
+pub(crate) mod temporary;
 pub mod ui;
 pub(crate) mod yaml;
 

@@ -1,14 +1,6 @@
 //! A log: which of its lines are forwarded, and what the others lack.
 
-use std::{
-    collections::BTreeMap,
-    env,
-    ffi::OsStr,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
-    process,
-};
+use std::{collections::BTreeMap, ffi::OsStr};
 
 use super::{show::Document, verdict};
 use crate::{
@@ -119,34 +111,5 @@ impl Sink for Lines {
             }
         }
         Ok(())
-    }
-}
-
-/// Standard input in a file, which is deleted when it is dropped: its beginning was read to tell what it is.
-pub(super) struct Spool(PathBuf);
-
-impl Spool {
-    pub(super) fn new(beginning: &[u8], rest: &mut dyn Read) -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("cw-resend-check-{}", process::id()));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file: File = options.open(&path)?;
-        let spool = Self(path);
-        file.write_all(beginning)?;
-        io::copy(rest, &mut file)?;
-        Ok(spool)
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        // What can not be deleted stays in the folder for such files.
-        let _ = fs::remove_file(&self.0);
     }
 }

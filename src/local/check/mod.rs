@@ -26,6 +26,7 @@ use super::{
     Status,
     error::{CommandError, printing},
     escape,
+    temporary::Folder,
     ui::Ui,
 };
 
@@ -127,9 +128,13 @@ fn check_file(file: &OsStr, ui: &Ui, document: &mut Document) -> Result<(), Comm
             Ok(())
         }
         Content::Log if is_stdin => {
-            let spool = log::Spool::new(&text, &mut reader).map_err(failed)?;
-            let path = spool.path().as_os_str();
-            log::check(path, &name, ui, document).map_err(|error| {
+            // Its beginning was read to tell what it is.
+            let folder = Folder::new()?;
+            let path = folder.path().join("log");
+            let copy = File::create_new(&path)
+                .and_then(|mut copy| io::copy(&mut text.as_slice().chain(reader), &mut copy));
+            copy.map_err(failed)?;
+            log::check(path.as_os_str(), &name, ui, document).map_err(|error| {
                 // What was copied is not what the operator knows.
                 let error = error.to_string();
                 CommandError::new(error.replace(&*path.to_string_lossy(), &name))

@@ -2,20 +2,17 @@
 
 use crate::local::escape::terminal;
 use std::{
-    env,
     ffi::OsString,
-    fs::{self, DirBuilder},
-    io,
-    os::unix::{fs::DirBuilderExt, process::CommandExt},
-    path::PathBuf,
-    process::{self, Command, Stdio},
+    fs, io,
+    os::unix::process::CommandExt,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::local::{error::CommandError, interrupt::Interrupt};
+use crate::local::{error::CommandError, interrupt::Interrupt, temporary::Folder};
 
 /// The most bytes of a synchronous invocation's payload.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
@@ -88,7 +85,7 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Aws {
     options: FunctionArgs,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Aws {
@@ -96,23 +93,9 @@ impl Aws {
     ///
     /// Returns an error when there is no place for temporary files.
     pub(crate) fn new(options: &FunctionArgs) -> Result<Self, CommandError> {
-        let mut number = 0;
-        let folder = loop {
-            let name = format!("cw-resend-{}-{number}", process::id());
-            let folder = env::temp_dir().join(name);
-            // The lines are nobody else's to read.
-            match DirBuilder::new().mode(0o700).create(&folder) {
-                Ok(()) => break folder,
-                Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => number += 1,
-                Err(cause) => {
-                    let text = "failed to make a folder for temporary files";
-                    return Err(CommandError::with_cause(text, cause));
-                }
-            }
-        };
         Ok(Self {
             options: options.clone(),
-            folder,
+            folder: Folder::new()?,
         })
     }
 
@@ -145,7 +128,7 @@ impl Aws {
                 event.len()
             )));
         }
-        let result = self.folder.join("result.json");
+        let result = self.folder.path().join("result.json");
         // What an earlier invocation has left is not this one's.
         let _ = fs::remove_file(&result);
         let payload = self.file("event.json", event)?;
@@ -218,7 +201,7 @@ impl Aws {
     ///
     /// Returns an error when it can not be written.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> Result<OsString, CommandError> {
-        let path = self.folder.join(name);
+        let path = self.folder.path().join(name);
         fs::write(&path, bytes)
             .map_err(|cause| CommandError::with_cause("failed to write a temporary file", cause))?;
         let scheme = if name == "event.json" {
@@ -269,13 +252,6 @@ impl Aws {
         } else {
             Failure::Other(words)
         })
-    }
-}
-
-impl Drop for Aws {
-    fn drop(&mut self) {
-        // What is left there is in the way of nobody.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
