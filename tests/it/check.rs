@@ -194,6 +194,16 @@ fn a_log_is_judged_by_its_lines() {
     }
 }
 
+/// A shell hands out a pipe under such a name, for `<(zcat access.log.gz)`.
+#[test]
+fn a_log_in_a_pipe_with_a_name_is_read_once() {
+    let good = r#"{"requestId":"a","httpMethod":"GET","path":"/a","status":"200","domainName":"api.example.com"}"#;
+    let (status, document) = json(&["/dev/stdin"], good.as_bytes());
+    assert_eq!(status, 0, "{document}");
+    assert_eq!(document["logs"][0]["lines"], 1);
+    assert_eq!(document["logs"][0]["source"], "/dev/stdin");
+}
+
 #[test]
 fn a_path_that_is_too_long_to_be_sent_is_not_forwarded() {
     let line = |path: &str| {

@@ -93,7 +93,7 @@ fn check_file(file: &OsStr, ui: &Ui, document: &mut Document) -> Result<(), Comm
         false => escape::path(file),
     };
     let failed = |cause| CommandError::with_cause(format!("failed to read {name}"), cause);
-    if Path::new(file).is_dir() {
+    if !is_stdin && Path::new(file).is_dir() {
         return log::check(file, &name, ui, document);
     }
     let mut text = Vec::new();
@@ -127,8 +127,8 @@ fn check_file(file: &OsStr, ui: &Ui, document: &mut Document) -> Result<(), Comm
             }
             Ok(())
         }
-        Content::Log if is_stdin => {
-            // Its beginning was read to tell what it is.
+        // What was read to tell what it is does not come again from a pipe.
+        Content::Log if is_stdin || !Path::new(file).is_file() => {
             let folder = Folder::new()?;
             let path = folder.path().join("log");
             let copy = File::create_new(&path)
