@@ -174,6 +174,19 @@ impl NodeConfig {
             None => self.host.clone(),
         }
     }
+
+    /// Scheme, host and port.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.https { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority())
+    }
+
+    /// Host and port, as a socket is connected to them: an IPv6 address has no brackets.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        let default_port = if self.https { 443 } else { 80 };
+        (host, self.port.unwrap_or(default_port))
+    }
 }
 
 impl LogConfig {

@@ -56,16 +56,11 @@ impl Dialer {
     ///
     /// Where the address is no URI; the configuration has checked it before.
     pub(super) fn new(config: &NodeConfig) -> Result<Self, Error> {
-        let (scheme, default_port) = if config.https {
-            ("https", 443)
-        } else {
-            ("http", 80)
-        };
-        let uri = format!("{scheme}://{}/", config.authority())
-            .parse()
-            .map_err(|error: ureq::http::uri::InvalidUri| {
+        let uri = format!("{}/", config.url()).parse().map_err(
+            |error: ureq::http::uri::InvalidUri| {
                 Error::new(Category::Config, "read the Node's address", error)
-            })?;
+            },
+        )?;
         let mut roots = Vec::new();
         if !config.ca_certificates.is_empty() {
             roots.push(Roots::new(RootCerts::new_with_certs(
@@ -73,11 +68,11 @@ impl Dialer {
             )));
         }
         roots.push(Roots::new(RootCerts::WebPki));
-        let host = config.host.trim_start_matches('[').trim_end_matches(']');
+        let (host, port) = config.host_and_port();
         Ok(Self {
             uri,
             host: host.to_string(),
-            port: config.port.unwrap_or(default_port),
+            port,
             response_timeout: config.response_timeout,
             connect_timeout: config.connect_timeout,
             roots,

@@ -2,6 +2,7 @@
 
 use crate::local::escape::terminal;
 use std::{
+    error::Error,
     io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     sync::{Arc, Mutex, PoisonError},
@@ -88,8 +89,7 @@ impl ServerCertVerifier for Recorder {
 ///
 /// Returns an error when this program can not even try.
 pub(super) fn connect(node: &NodeConfig, steps: &mut Vec<Step>) -> Result<Connected, CommandError> {
-    let port = node.port.unwrap_or(if node.https { 443 } else { 80 });
-    let host = node.host.trim_start_matches('[').trim_end_matches(']');
+    let (host, port) = node.host_and_port();
     // The system's resolver ends by itself, after some seconds.
     let began = Instant::now();
     let addresses: Vec<SocketAddr> = match (host, port).to_socket_addrs() {
@@ -172,35 +172,32 @@ fn tls(
     mut tcp: TcpStream,
     steps: &mut Vec<Step>,
 ) -> Result<Connected, CommandError> {
-    let failed = |cause: rustls::Error| CommandError::with_cause("failed to prepare TLS", cause);
     // What the function trusts.
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for certificate in &node.ca_certificates {
         roots
             .add(CertificateDer::from(certificate.der().to_vec()))
-            .map_err(failed)?;
+            .map_err(unprepared)?;
     }
     let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let inner = verifier
-        .build()
-        .map_err(|cause| CommandError::with_cause("failed to prepare TLS", cause))?;
+    let inner = verifier.build().map_err(unprepared)?;
     let recorder = Arc::new(Recorder {
         inner,
         chain: Mutex::default(),
     });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(failed)?
+        .map_err(unprepared)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
     let name = ServerName::try_from(host.to_string()).map_err(|cause| {
         CommandError::with_cause("failed to read --node: no certificate has this name", cause)
     })?;
-    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(failed)?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(unprepared)?;
     let began = Instant::now();
     let mut result = Ok(());
     while result.is_ok() && connection.is_handshaking() {
@@ -241,6 +238,10 @@ fn tls(
         Ok(()) => Ok(Box::new(StreamOwned::new(connection, tcp))),
         Err(_) => Err(format!("TLS: {why}")),
     })
+}
+
+fn unprepared(cause: impl Error + Send + Sync + 'static) -> CommandError {
+    CommandError::with_cause("failed to prepare TLS", cause)
 }
 
 /// Why there is no TLS, and what to do.

@@ -83,10 +83,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<Status, CommandError> {
     };
     let mut findings = Findings {
         to: match &to {
-            To::Node(config) => {
-                let scheme = if config.node.https { "https" } else { "http" };
-                format!("{scheme}://{}", config.node.authority())
-            }
+            To::Node(config) => config.node.url(),
             To::Function(aws) => format!("the function {}", aws.function()),
         },
         host,
