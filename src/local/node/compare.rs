@@ -14,10 +14,9 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Args, End, POLL,
+    Args, End, POLL, count,
     differences::compare,
     listening,
-    live::count,
     pairs::{Ours, Side},
     settings,
 };
@@ -136,7 +135,6 @@ fn begin(
         let line = json!({"type": "listening", "address": address.to_string()});
         writeln!(out, "{line}")?;
     } else {
-        let messages = u64::try_from(messages).unwrap_or(u64::MAX);
         writeln!(
             out,
             "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",

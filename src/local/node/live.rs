@@ -11,7 +11,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Args, End, POLL, listening};
+use super::{Args, End, POLL, count, listening};
 use crate::{
     local::{
         Status,
@@ -169,7 +169,7 @@ impl View {
         format!(
             "{}, {}, {}; {} repeated, {} unpaired, {}",
             count(self.calls, "call"),
-            count(u64::try_from(endpoints).unwrap_or(u64::MAX), "endpoint"),
+            count(endpoints, "endpoint"),
             count(now.connections, "connection"),
             now.repeated,
             now.unpaired,
@@ -202,10 +202,4 @@ impl View {
             more => writeln!(out, "          and {more} other endpoints"),
         }
     }
-}
-
-/// A number and what it counts.
-pub(super) fn count(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

@@ -29,7 +29,35 @@ pub(super) struct Ours {
     pub(super) message: Message,
 }
 
-/// What of two messages has to be the same for them to be a pair.
+/// What of two messages has to be the same for them to be a pair: the method, how much of the target, the host, and
+/// whether there is a body.
+type Same = (bool, Target, bool, bool);
+
+/// How much of a target has to be the same.
+#[derive(Debug, Clone, Copy)]
+enum Target {
+    Whole,
+    /// The last segment: of those with a prefix, and of those without.
+    End,
+    Nothing,
+}
+
+/// From everything to nothing.
+const PASSES: [Same; 12] = [
+    (true, Target::Whole, true, true),
+    (true, Target::Whole, true, false),
+    (false, Target::Whole, true, true),
+    (true, Target::Whole, false, true),
+    (false, Target::Whole, false, true),
+    (true, Target::End, true, true),
+    (false, Target::End, true, true),
+    (false, Target::End, false, true),
+    (true, Target::Nothing, true, true),
+    (false, Target::Nothing, true, true),
+    (false, Target::Nothing, false, true),
+    (false, Target::Nothing, false, false),
+];
+
 type Key = (Option<String>, Option<String>, Option<String>, Option<bool>);
 
 /// Finds the partner of each of our messages: by its content, and among those of the same content in their order. What
@@ -38,40 +66,16 @@ type Key = (Option<String>, Option<String>, Option<String>, Option<bool>);
 pub(super) fn pair(ours: &[Ours], theirs: &[Message]) -> Vec<Option<usize>> {
     let mut partners = vec![None; ours.len()];
     let mut is_taken = vec![false; theirs.len()];
-    // Method, target, host, and whether there is a body.
-    for which in [
-        [true, true, true, true],
-        [true, true, true, false],
-        [false, true, true, true],
-        [true, true, false, true],
-        [false, true, false, true],
-    ]
-    .map(|which| (which, Target::Whole))
-    .into_iter()
-    // Where a prefix is missing, or is there, the end is the same.
-    .chain([
-        ([true, true, true, true], Target::End),
-        ([false, true, true, true], Target::End),
-        ([false, true, false, true], Target::End),
-    ])
-    .chain(
-        [
-            [true, false, true, true],
-            [false, false, true, true],
-            [false, false, false, true],
-            [false, false, false, false],
-        ]
-        .map(|which| (which, Target::Whole)),
-    ) {
+    for same in PASSES {
         let mut free: HashMap<Key, VecDeque<usize>> = HashMap::new();
         for (at, message) in theirs.iter().enumerate().filter(|(at, _)| !is_taken[*at]) {
-            free.entry(key(message, which)).or_default().push_back(at);
+            free.entry(key(message, same)).or_default().push_back(at);
         }
         for (ours, partner) in ours.iter().zip(&mut partners) {
             if partner.is_some() {
                 continue;
             }
-            let places = free.get_mut(&key(&ours.message, which));
+            let places = free.get_mut(&key(&ours.message, same));
             *partner = places.and_then(VecDeque::pop_front);
             if let Some(at) = *partner {
                 is_taken[at] = true;
@@ -81,22 +85,14 @@ pub(super) fn pair(ours: &[Ours], theirs: &[Message]) -> Vec<Option<usize>> {
     partners
 }
 
-/// How much of a target has to be the same.
-#[derive(Debug, Clone, Copy)]
-enum Target {
-    Whole,
-    /// The last segment.
-    End,
-}
-
-fn key(message: &Message, ([method, target, host, body], part): ([bool; 4], Target)) -> Key {
-    let end = message.target.rsplit('/').next();
+fn key(message: &Message, (method, target, host, body): Same) -> Key {
     (
         method.then(|| message.method.clone()),
-        target.then(|| match part {
-            Target::Whole => message.target.clone(),
-            Target::End => end.unwrap_or_default().to_string(),
-        }),
+        match target {
+            Target::Whole => Some(message.target.clone()),
+            Target::End => message.target.rsplit('/').next().map(str::to_string),
+            Target::Nothing => None,
+        },
         host.then(|| {
             let host = message.text_header("Host").unwrap_or_default();
             host.to_ascii_lowercase()

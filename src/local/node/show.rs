@@ -8,8 +8,8 @@ use std::{
 use serde_json::json;
 
 use super::{
+    count,
     differences::{Comparison, Finding, What},
-    live::count,
     settings::Setting,
 };
 use crate::local::escape::{shell, terminal};
@@ -56,8 +56,7 @@ impl Comparison {
             if messages.is_empty() {
                 continue;
             }
-            let number = u64::try_from(messages.len()).unwrap_or(u64::MAX);
-            writeln!(out, "\n{} {what}:", count(number, "message"))?;
+            writeln!(out, "\n{} {what}:", count(messages.len(), "message"))?;
             for message in messages.iter().take(MAX_NAMED) {
                 writeln!(out, "  {}", terminal(message))?;
             }
