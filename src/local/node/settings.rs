@@ -34,13 +34,16 @@ pub(super) fn find(
     const HEADERS: &str = "X_NODE_HEADERS";
     const APPLICATION: &str = "X_WALLARM_APPLICATION_ID";
     let mut settings: Vec<Setting> = Vec::new();
-    let accepts = |settings: &[Setting]| {
-        let mut vars = vars.to_vec();
-        for (name, value) in settings {
-            vars.retain(|(known, _)| known != name);
-            vars.push(((*name).to_string(), value.clone()));
+    // Sets a variable in place of what it had, unless the function would refuse it.
+    let mut set = |name: &'static str, value: String| {
+        let mut with = settings.clone();
+        with.retain(|(known, _)| *known != name);
+        with.push((name, value));
+        let is_accepted = accepts(&with, vars);
+        if is_accepted {
+            settings = with;
         }
-        Config::from_vars(&vars).is_ok()
+        is_accepted
     };
     let mut names = Map::new();
     for (own, other) in &config.wire.header_names {
@@ -49,24 +52,16 @@ pub(super) fn find(
     for (own, other) in &comparison.renamed {
         let mut more = names.clone();
         more.insert((*own).to_string(), Value::from(other.as_str()));
-        let setting = (NAMES, Value::from(more.clone()).to_string());
-        if accepts(std::slice::from_ref(&setting)) {
+        if set(NAMES, Value::from(more.clone()).to_string()) {
             names = more;
-            settings.retain(|(name, _)| *name != NAMES);
-            settings.push(setting);
         }
     }
     let mut headers = Map::new();
     for (name, value) in comparison.added_everywhere() {
         let mut more = headers.clone();
         more.insert(name.to_string(), Value::from(value));
-        let setting = (HEADERS, Value::from(more.clone()).to_string());
-        let mut with = settings.clone();
-        with.retain(|(name, _)| *name != HEADERS);
-        with.push(setting);
-        if accepts(&with) {
+        if set(HEADERS, Value::from(more.clone()).to_string()) {
             headers = more;
-            settings = with;
         }
     }
     let application = named(&config.wire.header_names, "X-Wallarm-Application-Id");
@@ -74,10 +69,17 @@ pub(super) fn find(
         finding.what == What::Value && finding.name == application && finding.is_constant
     });
     if let Some(value) = values.next().and_then(|finding| finding.theirs.as_ref()) {
-        let setting = (APPLICATION, value.clone());
-        if accepts(std::slice::from_ref(&setting)) {
-            settings.push(setting);
-        }
+        set(APPLICATION, value.clone());
     }
     settings
+}
+
+/// Whether the function accepts these settings in place of those that it has.
+fn accepts(settings: &[Setting], vars: &[(String, String)]) -> bool {
+    let mut vars = vars.to_vec();
+    for (name, value) in settings {
+        vars.retain(|(known, _)| known != name);
+        vars.push(((*name).to_string(), value.clone()));
+    }
+    Config::from_vars(&vars).is_ok()
 }
