@@ -18,6 +18,15 @@ const FRAMING_HEADERS: [&str; 8] = [
     "expect",
 ];
 
+fn is_framing(name: &str) -> bool {
+    let mut framing = FRAMING_HEADERS.iter();
+    framing.any(|framing| name.eq_ignore_ascii_case(framing))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
 /// Name and value of each.
 pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, VariableError> {
     const NAME: &str = "X_NODE_HEADERS";
@@ -30,7 +39,7 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
         .map_err(|_| error("must be a JSON object with text values".to_string()))?;
     for (index, (name, value)) in headers.iter().enumerate() {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !is_name(name) {
             return Err(error("has a name that no header can have".to_string()));
         }
         if value.bytes().any(|byte| byte.is_ascii_control()) {
@@ -43,7 +52,7 @@ pub(super) fn headers(vars: &Vars<'_>) -> Result<Vec<(String, String)>, Variable
                 "sets {name}, which this function sets itself"
             )));
         }
-        if FRAMING_HEADERS.iter().any(|framing| is(framing)) {
+        if is_framing(name) {
             return Err(error(format!(
                 "sets {name}, which would change how messages are framed"
             )));
@@ -81,7 +90,7 @@ pub(super) fn header_names(
     })?;
     let mut names: Vec<(String, String)> = Vec::with_capacity(members.len());
     for (own, other) in members {
-        if !other.bytes().all(is_token) || other.is_empty() {
+        if !is_name(&other) {
             return Err(error("has a name that no header can have".to_string()));
         }
         let found = NAMED_HEADERS
@@ -97,7 +106,7 @@ pub(super) fn header_names(
     }
     for (own, other) in &names {
         let is = |name: &str| other.eq_ignore_ascii_case(name);
-        if FRAMING_HEADERS.iter().any(|framing| is(framing)) {
+        if is_framing(other) {
             return Err(error(format!(
                 "names {own} {other}, which would change how messages are framed"
             )));
