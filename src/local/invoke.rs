@@ -16,6 +16,7 @@ use super::{
     child::{self, Child, INIT_TIMEOUT},
     error::{CommandError, printing},
     escape::{self, terminal},
+    send::aws::MAX_PAYLOAD,
     ui::Ui,
 };
 use crate::standin::{
@@ -24,8 +25,6 @@ use crate::standin::{
     runtime_api::{FakeRuntimeApi, Outcome},
 };
 
-/// Lambda takes no larger event, in bytes.
-const MAX_EVENT: u64 = 6 * 1024 * 1024;
 /// How often to check whether the function still runs.
 const POLL: Duration = Duration::from_millis(50);
 /// How long the function's last lines may take.
@@ -122,13 +121,13 @@ fn event(argument: &OsString) -> Result<Vec<u8>, CommandError> {
         true => Box::new(io::stdin()),
         false => Box::new(File::open(argument).map_err(failed)?),
     };
-    let length = reader
-        .take(MAX_EVENT + 1)
+    reader
+        .take(MAX_PAYLOAD as u64 + 1)
         .read_to_end(&mut event)
         .map_err(failed)?;
     let wrong =
         |what: &str| CommandError::new(format!("failed to read an event from {name}: {what}"));
-    if u64::try_from(length).unwrap_or(u64::MAX) > MAX_EVENT {
+    if event.len() > MAX_PAYLOAD {
         return Err(wrong(
             "it has more than 6 MiB, which is the most that Lambda takes",
         ));

@@ -126,7 +126,7 @@ impl Counters {
         Self(grown.filter(|(_, by)| *by != 0.0).collect())
     }
 
-    /// Whether messages have come since.
+    /// Whether two messages have come since.
     pub(super) fn has_two_more_than(&self, before: &Self) -> bool {
         self.get(SEEN, "total") - before.get(SEEN, "total") >= 2.0
     }

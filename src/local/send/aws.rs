@@ -131,7 +131,7 @@ impl Aws {
         let result = self.folder.path().join("result.json");
         // What an earlier invocation has left is not this one's.
         let _ = fs::remove_file(&result);
-        let payload = self.file("event.json", event)?;
+        let payload = self.file("fileb://", "event.json", event)?;
         let mut arguments: Vec<OsString> = ["lambda", "invoke", "--function-name"]
             .map(Into::into)
             .into();
@@ -139,7 +139,7 @@ impl Aws {
         if let Some(qualifier) = &self.options.qualifier {
             arguments.extend(["--qualifier".into(), qualifier.into()]);
         }
-        // With `fileb://` both versions of the AWS CLI send a file as it is. Without a limit on how long the result may
+        // With `fileb://` both versions of the AWS CLI send it as it is. Without a limit on how long the result may
         // take, they would repeat an invocation that is under way.
         arguments.extend([
             "--cli-read-timeout".into(),
@@ -195,20 +195,20 @@ impl Aws {
         self.run(arguments).map_err(|failure| failure.of(doing))
     }
 
-    /// A file for the AWS CLI to read, as its argument names it.
+    /// A file for the AWS CLI to read, as its argument names it: behind `file://` as text, behind `fileb://` as it is.
     ///
     /// # Errors
     ///
     /// Returns an error when it can not be written.
-    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> Result<OsString, CommandError> {
+    pub(crate) fn file(
+        &self,
+        scheme: &str,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<OsString, CommandError> {
         let path = self.folder.path().join(name);
         fs::write(&path, bytes)
             .map_err(|cause| CommandError::with_cause("failed to write a temporary file", cause))?;
-        let scheme = if name == "event.json" {
-            "fileb://"
-        } else {
-            "file://"
-        };
         let mut argument = OsString::from(scheme);
         argument.push(path);
         Ok(argument)

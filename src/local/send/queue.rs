@@ -237,7 +237,9 @@ impl Redrive<'_> {
             |(at, message)| json!({"Id": at.to_string(), "ReceiptHandle": message.receipt_handle}),
         );
         let entries = Value::Array(entries.collect()).to_string();
-        let entries = self.aws.file("entries.json", entries.as_bytes())?;
+        let entries = self
+            .aws
+            .file("file://", "entries.json", entries.as_bytes())?;
         let doing = "delete messages that are done";
         let printed = self.call(
             doing,
