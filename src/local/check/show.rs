@@ -180,8 +180,12 @@ impl Document {
     }
 
     pub(super) fn is_sufficient(&self) -> bool {
-        self.checked.iter().all(Checked::is_sufficient)
-            && self.logs.iter().all(|(_, _, group)| group.is_sufficient())
+        self.each_is_sufficient().all(|is_sufficient| is_sufficient)
+    }
+
+    fn each_is_sufficient(&self) -> impl Iterator<Item = bool> {
+        let logs = self.logs.iter().map(|(_, _, group)| group.is_sufficient());
+        self.checked.iter().map(Checked::is_sufficient).chain(logs)
     }
 
     pub(super) fn write(&self, api_id: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
@@ -198,17 +202,9 @@ impl Document {
             write_log(name, group.as_deref(), found, out)?;
         }
         let all = self.checked.len() + self.logs.len();
-        let right = self
-            .checked
-            .iter()
-            .filter(|checked| checked.is_sufficient())
-            .count()
-            + self
-                .logs
-                .iter()
-                .filter(|(_, _, group)| group.is_sufficient())
-                .count();
         if all > 1 {
+            let each = self.each_is_sufficient();
+            let right = each.filter(|is_sufficient| *is_sufficient).count();
             writeln!(out, "\n{right} of {all} have what an inventory needs")?;
         }
         Ok(())

@@ -84,7 +84,7 @@ def messages(line, differences):
     pair = [(method, target, request, ""), ("POST", target, response, body)]
     if "reversed" in differences:
         pair.reverse()
-    return pair[:1] if "requests-only" in differences else pair
+    return pair
 
 
 def send(connection, method, target, headers, body):
