@@ -11,7 +11,7 @@ use std::{
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use cw_resend_lambda::local::{
-    Status, check,
+    Format, Status, check,
     cost::{
         self,
         plan::{self, Plan},
@@ -71,14 +71,6 @@ struct Demo {
     /// Take the stage off the paths.
     #[arg(long)]
     strip_stage: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// Two HTTP messages for each record.
-    Resend,
-    /// One JSON document for many records.
-    Batch,
 }
 
 /// Numbers may have k, M or G behind them, for a thousand, a million and a billion.
@@ -216,10 +208,7 @@ fn run_demo(options: Demo, ui: &Ui, out: &mut dyn Write) -> Result<Status, Comma
     };
     let options = demo::Options {
         source,
-        format: match options.format {
-            Format::Resend => demo::Format::Resend,
-            Format::Batch => demo::Format::Batch,
-        },
+        format: options.format,
         strip_stage: options.strip_stage,
     };
     demo::run(&options, &program, ui, out).map(|adds_up| match adds_up {

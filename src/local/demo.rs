@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    Format,
     calls::Call,
     child::{self, Child, INIT_TIMEOUT},
     error::{CommandError, printing},
@@ -29,15 +30,6 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(100);
 /// How much of an error's document is shown, in bytes.
 const MAX_ERROR_BYTES: usize = 300;
-
-/// How the pipeline is to talk to the Node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Two messages for each record.
-    Resend,
-    /// One document for many records.
-    Batch,
-}
 
 /// Where the lines come from.
 #[derive(Debug, Clone)]
@@ -275,17 +267,13 @@ fn variables(
     api: &FakeRuntimeApi,
     node: &StandInNode,
 ) -> Vec<(&'static str, String)> {
-    let format = match options.format {
-        Format::Resend => "resend",
-        Format::Batch => "batch",
-    };
     let lambda = child::ENVIRONMENT.into_iter().chain(child::FUNCTION);
     let mut variables: Vec<_> = lambda.map(|(name, value)| (name, value.into())).collect();
     variables.extend([
         ("AWS_LAMBDA_RUNTIME_API", api.address()),
         ("X_NODE_URL", node.address().to_string()),
         ("X_NODE_SCHEME", "http".into()),
-        ("X_NODE_FORMAT", format.into()),
+        ("X_NODE_FORMAT", options.format.name().into()),
         ("X_STRIP_STAGE", options.strip_stage.to_string()),
     ]);
     variables

@@ -51,3 +51,22 @@ pub enum Status {
     /// The operator has interrupted it, and it has ended in good order. The process ends with 130, as a shell has it.
     Interrupted,
 }
+
+/// How the function talks to the Node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Two HTTP messages for each record.
+    Resend,
+    /// One JSON document for many records.
+    Batch,
+}
+
+impl Format {
+    /// As `X_NODE_FORMAT` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Resend => "resend",
+            Self::Batch => "batch",
+        }
+    }
+}

@@ -32,7 +32,9 @@ use self::{
     settings::NodeArgs,
     target::Target,
 };
-use super::{Status, error::CommandError, escape, input::Input, interrupt::Interrupt, ui::Ui};
+use super::{
+    Format, Status, error::CommandError, escape, input::Input, interrupt::Interrupt, ui::Ui,
+};
 
 /// Send a log to a Node through the function's own client, and go on after an interruption.
 ///
@@ -80,15 +82,6 @@ pub struct Args {
     /// Count what would be sent and what would be skipped, and connect to nothing.
     #[arg(long)]
     dry_run: bool,
-}
-
-/// The two formats.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// Two HTTP messages for each record.
-    Resend,
-    /// One JSON document for many records.
-    Batch,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -176,17 +169,13 @@ impl Args {
     }
 
     fn variables(&self) -> [(&'static str, String); 5] {
-        let format = match self.node_format {
-            Format::Resend => "resend",
-            Format::Batch => "batch",
-        };
         let path = if self.template_paths {
             "template"
         } else {
             "path"
         };
         [
-            ("X_NODE_FORMAT", format.into()),
+            ("X_NODE_FORMAT", self.node_format.name().into()),
             ("X_STRIP_STAGE", self.strip_stage.to_string()),
             ("X_PATH", path.into()),
             (
