@@ -1,26 +1,18 @@
 //! `cw-resend check`: formats, stages and logs, and the commands that it prints.
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::harness::run_with_input;
 
 fn path(name: &str) -> String {
     format!("{}/tests/tool/check/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 fn check(arguments: &[&str], input: &[u8]) -> Output {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-        .arg("check")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // One that refuses its arguments does not read.
-    let _ = process.stdin.take().unwrap().write_all(input);
-    process.wait_with_output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
+    run_with_input(command.arg("check").args(arguments), input)
 }
 
 fn json(arguments: &[&str], input: &[u8]) -> (i32, Value) {

@@ -1,8 +1,8 @@
 //! A running `bootstrap`, and the events that it is given.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -204,6 +204,18 @@ pub(crate) fn faulty_node(
     hook: impl Fn(&Message, u64) -> Fault + Send + Sync + 'static,
 ) -> StandInNode {
     StandInNode::start("127.0.0.1:0", Options::with_fault(hook)).unwrap()
+}
+
+/// Runs a command with this on its standard input. One that refuses its arguments does not read it.
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> process::Output {
+    let mut process = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let _ = process.stdin.take().unwrap().write_all(input);
+    process.wait_with_output().unwrap()
 }
 
 /// A line in the documented format.

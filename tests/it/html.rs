@@ -1,23 +1,14 @@
 //! `cw-resend inventory --format html`. tests/browser looks at the page in a browser.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use crate::harness::run_with_input;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
 
 fn inventory(arguments: &[&str], log: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-        .arg("inventory")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(log.as_bytes()).unwrap();
-    drop(stdin);
-    child.wait_with_output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
+    run_with_input(command.arg("inventory").args(arguments), log.as_bytes())
 }
 
 fn stdout(output: &Output) -> &str {

@@ -1,33 +1,23 @@
 //! `cw-resend invoke`: the function on one event.
 
-use std::io::Write;
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use cw_resend_lambda::standin::node::{Options, StandInNode};
 use serde_json::Value;
 
-use crate::harness::{event_of, line};
+use crate::harness::{event_of, line, run_with_input};
 
 fn invoke(arguments: &[&str], vars: &[(&str, &str)], event: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("X_")) {
         command.env_remove(name);
     }
-    let mut process = command
+    command
         .args(["invoke", "-"])
         .args(arguments)
-        .envs(vars.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = process.stdin.take().unwrap();
-    // One that refuses its arguments does not read.
-    let _ = stdin.write_all(event);
-    drop(stdin);
-    process.wait_with_output().unwrap()
+        .envs(vars.iter().copied());
+    run_with_input(&mut command, event)
 }
 
 fn texts(output: &Output) -> (String, String) {

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output, Stdio};
 
+use crate::harness::run_with_input;
+
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
 const STAGES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -105,20 +107,7 @@ fn a_closed_pipe_is_a_quiet_end() {
 #[test]
 fn quiet_has_no_warnings() {
     for (quiet, is_quiet) in [("--quiet", true), ("-q", true), ("--json", false)] {
-        let mut process = tool()
-            .args(["check", "-", quiet])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        process
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(br#"{"item":[]}"#)
-            .unwrap();
-        let output = process.wait_with_output().unwrap();
+        let output = run_with_input(tool().args(["check", "-", quiet]), br#"{"item":[]}"#);
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(error.is_empty(), is_quiet, "{quiet}: {error}");
         assert_eq!(output.status.code(), Some(0));

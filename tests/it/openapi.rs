@@ -1,26 +1,17 @@
 //! `cw-resend inventory --format openapi`. tests/browser has the validators and a viewer.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
+
+use crate::harness::run_with_input;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
 
 fn inventory(arguments: &[&str], log: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-        .arg("inventory")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(log.as_bytes()).unwrap();
-    drop(stdin);
-    child.wait_with_output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
+    run_with_input(command.arg("inventory").args(arguments), log.as_bytes())
 }
 
 fn line(method: &str, path: &str) -> String {
