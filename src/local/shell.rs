@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::{
     Status,
     error::{CommandError, printing},
+    escape,
 };
 
 /// Print the completions of a shell.
@@ -60,7 +61,7 @@ pub fn man(args: &Man, mut command: Command, out: &mut dyn Write) -> Result<Stat
         return Ok(Status::Clean);
     };
     let failed = |path: &Path, cause| {
-        CommandError::with_cause(format!("failed to write {}", path.display()), cause)
+        CommandError::with_cause(format!("failed to write {}", escape::path(path)), cause)
     };
     fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
     let name = command.get_name();
@@ -73,7 +74,7 @@ pub fn man(args: &Man, mut command: Command, out: &mut dyn Write) -> Result<Stat
         let path = folder.join(format!("{name}.1"));
         let written = page(command, &name).and_then(|page| fs::write(&path, page));
         written.map_err(|cause| failed(&path, cause))?;
-        writeln!(out, "{}", path.display()).map_err(printing)?;
+        writeln!(out, "{}", escape::path(&path)).map_err(printing)?;
     }
     Ok(Status::Clean)
 }

@@ -188,6 +188,9 @@ fn the_manual_has_a_page_for_each_command() {
         }
     }
     std::fs::remove_dir_all(folder).unwrap();
-    let output = run(&["man", "/dev/null/folder"]);
+    let output = run(&["man", "/dev/null/a\nfolder\x1b[2J"]);
     assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(!error.contains('\x1b'), "{error:?}");
 }
