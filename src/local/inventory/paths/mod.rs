@@ -383,9 +383,7 @@ impl Host {
                 let template = at.and_then(|at| self.known.get_mut(&templates[at]));
                 if let Some(template) = template {
                     template.stats_of(method, documented).add(&stats);
-                } else if let Some(node) = tree.find(&path, 0) {
-                    node.stats_of(method).add(&stats);
-                } else {
+                } else if !tree.add_refused(&path, 0, method, &stats) {
                     rest.push((path, method, stats));
                 }
             }
@@ -492,38 +490,28 @@ impl Node {
         path.pop();
     }
 
-    /// The place that a refused path has among those that were learned.
-    fn find(&mut self, path: &[Vec<u8>], depth: usize) -> Option<&mut Self> {
+    /// Adds the calls of a refused path at the place that it has among those that were learned. `false`: it has none.
+    fn add_refused(&mut self, path: &[Vec<u8>], depth: usize, method: u8, stats: &Stats) -> bool {
         let Some((key, rest)) = path.split_first() else {
-            return (!self.stats.is_empty()).then_some(self);
+            let is_called = !self.stats.is_empty();
+            if is_called {
+                self.stats_of(method).add(stats);
+            }
+            return is_called;
         };
-        // Looked at twice, since the borrow of the first look would last.
-        if self
-            .children
-            .get_mut(&key[..])
-            .is_some_and(|child| child.find(rest, depth + 1).is_some())
-        {
-            return self.children.get_mut(&key[..])?.find(rest, depth + 1);
-        }
-        if self
-            .wild
-            .as_mut()
-            .is_some_and(|wild| wild.find(rest, depth + 1).is_some())
-        {
-            return self.wild.as_mut()?.find(rest, depth + 1);
+        let own = self.children.get_mut(&key[..]);
+        let mut likely = own.into_iter().chain(&mut self.wild);
+        if likely.any(|child| child.add_refused(rest, depth + 1, method, stats)) {
+            return true;
         }
         if depth == 0 && !is_shape(key) || key.is_empty() {
-            return None;
+            return false;
         }
-        let mut shapes: Vec<_> = self
-            .children
-            .iter()
-            .filter(|(key, _)| is_shape(key))
-            .map(|(key, child)| (std::cmp::Reverse(child.real_calls), key.clone()))
-            .collect();
-        shapes.sort();
-        let (_, key) = shapes.into_iter().next()?;
-        self.children.get_mut(&key)?.find(rest, depth + 1)
+        let shapes = self.children.iter_mut().filter(|(key, _)| is_shape(key));
+        let most = shapes.min_by(|(key, child), (other_key, other)| {
+            (other.real_calls, key).cmp(&(child.real_calls, other_key))
+        });
+        most.is_some_and(|(_, child)| child.add_refused(rest, depth + 1, method, stats))
     }
 
     /// Hands out each place that was called.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::*;
+use super::{trie::MAX_DEPTH, *};
 use crate::local::inventory::spec::Operation;
 
 /// A generator of numbers, the same on each run.
@@ -576,6 +576,25 @@ fn of_what_was_refused_often_few_paths_stand() {
     }
     let found = learned(&log);
     assert_eq!(found.len(), before + FEW_REFUSED + 1, "{}", show(&found));
+}
+
+/// It took twice as long for each segment more, so that this one did not end.
+#[test]
+fn a_refused_path_of_many_segments_takes_no_longer() {
+    let deep = "/a".repeat(MAX_DEPTH - 1);
+    let made = |number: usize, status| Made {
+        template: String::new(),
+        path: format!("{deep}/{}", word(number)),
+        method: "GET".to_string(),
+        status,
+        endpoint: 0,
+    };
+    let mut log: Vec<Made> = (0..100).map(|number| made(number, 200)).collect();
+    log.extend((1_000..3_000).map(|number| made(number, 404)));
+    assert_eq!(
+        show(&learned(&log)),
+        format!("GET    {deep}/{{text}} 2100\n")
+    );
 }
 
 #[test]
