@@ -104,9 +104,8 @@ impl Paths {
         {
             found.path(path, &mut self.filled);
             if !found.is_greedy {
-                let key = std::mem::take(&mut self.filled);
-                host.count(
-                    &key,
+                let is_counted = host.count(
+                    &self.filled,
                     method,
                     Source::Specification,
                     Some(found.has_method),
@@ -114,7 +113,11 @@ impl Paths {
                     call,
                     &mut self.size,
                 );
-                self.filled = key;
+                if !is_counted {
+                    host.learned
+                        .add(path, false, versions_until, method, call, &mut self.size);
+                    self.shrink();
+                }
                 return;
             }
             under = Some(found.template);
@@ -135,9 +138,8 @@ impl Paths {
             };
             let is_rest = is_greedy && template != path && !self.filled.ends_with(b"+}");
             if is_known && !is_rest {
-                let key = std::mem::take(&mut self.filled);
-                host.count(
-                    &key,
+                let is_counted = host.count(
+                    &self.filled,
                     method,
                     Source::Route,
                     documented,
@@ -145,7 +147,11 @@ impl Paths {
                     call,
                     &mut self.size,
                 );
-                self.filled = key;
+                if !is_counted {
+                    host.learned
+                        .add(path, false, versions_until, method, call, &mut self.size);
+                    self.shrink();
+                }
                 return;
             }
             if is_rest && under.is_none() {
@@ -291,6 +297,7 @@ fn cut(name: &str) -> &str {
 }
 
 impl Host {
+    /// Counts a call at a template that was not learned. `false`: there is no room for another one.
     #[allow(
         clippy::too_many_arguments,
         reason = "they are what is known of one call"
@@ -304,11 +311,10 @@ impl Host {
         under: Option<&str>,
         call: &Call<'_>,
         size: &mut Size,
-    ) {
+    ) -> bool {
         if !self.known.contains_key(path) {
             if size.is_full() {
-                self.learned.add(call.path, false, 1, method, call, size);
-                return;
+                return false;
             }
             size.nodes += 1;
             let template = Template {
@@ -321,6 +327,7 @@ impl Host {
         if let Some(template) = self.known.get_mut(path) {
             template.stats_of(method, documented).count(call);
         }
+        true
     }
 
     /// Hands out all that was counted.

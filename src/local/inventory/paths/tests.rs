@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{trie::MAX_DEPTH, *};
+use super::{
+    trie::{MAX_DEPTH, MAX_NODES},
+    *,
+};
 use crate::local::inventory::spec::Operation;
 
 /// A generator of numbers, the same on each run.
@@ -820,6 +823,37 @@ fn a_route_tells_the_template() {
             "h GET /u/{id}/x/{integer} None /u/{id}/{proxy+} 1",
         ]
     );
+}
+
+/// What stands in a query is nobody's path, also where a template has no room any more.
+#[test]
+fn templates_that_are_too_many_are_learned_without_their_queries() {
+    let mut paths = Paths::new(None);
+    let mut add = |path: &str, template: &str| {
+        paths.add(&Call {
+            host: HOST,
+            method: "GET",
+            path: path.as_bytes(),
+            template: Some(template.as_bytes()),
+            status: Some(200),
+            latency_ms: None,
+            time: None,
+        });
+        paths.size.nodes
+    };
+    for number in 0..=MAX_NODES {
+        let path = format!("/known/{number}");
+        add(&path, &path);
+    }
+    for number in 0..2_000 {
+        let path = format!("/late/{}/x?token={number}", word(number));
+        let nodes = add(&path, "/late/{id}/{action}");
+        assert!(nodes < MAX_NODES + 100, "{nodes}");
+    }
+    let (found, _) = paths.finish();
+    let calls: u64 = found.iter().map(|endpoint| endpoint.calls).sum();
+    assert_eq!(calls, u64::try_from(MAX_NODES + 1 + 2_000).unwrap());
+    assert!(!found.iter().any(|one| one.path.contains("token")));
 }
 
 #[test]

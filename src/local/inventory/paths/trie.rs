@@ -21,7 +21,7 @@ pub(super) const REST: &[u8] = b"{path+}";
 /// How many different values of a shape are counted.
 const MAX_VALUES: usize = 64;
 /// Nodes in all. One takes some hundred bytes.
-const MAX_NODES: usize = 48_000;
+pub(super) const MAX_NODES: usize = 48_000;
 /// Words that one place has before it is merged.
 const MAX_WORDS: usize = 2_048;
 /// The same for words that were only ever refused.
