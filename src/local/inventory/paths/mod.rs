@@ -120,7 +120,7 @@ impl Paths {
                 }
                 return;
             }
-            under = Some(found.template);
+            under = Some(found);
         }
         let template = call.template.filter(|template| template.starts_with(b"/"));
         if let Some(template) = template {
@@ -143,7 +143,7 @@ impl Paths {
                     method,
                     Source::Route,
                     documented,
-                    under.as_deref(),
+                    under.as_ref().map(|found| &*found.template),
                     call,
                     &mut self.size,
                 );
@@ -171,10 +171,12 @@ impl Paths {
                 return;
             }
         }
-        if let Some(template) = under {
+        if let Some(found) = under {
+            // The route may have been written there, which knows less of it.
+            found.path(path, &mut self.filled);
             let node = host
                 .under
-                .entry((Source::Specification, template))
+                .entry((Source::Specification, found.template))
                 .or_default();
             node.add(
                 &self.filled,

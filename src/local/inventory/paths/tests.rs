@@ -765,7 +765,16 @@ fn what_a_specification_has_comes_first() {
     let export = Specification {
         operations: vec![operation(Some(own), Some("GET"), "/prod/pets/{id}")],
     };
+    let greedy = Specification {
+        operations: vec![operation(None, None, "/{tenant}/files/{proxy+}")],
+    };
     for (specification, calls, expected) in [
+        // The gateway's route takes more than the specification's.
+        (
+            greedy,
+            vec![("h", "GET", "/anna/files/a/7", Some("/{proxy+}"))],
+            vec!["h GET /{tenant}/files/a/{integer} Some(false) /{tenant}/files/{proxy+} 1"],
+        ),
         (
             plain,
             vec![
