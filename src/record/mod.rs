@@ -49,16 +49,21 @@ pub(crate) fn is_own_domain(host: &str) -> bool {
     domain::is_own_domain(host)
 }
 
-/// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `false`: the template stands for
-/// any path.
+/// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `is_own_domain`: that of its host.
 #[cfg(feature = "cli")]
-pub(crate) fn fill_template(out: &mut Vec<u8>, template: &[u8], path: &[u8], host: &str) -> bool {
+pub(crate) fn fill_template(
+    out: &mut Vec<u8>,
+    template: &[u8],
+    path: &[u8],
+    is_own_domain: bool,
+) {
     let target = template::Target {
         path: Some(path),
         stage: None,
-        is_own_domain: domain::is_own_domain(host),
+        is_own_domain,
     };
-    template::fill(out, template, target)
+    // It fails only where there is no path.
+    _ = template::fill(out, template, target);
 }
 
 /// What is made of lines.

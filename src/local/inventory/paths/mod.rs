@@ -22,8 +22,8 @@ use known::Known;
 use learn::Place;
 use names::{Methods, Segments};
 use specified::Specified;
-use stats::{Stats, is_refusal};
-use trie::{Hash, Node, Size, is_shape};
+use stats::Stats;
+use trie::{Hash, Node, Size, Visit, is_shape};
 
 /// Hosts that are told apart.
 const MAX_HOSTS: usize = 1_000;
@@ -84,120 +84,79 @@ impl Paths {
     pub fn add(&mut self, call: &Call<'_>) {
         let method = self.methods.number(cut(call.method));
         let name = cut(call.host);
-        if !self.hosts.contains_key(name) && !self.admit(name) {
-            self.other_hosts.entry(method).or_default().count(call);
-            return;
-        }
-        let Some(host) = self.hosts.get_mut(name) else {
-            return;
+        let host = match self.hosts.get_mut(name) {
+            Some(host) => host,
+            None => {
+                self.admit(name);
+                let Some(host) = self.hosts.get_mut(name) else {
+                    self.other_hosts.entry(method).or_default().count(call);
+                    return;
+                };
+                host
+            }
         };
-        let end = call
-            .path
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#'));
-        let path = &call.path[..end.unwrap_or(call.path.len())];
-        let documented = self.specified.is_some().then_some(false);
-        let versions_until = 1 + usize::from(host.is_own_domain);
-        let mut under = None;
-        if let Some(specified) = &mut self.specified
-            && let Some(found) = specified.find(call, path, host.is_own_domain)
-        {
-            found.path(path, &mut self.filled);
-            if !found.is_greedy {
-                let is_counted = host.count(
-                    &self.filled,
-                    method,
-                    Source::Specification,
-                    Some(found.has_method),
-                    None,
-                    call,
-                    &mut self.size,
-                );
-                if !is_counted {
-                    host.learned
-                        .add(path, false, versions_until, method, call, &mut self.size);
-                    self.shrink();
-                }
-                return;
+        let is_own_domain = host.is_own_domain;
+        let visit = Visit {
+            call,
+            method,
+            path: without_query(call.path),
+            has_places: false,
+            versions_until: 1 + usize::from(is_own_domain),
+        };
+        let undeclared = self.specified.is_some().then_some(false);
+        let specified = self.specified.as_mut();
+        let found = specified.and_then(|own| own.find(call, visit.path, is_own_domain));
+        let (declared, greedy) = match found {
+            Some(found) if found.is_greedy => (None, Some(found)),
+            found => (found, None),
+        };
+        let route = call.template.filter(|route| route.starts_with(b"/"));
+        let known = match (&declared, route) {
+            (Some(found), _) => {
+                found.path(visit.path, &mut self.filled);
+                Some((Source::Specification, Some(found.has_method)))
             }
-            under = Some(found);
-        }
-        let template = call.template.filter(|template| template.starts_with(b"/"));
-        if let Some(template) = template {
-            let last = template
-                .rsplit(|byte| *byte == b'/')
-                .next()
-                .unwrap_or_default();
-            let is_greedy = last.ends_with(b"+}");
-            let is_known = if template == path {
-                self.filled.clear();
-                self.filled.extend_from_slice(template);
-                true
-            } else {
-                record::fill_template(&mut self.filled, template, path, call.host)
-            };
-            let is_rest = is_greedy && template != path && !self.filled.ends_with(b"+}");
-            if is_known && !is_rest {
-                let is_counted = host.count(
-                    &self.filled,
-                    method,
-                    Source::Route,
-                    documented,
-                    under.as_ref().map(|found| &*found.template),
-                    call,
-                    &mut self.size,
-                );
-                if !is_counted {
-                    host.learned
-                        .add(path, false, versions_until, method, call, &mut self.size);
-                    self.shrink();
-                }
-                return;
+            (None, Some(route)) => fill_route(&mut self.filled, route, visit.path, is_own_domain)
+                .then_some((Source::Route, undeclared)),
+            (None, None) => None,
+        };
+        if let Some((source, documented)) = known {
+            let under = greedy.map(|found| found.template);
+            let size = &mut self.size;
+            if !host.count(&self.filled, source, documented, under, &visit, size) {
+                host.learned.add(&visit, size);
             }
-            if is_rest && under.is_none() {
-                let name = String::from_utf8_lossy(template)
-                    .into_owned()
-                    .into_boxed_str();
-                let node = host.under.entry((Source::Route, name)).or_default();
-                node.add(
-                    &self.filled,
-                    true,
-                    versions_until,
-                    method,
-                    call,
-                    &mut self.size,
-                );
-                self.shrink();
-                return;
-            }
-        }
-        if let Some(found) = under {
-            // The route may have been written there, which knows less of it.
-            found.path(path, &mut self.filled);
-            let node = host
-                .under
-                .entry((Source::Specification, found.template))
-                .or_default();
-            node.add(
-                &self.filled,
-                true,
-                versions_until,
-                method,
-                call,
-                &mut self.size,
-            );
         } else {
-            host.learned
-                .add(path, false, versions_until, method, call, &mut self.size);
+            let under = match (greedy, route) {
+                (Some(found), _) => {
+                    // The route may have been written there, which knows less of it.
+                    found.path(visit.path, &mut self.filled);
+                    Some((Source::Specification, found.template.into()))
+                }
+                (None, Some(route)) => Some((Source::Route, String::from_utf8_lossy(route).into())),
+                (None, None) => None,
+            };
+            match under {
+                Some(under) => {
+                    let visit = Visit {
+                        path: &self.filled,
+                        has_places: true,
+                        ..visit
+                    };
+                    let node = host.under.entry(under).or_default();
+                    node.add(&visit, &mut self.size);
+                }
+                None => host.learned.add(&visit, &mut self.size),
+            }
         }
         self.shrink();
     }
 
     /// Makes room for a host, or not: of too many those stay whose hash is the least, whatever their order.
-    fn admit(&mut self, name: &str) -> bool {
+    fn admit(&mut self, name: &str) {
         let hash = trie::hash(name.as_bytes());
         if self.host_limit.is_some_and(|limit| hash >= limit) {
-            return false;
+            return;
         }
         let host = Host {
             is_own_domain: record::is_own_domain(name),
@@ -205,7 +164,7 @@ impl Paths {
         };
         self.hosts.insert(name.into(), Box::new(host));
         if self.hosts.len() <= MAX_HOSTS {
-            return true;
+            return;
         }
         let greatest = self
             .hosts
@@ -213,7 +172,7 @@ impl Paths {
             .map(|name| (trie::hash(name.as_bytes()), name.clone()))
             .max();
         let Some((hash, greatest)) = greatest else {
-            return true;
+            return;
         };
         self.host_limit = Some(hash);
         if let Some(host) = self.hosts.remove(&greatest) {
@@ -224,7 +183,6 @@ impl Paths {
             );
             self.size.nodes = self.size.nodes.saturating_sub(count);
         }
-        *greatest != *name
     }
 
     fn shrink(&mut self) {
@@ -298,37 +256,49 @@ fn cut(name: &str) -> &str {
     &name[..end.unwrap_or(0).min(name.len())]
 }
 
+/// What of a path comes before its query.
+fn without_query(path: &[u8]) -> &[u8] {
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    &path[..end.unwrap_or(path.len())]
+}
+
+/// Writes a path with the route's template in place of what that stands for. `false`: what a greedy one took in stands
+/// there as it was called.
+fn fill_route(out: &mut Vec<u8>, route: &[u8], path: &[u8], is_own_domain: bool) -> bool {
+    if route == path {
+        out.clear();
+        out.extend_from_slice(route);
+        return true;
+    }
+    record::fill_template(out, route, path, is_own_domain);
+    !route.ends_with(b"+}") || out.ends_with(b"+}")
+}
+
 impl Host {
     /// Counts a call at a template that was not learned. `false`: there is no room for another one.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are what is known of one call"
-    )]
     fn count(
         &mut self,
         path: &[u8],
-        method: u8,
         source: Source,
         documented: Option<bool>,
         under: Option<&str>,
-        call: &Call<'_>,
+        visit: &Visit<'_>,
         size: &mut Size,
     ) -> bool {
-        if !self.known.contains_key(path) {
-            if size.is_full() {
-                return false;
+        let template = match self.known.get_mut(path) {
+            Some(template) => template,
+            None if size.is_full() => return false,
+            None => {
+                size.nodes += 1;
+                self.known.entry(path.into()).or_insert(Template {
+                    source,
+                    under: under.map(Into::into),
+                    stats: Vec::new(),
+                })
             }
-            size.nodes += 1;
-            let template = Template {
-                source,
-                under: under.map(Into::into),
-                stats: Vec::new(),
-            };
-            self.known.insert(path.into(), template);
-        }
-        if let Some(template) = self.known.get_mut(path) {
-            template.stats_of(method, documented).count(call);
-        }
+        };
+        let stats = template.stats_of(visit.method, documented);
+        stats.count(visit.call);
         true
     }
 
@@ -597,9 +567,4 @@ impl Found {
         });
         filled.collect()
     }
-}
-
-/// Whether a call of this status may be a scanner's.
-fn is_doubtful(call: &Call<'_>) -> bool {
-    is_refusal(call.status)
 }

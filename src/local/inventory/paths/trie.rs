@@ -177,23 +177,28 @@ pub(super) fn is_shape(key: &[u8]) -> bool {
     key.starts_with(b"{") && key.ends_with(b"}")
 }
 
+/// A call on the way to its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) method: u8,
+    /// The way, without a query.
+    pub(super) path: &'a [u8],
+    /// Segments in braces are places already.
+    pub(super) has_places: bool,
+    /// So many of the first segments may be versions.
+    pub(super) versions_until: usize,
+}
+
 impl Node {
-    /// Counts a call below this node, which stands for the host. `forced`: segments in braces are places already.
-    pub(super) fn add(
-        &mut self,
-        path: &[u8],
-        forced: bool,
-        versions_until: usize,
-        method: u8,
-        call: &Call<'_>,
-        size: &mut Size,
-    ) {
-        let is_refused = is_refusal(call.status);
+    /// Counts a call below this node, which stands for the host.
+    pub(super) fn add(&mut self, visit: &Visit<'_>, size: &mut Size) {
+        let is_refused = is_refusal(visit.call.status);
         let mut node = self;
-        let path = path.strip_prefix(b"/").unwrap_or(path);
+        let path = visit.path.strip_prefix(b"/").unwrap_or(visit.path);
         for (depth, raw) in path.split(|byte| *byte == b'/').enumerate() {
             node.real_calls += u64::from(!is_refused);
-            if forced && is_shape(raw) {
+            if visit.has_places && is_shape(raw) {
                 node = node.child_of_shape(raw, size);
                 continue;
             }
@@ -201,10 +206,10 @@ impl Node {
                 node = node.child_of_shape(REST, size);
                 break;
             }
-            node = node.step(raw, depth < versions_until, is_refused, size);
+            node = node.step(raw, depth < visit.versions_until, is_refused, size);
         }
         node.real_calls += u64::from(!is_refused);
-        node.stats_of(method).count(call);
+        node.stats_of(visit.method).count(visit.call);
     }
 
     pub(super) fn stats_of(&mut self, method: u8) -> &mut Stats {
