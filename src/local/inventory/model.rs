@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the JSON document. Another one is refused.
 pub const VERSION: u32 = 1;
 
+/// The host of calls to hosts that are too many to be told apart.
+pub const OTHER_HOSTS: &str = "*";
+
 /// The endpoints that a log tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

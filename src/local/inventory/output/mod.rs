@@ -11,7 +11,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::model::{Endpoint, Inventory};
+use super::model::{Endpoint, Inventory, OTHER_HOSTS};
 use crate::{
     local::{
         error::{CommandError, printing},
@@ -226,12 +226,11 @@ pub(crate) fn reasons(inventory: &Inventory) -> Vec<(&str, u64)> {
     reasons
 }
 
-/// A host as it is shown: that of an operation that nobody called may not be known, and `*` stands for those that are too
-/// many to be told apart.
+/// A host as it is shown: that of an operation that nobody called may not be known.
 pub(crate) fn shown_host(host: &str) -> &str {
     match host {
         "" => "(any host)",
-        "*" => "(other hosts)",
+        OTHER_HOSTS => "(other hosts)",
         host => host,
     }
 }

@@ -25,15 +25,12 @@ use super::text::{grouped, moment};
 use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
-    inventory::model::{Endpoint, Inventory, Latency, Source},
+    inventory::model::{Endpoint, Inventory, Latency, OTHER_HOSTS, Source},
 };
 
 mod template;
 
 use template::{Place, Template};
-
-/// The host of calls to hosts that are too many to be told apart.
-const OTHER_HOSTS: &str = "*";
 
 /// An operation's identifier is cut here. Behind it, a number tells those apart that have the same.
 const LONGEST_ID: usize = 100;

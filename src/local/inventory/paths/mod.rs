@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    model::{Endpoint, Source},
+    model::{Endpoint, OTHER_HOSTS, Source},
     spec::Specification,
 };
 use crate::{local::calls::Call, record};
@@ -34,8 +34,6 @@ const MAX_NAME: usize = 255;
 const FEW_REFUSED: usize = 4;
 /// The least calls that they have then.
 const MANY_REFUSED: u64 = 20;
-/// The host of calls to hosts that are too many.
-const OTHER_HOSTS: &str = "*";
 /// The path of calls whose place is not known.
 const ANY_PATH: &str = "/{path+}";
 
