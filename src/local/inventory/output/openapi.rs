@@ -21,7 +21,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::text::{grouped, moment};
+use super::{
+    json,
+    text::{grouped, moment},
+};
 use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
@@ -137,9 +140,7 @@ struct Response {
 ///
 /// Returns the error of `out`.
 pub fn write(inventory: &Inventory, host: &str, out: &mut dyn Write) -> Result<(), CommandError> {
-    let document = document(inventory, host);
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| printing(error.into()))?;
-    out.write_all(b"\n").map_err(printing)
+    json::pretty(&document(inventory, host), out).map_err(printing)
 }
 
 /// The methods of a host that OpenAPI 3.1 has no operation for, which stand in `x-methods`.
