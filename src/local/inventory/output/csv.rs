@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use csv::{Terminator, WriterBuilder};
 
-use super::instant;
+use super::text::moment;
 use crate::local::{
     error::{CommandError, printing},
     escape,
@@ -64,7 +64,10 @@ fn row(endpoint: &Endpoint) -> [String; HEADER.len()] {
             .as_ref()
             .map_or_else(String::new, |latency| of(latency).to_string())
     };
-    let time = |time: Option<i64>| time.and_then(instant).unwrap_or_default();
+    let time = |time: Option<i64>| {
+        time.and_then(moment)
+            .map_or_else(String::new, |time| time.iso)
+    };
     let hidden = endpoint.hidden.as_deref();
     [
         escape::cell(&endpoint.host).into_owned(),
@@ -97,5 +100,25 @@ fn failed(error: csv::Error) -> CommandError {
     match error.into_kind() {
         csv::ErrorKind::Io(cause) => printing(cause),
         other => printing(io::Error::other(format!("{other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_none_is_an_empty_cell() {
+        for (time, expected) in [
+            (1_795_341_600_123, "2026-11-22T10:00:00Z"),
+            (253_402_300_800_000, ""),
+            (-1, ""),
+        ] {
+            let endpoint = Endpoint {
+                last: Some(time),
+                ..Endpoint::default()
+            };
+            assert_eq!(row(&endpoint)[17], expected);
+        }
     }
 }

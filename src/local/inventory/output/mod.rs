@@ -6,22 +6,19 @@ use std::{
     fs::{self, File},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use clap::ValueEnum;
 
 use super::model::{Endpoint, Inventory, OTHER_HOSTS};
-use crate::{
-    local::{
-        error::{CommandError, printing},
-        escape::terminal,
-        input::shown,
-        ui::Ui,
-    },
-    time::rfc3339,
+use crate::local::{
+    error::{CommandError, printing},
+    escape::terminal,
+    input::shown,
+    ui::Ui,
 };
 use table::Look;
+use text::moment;
 
 pub mod csv;
 pub mod html;
@@ -252,18 +249,12 @@ pub(crate) fn headline(inventory: &Inventory) -> String {
             "host"
         ),
     );
-    let times = (
-        inventory.first.and_then(instant),
-        inventory.last.and_then(instant),
+    let (first, last) = (
+        inventory.first.and_then(moment),
+        inventory.last.and_then(moment),
     );
-    if let (Some(first), Some(last)) = times {
-        text += &format!(", {first} to {last}");
+    if let (Some(first), Some(last)) = (first, last) {
+        text += &format!(", {} to {}", first.iso, last.iso);
     }
     text
-}
-
-/// A time in Unix milliseconds as `2026-11-22T10:00:00Z`; `None` before 1970.
-pub(crate) fn instant(time: i64) -> Option<String> {
-    let time = u64::try_from(time).ok()?;
-    Some(rfc3339(Duration::from_secs(time / 1_000)).replace(".000Z", "Z"))
 }
