@@ -365,16 +365,26 @@ fn has_quote_or_double_backslash(block: &[u8]) -> bool {
 
 /// The offset of the first backslash.
 pub(crate) fn find_backslash(bytes: &[u8]) -> Option<usize> {
+    find_any(bytes, *b"\\")
+}
+
+/// The offset of the first byte that is one of `wanted`.
+#[inline]
+fn find_any<const N: usize>(bytes: &[u8], wanted: [u8; N]) -> Option<usize> {
     let mut words = bytes.chunks_exact(8);
     let mut at = 0;
     for word in &mut words {
-        let found = equal_bytes(word_of(word), b'\\');
+        let word = word_of(word);
+        let found = wanted
+            .iter()
+            .fold(0, |found, &byte| found | equal_bytes(word, byte));
         if found != 0 {
             return Some(at + (found.trailing_zeros() / 8) as usize);
         }
         at += 8;
     }
-    let rest = words.remainder().iter().position(|&byte| byte == b'\\');
+    let mut rest = words.remainder().iter();
+    let rest = rest.position(|byte| wanted.contains(byte));
     rest.map(|rest| at + rest)
 }
 
@@ -408,39 +418,11 @@ pub(crate) fn end_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
 /// `None`: it does not end.
 #[inline]
 pub(crate) fn raw_string_end(bytes: &[u8]) -> Option<(usize, bool)> {
-    let at = find_quote_or_backslash(bytes)?;
+    let at = find_any(bytes, *b"\"\\")?;
     if bytes[at] == b'"' {
         return Some((at, false));
     }
-    Some((raw_end_after_escapes(bytes, at)?, true))
-}
-
-/// The same for a string whose first escape is at `at`.
-#[cold]
-fn raw_end_after_escapes(bytes: &[u8], mut at: usize) -> Option<usize> {
-    while bytes[at] == b'\\' {
-        at += 2;
-        at += find_quote_or_backslash(bytes.get(at..)?)?;
-    }
-    Some(at)
-}
-
-/// The offset of the first quote or backslash.
-fn find_quote_or_backslash(bytes: &[u8]) -> Option<usize> {
-    let mut words = bytes.chunks_exact(8);
-    let mut at = 0;
-    for word in &mut words {
-        let word = word_of(word);
-        let found = equal_bytes(word, b'"') | equal_bytes(word, b'\\');
-        if found != 0 {
-            return Some(at + (found.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
-    }
-    let rest = words.remainder().iter();
-    let mut rest = rest.enumerate();
-    let found = rest.find(|(_, byte)| matches!(byte, b'"' | b'\\'));
-    found.map(|(rest, _)| at + rest)
+    Some((at + string_end(&bytes[at..], false).ok()?, true))
 }
 
 /// Eight bytes as a number, the first one lowest.
@@ -895,6 +877,9 @@ mod tests {
             );
             let first = bytes.iter().position(|&byte| byte == b'\\');
             assert_eq!(find_backslash(&bytes), first, "{bytes:?}");
+            let raw = string_end_plain(&bytes, false).ok();
+            let raw = raw.map(|end| (end, bytes[..end].contains(&b'\\')));
+            assert_eq!(raw_string_end(&bytes), raw, "{bytes:?}");
         }
     }
 

@@ -18,7 +18,7 @@ use cw_resend_lambda::local::{
     },
     demo::{self, Source},
     diff,
-    error::CommandError,
+    error::{CommandError, printing},
     inventory, invoke, node, probe, send, shell,
     ui::Ui,
 };
@@ -189,9 +189,9 @@ fn main() -> ExitCode {
         Command::Completions(args) => shell::completions(&args, Cli::command(), &mut out),
         Command::Man(args) => shell::man(&args, Cli::command(), &mut out),
     };
-    let result = result.and_then(|status| match out.flush() {
-        Ok(()) => Ok(status),
-        Err(cause) => Err(CommandError::printing(cause)),
+    let result = result.and_then(|status| {
+        out.flush().map_err(printing)?;
+        Ok(status)
     });
     match result {
         Ok(Status::Clean) => ExitCode::SUCCESS,

@@ -301,14 +301,7 @@ impl Output<'_> {
         if self.node_host.is(record.host) {
             return Err(Skip::OwnNode);
         }
-        let path = if self.strip_stage {
-            record.path_without_stage()
-        } else {
-            record.path
-        };
-        if wire::is_too_long(path) {
-            return Err(Skip::Oversized);
-        }
+        let path = wire::sent_path(record, self.strip_stage)?;
         if self.leaves_out(delivery, record, path, ordinal) {
             self.counts.sampled += 1;
             return Ok(());

@@ -105,18 +105,10 @@ fn call<'a>(
     options: &Options,
     line: &Line<'_>,
 ) -> Result<Call<'a>, Skip> {
-    let path = if options.strip_stage {
-        record.path_without_stage()
-    } else {
-        record.path
-    };
-    if wire::is_too_long(path) {
-        return Err(Skip::Oversized);
-    }
     Ok(Call {
         host: record.host,
         method: record.method,
-        path,
+        path: wire::sent_path(record, options.strip_stage)?,
         template: record.template,
         status: record.status,
         latency_ms: record.response_latency,

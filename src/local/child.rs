@@ -11,12 +11,30 @@ use std::{
 
 use super::summary::{Reports, Usage};
 
-/// A running pipeline. Dropping it kills it.
+/// How long the pipeline may take to ask for its first event; Lambda gives it as much.
+pub(super) const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What Lambda says of an execution environment.
+pub(super) const ENVIRONMENT: [(&str, &str); 3] = [
+    ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+    ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+    ("AWS_LAMBDA_LOG_STREAM_NAME", "2023/11/14/[$LATEST]0"),
+];
+
+/// What Lambda says of the function, as long as nobody has said something else.
+pub(super) const FUNCTION: [(&str, &str); 4] = [
+    ("AWS_LAMBDA_FUNCTION_NAME", "cw-resend"),
+    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+    ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cw-resend"),
+    ("AWS_REGION", "us-east-1"),
+];
+
+/// A running pipeline, and what is made of its output. Dropping it kills it.
 #[derive(Debug)]
-pub struct Child {
+pub struct Child<T = Reports> {
     process: process::Child,
     started: Instant,
-    reports: Option<JoinHandle<Reports>>,
+    output: Option<JoinHandle<T>>,
 }
 
 impl Child {
@@ -27,35 +45,47 @@ impl Child {
     /// Returns an error when the program can not be started.
     pub fn start(program: &Path, variables: &[(&str, String)]) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command
-            .arg("bootstrap")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
         for (name, _) in env::vars_os() {
             if is_setting(name.as_encoded_bytes()) {
                 command.env_remove(name);
             }
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command, |lines| {
+            let mut reports = Reports::default();
+            for line in lines {
+                reports.add_line(&String::from_utf8_lossy(&line));
+            }
+            reports
+        })
+    }
+}
+
+impl<T: Default + Send + 'static> Child<T> {
+    /// Starts a program with the argument `bootstrap`, and has `read` make something of the lines that it prints.
+    pub(super) fn spawn(
+        mut command: Command,
+        read: impl FnOnce(&mut dyn Iterator<Item = Vec<u8>>) -> T + Send + 'static,
+    ) -> io::Result<Self> {
+        command
+            .arg("bootstrap")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         let started = Instant::now();
         let mut process = command.spawn()?;
         let stdout = process.stdout.take();
         let mut child = Self {
             process,
             started,
-            reports: None,
+            output: None,
         };
-        let reader = thread::Builder::new().name("reports".into());
-        child.reports = Some(reader.spawn(move || {
-            let mut reports = Reports::default();
+        let reader = thread::Builder::new().name("output".into());
+        child.output = Some(reader.spawn(move || {
             let lines = stdout
                 .into_iter()
                 .flat_map(|out| BufReader::new(out).split(b'\n'));
             // A pipe fails at most once, when the process has ended.
-            for line in lines.map_while(Result::ok) {
-                reports.add_line(&String::from_utf8_lossy(&line));
-            }
-            reports
+            read(&mut lines.map_while(Result::ok))
         })?);
         Ok(child)
     }
@@ -81,14 +111,16 @@ impl Child {
         })
     }
 
-    /// Kills the process without a warning, as Lambda does without extensions, and returns its reports.
+    /// Kills the process without a warning, as Lambda does without extensions, and returns what was made of its output.
     #[must_use]
-    pub fn stop(mut self) -> Reports {
+    pub fn stop(mut self) -> T {
         self.kill();
-        let reports = self.reports.take().and_then(|reader| reader.join().ok());
-        reports.unwrap_or_default()
+        let output = self.output.take().and_then(|reader| reader.join().ok());
+        output.unwrap_or_default()
     }
+}
 
+impl<T> Child<T> {
     fn kill(&mut self) {
         // Both fail only when the process has ended and was waited for.
         let _ = self.process.kill();
@@ -96,7 +128,7 @@ impl Child {
     }
 }
 
-impl Drop for Child {
+impl<T> Drop for Child<T> {
     fn drop(&mut self) {
         self.kill();
     }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     calls::Call,
-    child::Child,
+    child::{self, Child, INIT_TIMEOUT},
     error::{CommandError, printing},
     input::{self, Input, Sink},
     inventory::{gather::Tally, model::Inventory, output::table::Look},
@@ -25,8 +25,6 @@ use crate::standin::{
 
 /// How long an invocation may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the pipeline may take to ask for its first event; Lambda gives it as much.
-const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often to check whether the pipeline still runs.
 const POLL: Duration = Duration::from_millis(100);
 /// How much of an error's document is shown, in bytes.
@@ -281,20 +279,16 @@ fn variables(
         Format::Resend => "resend",
         Format::Batch => "batch",
     };
-    vec![
+    let lambda = child::ENVIRONMENT.into_iter().chain(child::FUNCTION);
+    let mut variables: Vec<_> = lambda.map(|(name, value)| (name, value.into())).collect();
+    variables.extend([
         ("AWS_LAMBDA_RUNTIME_API", api.address()),
-        ("AWS_LAMBDA_FUNCTION_NAME", "cw-resend".into()),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".into()),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".into()),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".into()),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cw-resend".into()),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", "2023/11/14/[$LATEST]0".into()),
-        ("AWS_REGION", "us-east-1".into()),
         ("X_NODE_URL", node.address().to_string()),
         ("X_NODE_SCHEME", "http".into()),
         ("X_NODE_FORMAT", format.into()),
         ("X_STRIP_STAGE", options.strip_stage.to_string()),
-    ]
+    ]);
+    variables
 }
 
 /// Sends the lines of a file. Those without a time have made-up ones.

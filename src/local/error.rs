@@ -31,13 +31,6 @@ impl CommandError {
         }
     }
 
-    /// A failure to print, which [`Self::is_broken_pipe`] understands.
-    #[cold]
-    #[must_use]
-    pub fn printing(cause: io::Error) -> Self {
-        Self::with_cause("failed to print", cause)
-    }
-
     /// Whether the reader of our output has closed it, which is not a failure of the tool.
     #[must_use]
     pub fn is_broken_pipe(&self) -> bool {
@@ -65,7 +58,9 @@ impl error::Error for CommandError {
     }
 }
 
-/// [`CommandError::printing`], for `map_err`.
-pub(crate) fn printing(cause: io::Error) -> CommandError {
-    CommandError::printing(cause)
+/// A failure to print, which [`CommandError::is_broken_pipe`] understands.
+#[cold]
+#[must_use]
+pub fn printing(cause: io::Error) -> CommandError {
+    CommandError::with_cause("failed to print", cause)
 }

@@ -1,6 +1,6 @@
 //! Text that a stranger wrote, made harmless for where it goes: names, paths, hosts and file names come from logs.
 
-use std::{borrow::Cow, fmt::Write};
+use std::{borrow::Cow, ffi::OsStr, fmt::Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -21,6 +21,12 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
+}
+
+/// The name of a file or a folder, for a terminal.
+#[must_use]
+pub fn path(path: impl AsRef<OsStr>) -> String {
+    terminal(&path.as_ref().to_string_lossy()).into_owned()
 }
 
 /// For a cell of a spreadsheet: one that begins as a formula does has an apostrophe before it, which spreadsheets take
@@ -59,6 +65,31 @@ pub fn markdown(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// A word of a POSIX shell that stands for this text, in which nothing is expanded.
+pub(crate) fn shell(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_string();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// JSON of visible ASCII: every other character in it is escaped.
+pub(crate) fn ascii_json(value: &serde_json::Value) -> String {
+    let mut ascii = String::new();
+    for c in value.to_string().chars() {
+        if c == ' ' || c.is_ascii_graphic() {
+            ascii.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string does not fail.
+            _ = write!(ascii, "\\u{unit:04x}");
+        }
+    }
+    ascii
 }
 
 /// How many columns of a terminal a text takes.
@@ -146,6 +177,8 @@ pub(crate) fn is_treacherous(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -153,6 +186,13 @@ mod tests {
         for (text, expected) in [
             ("/pets/{id}", "/pets/{id}"),
             ("/猫/é", "/猫/é"),
+            ("/pets/ü {id}", "/pets/ü {id}"),
+            ("\x1b[2J\r\n", "\\u{1b}[2J\\u{d}\\u{a}"),
+            (
+                "a\u{202e}b\u{200b}\u{2066}",
+                "a\\u{202e}b\\u{200b}\\u{2066}",
+            ),
+            ("\u{9b}1m\u{7f}", "\\u{9b}1m\\u{7f}"),
             ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
             ("a\r\n\t\u{7f}\u{9b}", "a\\u{d}\\u{a}\\u{9}\\u{7f}\\u{9b}"),
             ("\u{202e}cod.exe\u{2066}", "\\u{202e}cod.exe\\u{2066}"),
@@ -194,6 +234,31 @@ mod tests {
         ] {
             assert_eq!(markdown(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_shell_expands_nothing() {
+        for (text, expected) in [
+            ("prod", "prod"),
+            ("", "''"),
+            ("$default", "'$default'"),
+            ("it's `x` $(y)", r"'it'\''s `x` $(y)'"),
+            ("a b", "'a b'"),
+            ("~", "'~'"),
+        ] {
+            assert_eq!(shell(text), expected);
+        }
+    }
+
+    #[test]
+    fn json_is_visible_ascii() {
+        let value = json!({"a": "ü\u{1b}\u{7f}😀'"});
+        let text = ascii_json(&value);
+        assert_eq!(text, r#"{"a":"\u00fc\u001b\u007f\ud83d\ude00'"}"#);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 
     #[test]

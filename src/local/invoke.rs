@@ -4,10 +4,8 @@ use std::{
     env,
     ffi::OsString,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
-    process::{Child, ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
+    io::{self, Read, Write},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -15,8 +13,9 @@ use serde_json::Value;
 
 use super::{
     Status,
+    child::{self, Child, INIT_TIMEOUT},
     error::{CommandError, printing},
-    quote::shown,
+    escape::{self, terminal},
     ui::Ui,
 };
 use crate::standin::{
@@ -29,8 +28,6 @@ use crate::standin::{
 const MAX_EVENT: u64 = 6 * 1024 * 1024;
 /// How often to check whether the function still runs.
 const POLL: Duration = Duration::from_millis(50);
-/// How long the function may take to ask for its first event; Lambda gives it as much.
-const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the function's last lines may take.
 const END: Duration = Duration::from_secs(1);
 
@@ -68,9 +65,9 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
         ),
     };
     let timeout = Duration::from_secs(args.timeout);
-    let mut function = Function::start(args, &api, node.as_ref())?;
-    let end = function.await_end(&api, &event, timeout);
-    function.stop(ui);
+    let mut function = start(args, &api, node.as_ref())?;
+    let end = await_end(&mut function, &api, &event, timeout);
+    print(&function.stop(), ui);
     let (status, document) = match end? {
         End::Response(body) => {
             warn_of_failed_items(&body, ui);
@@ -88,8 +85,8 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
             (Status::Found, body.to_string().into_bytes())
         }
     };
-    let document = shown(&String::from_utf8_lossy(&document));
-    writeln!(out, "{document}").map_err(printing)?;
+    let document = String::from_utf8_lossy(&document);
+    writeln!(out, "{}", terminal(&document)).map_err(printing)?;
     if let Some(node) = node {
         let now = node.snapshot();
         if now.violation_count > 0 {
@@ -115,7 +112,7 @@ enum End {
 fn event(argument: &OsString) -> Result<Vec<u8>, CommandError> {
     let name = match argument == "-" {
         true => "standard input".to_string(),
-        false => shown(&argument.to_string_lossy()),
+        false => escape::path(argument),
     };
     let failed = |cause: io::Error| {
         CommandError::with_cause(format!("failed to read an event from {name}"), cause)
@@ -144,162 +141,111 @@ fn event(argument: &OsString) -> Result<Vec<u8>, CommandError> {
     Ok(event)
 }
 
-/// The process, and what it prints.
-struct Function {
-    process: Child,
-    lines: Arc<Mutex<Vec<Vec<u8>>>>,
-    reader: Option<thread::JoinHandle<()>>,
-}
+/// The process, and the lines that it prints.
+type Function = Child<Vec<Vec<u8>>>;
 
-impl Function {
-    fn start(
-        args: &Args,
-        api: &FakeRuntimeApi,
-        node: Option<&StandInNode>,
-    ) -> Result<Self, CommandError> {
-        let program = env::current_exe().map_err(|e| failed("find this program", e))?;
-        let mut command = Command::new(program);
+fn start(
+    args: &Args,
+    api: &FakeRuntimeApi,
+    node: Option<&StandInNode>,
+) -> Result<Function, CommandError> {
+    let program = env::current_exe().map_err(|e| failed("find this program", e))?;
+    let mut command = Command::new(program);
+    command
+        .env("AWS_LAMBDA_RUNTIME_API", api.address())
+        .envs(child::ENVIRONMENT);
+    for (name, value) in child::FUNCTION {
+        if env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    if let Some(node) = node {
         command
-            .arg("bootstrap")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .env("AWS_LAMBDA_RUNTIME_API", api.address())
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2023/11/14/[$LATEST]0");
-        for (name, value) in [
-            ("AWS_LAMBDA_FUNCTION_NAME", "cw-resend"),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/cw-resend"),
-            ("AWS_REGION", "us-east-1"),
-        ] {
-            if env::var_os(name).is_none() {
-                command.env(name, value);
-            }
-        }
-        if let Some(node) = node {
-            command
-                .env("X_NODE_URL", node.address().to_string())
-                .env("X_NODE_SCHEME", "http");
-        } else if let Some(url) = &args.node {
-            command.env("X_NODE_URL", url);
-        }
-        let mut process = command
-            .spawn()
-            .map_err(|e| failed("start the function", e))?;
-        let lines = Arc::default();
-        let stdout = process.stdout.take();
-        let mut function = Self {
-            process,
-            lines: Arc::clone(&lines),
-            reader: None,
-        };
-        if let Some(stdout) = stdout {
-            let reader = thread::Builder::new().name("function's log".into());
-            let reader = reader.spawn(move || keep_lines(stdout, &lines));
-            function.reader = Some(reader.map_err(|e| failed("read the function's log", e))?);
-        }
-        Ok(function)
+            .env("X_NODE_URL", node.address().to_string())
+            .env("X_NODE_SCHEME", "http");
+    } else if let Some(url) = &args.node {
+        command.env("X_NODE_URL", url);
     }
+    Function::spawn(command, keep_lines).map_err(|e| failed("start the function", e))
+}
 
-    /// Hands out the event, and waits for what comes of it.
-    fn await_end(
-        &mut self,
-        api: &FakeRuntimeApi,
-        event: &[u8],
-        timeout: Duration,
-    ) -> Result<End, CommandError> {
-        let started = Instant::now();
-        while api.wait_first_next(POLL).is_none() {
-            if let Some(post) = api.wait_init_error(Duration::ZERO) {
-                return Ok(End::Error(post.body));
-            }
-            if let Some(text) = self.exit()? {
-                return Ok(End::Exit(text));
-            }
-            if started.elapsed() > INIT_TIMEOUT {
-                return Err(CommandError::new(format!(
-                    "failed to start the function: it has not asked for an event within {} s",
-                    INIT_TIMEOUT.as_secs()
-                )));
-            }
+/// Hands out the event, and waits for what comes of it.
+fn await_end(
+    function: &mut Function,
+    api: &FakeRuntimeApi,
+    event: &[u8],
+    timeout: Duration,
+) -> Result<End, CommandError> {
+    let started = Instant::now();
+    while api.wait_first_next(POLL).is_none() {
+        if let Some(post) = api.wait_init_error(Duration::ZERO) {
+            return Ok(End::Error(post.body));
         }
-        let started = Instant::now();
-        let invocation = api.invoke(event, timeout);
-        loop {
-            match invocation.wait(POLL) {
-                Some(Outcome::Response(body)) => {
-                    // Its line may come after its response; the next poll comes after both.
-                    let _ = api.wait_idle(END);
-                    return Ok(End::Response(body));
-                }
-                Some(Outcome::Error { body, .. }) => {
-                    let _ = api.wait_idle(END);
-                    return Ok(End::Error(body));
-                }
-                Some(Outcome::Gone) => {
-                    return Ok(End::Exit("the invocation is gone".to_string()));
-                }
-                None => {}
-            }
-            if let Some(text) = self.exit()? {
-                return Ok(End::Exit(text));
-            }
-            if started.elapsed() > timeout {
-                return Ok(End::Timeout);
-            }
+        if let Some(text) = exit(function) {
+            return Ok(End::Exit(text));
+        }
+        if started.elapsed() > INIT_TIMEOUT {
+            return Err(CommandError::new(format!(
+                "failed to start the function: it has not asked for an event within {} s",
+                INIT_TIMEOUT.as_secs()
+            )));
         }
     }
-
-    fn exit(&mut self) -> Result<Option<String>, CommandError> {
-        let status = self
-            .process
-            .try_wait()
-            .map_err(|e| failed("run the function", e))?;
-        Ok(status.map(|status| format!("the function ended with {status}")))
-    }
-
-    /// Ends the process, and prints its log.
-    fn stop(&mut self, ui: &Ui) {
-        self.kill();
-        if let Some(reader) = self.reader.take() {
-            // A panic of the thread was printed already.
-            let _ = reader.join();
+    let started = Instant::now();
+    let invocation = api.invoke(event, timeout);
+    loop {
+        match invocation.wait(POLL) {
+            Some(Outcome::Response(body)) => {
+                // Its line may come after its response; the next poll comes after both.
+                let _ = api.wait_idle(END);
+                return Ok(End::Response(body));
+            }
+            Some(Outcome::Error { body, .. }) => {
+                let _ = api.wait_idle(END);
+                return Ok(End::Error(body));
+            }
+            Some(Outcome::Gone) => {
+                return Ok(End::Exit("the invocation is gone".to_string()));
+            }
+            None => {}
         }
-        if ui.quiet {
-            return;
+        if let Some(text) = exit(function) {
+            return Ok(End::Exit(text));
         }
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stderr = io::stderr().lock();
-        for line in lines.iter() {
-            // A failure of this can not be reported anywhere.
-            let _ = writeln!(stderr, "{}", shown(&String::from_utf8_lossy(line)));
+        if started.elapsed() > timeout {
+            return Ok(End::Timeout);
         }
-    }
-
-    fn kill(&mut self) {
-        // Both fail only when the process has ended and was waited for.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
-impl Drop for Function {
-    fn drop(&mut self) {
-        self.kill();
+fn exit(function: &mut Function) -> Option<String> {
+    let status = function.ended()?;
+    Some(format!("the function ended with {status}"))
+}
+
+/// Prints the function's log.
+fn print(lines: &[Vec<u8>], ui: &Ui) {
+    if ui.quiet {
+        return;
+    }
+    let mut stderr = io::stderr().lock();
+    for line in lines {
+        // A failure of this can not be reported anywhere.
+        let _ = writeln!(stderr, "{}", terminal(&String::from_utf8_lossy(line)));
     }
 }
 
 /// Keeps what the function prints: a line or two for an invocation.
-fn keep_lines(stdout: ChildStdout, lines: &Mutex<Vec<Vec<u8>>>) {
+fn keep_lines(lines: &mut dyn Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
     const MAX_LINES: usize = 1_000;
-    // A pipe fails at most once, when the process has ended.
-    for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() < MAX_LINES && !line.is_empty() {
-            lines.push(line);
+    let mut kept = Vec::new();
+    // All are read, so that the function can go on.
+    for line in lines {
+        if kept.len() < MAX_LINES && !line.is_empty() {
+            kept.push(line);
         }
     }
+    kept
 }
 
 /// A response may name items that failed, of which Lambda sees a success.

@@ -32,7 +32,6 @@ pub mod inventory;
 pub mod invoke;
 pub mod node;
 pub mod probe;
-pub(crate) mod quote;
 pub mod send;
 pub mod shell;
 pub mod summary;

@@ -39,6 +39,16 @@ pub enum Unit {
     Things(&'static str),
 }
 
+impl Unit {
+    /// What follows a number: the name of what is counted, where the number does not say it.
+    fn name(self) -> String {
+        match self {
+            Self::Bytes => String::new(),
+            Self::Things(name) => format!(" {name}"),
+        }
+    }
+}
+
 impl Ui {
     /// Looks at standard output.
     #[must_use]
@@ -160,10 +170,7 @@ impl Lines {
             Unit::Bytes => HumanBytes(count).to_string(),
             Unit::Things(_) => HumanCount(count).to_string(),
         };
-        let name = match self.unit {
-            Unit::Bytes => String::new(),
-            Unit::Things(name) => format!(" {name}"),
-        };
+        let name = self.unit.name();
         match self.total {
             Some(total) => format!("{} of {}{name}", show(self.done.get()), show(total)),
             None => format!("{}{name}", show(self.done.get())),
@@ -181,10 +188,7 @@ fn bar(total: Option<u64>, unit: Unit, is_narrow: bool) -> ProgressBar {
         ),
         Unit::Things(_) => ("{human_pos}", "{human_len}", "{per_sec}"),
     };
-    let name = match unit {
-        Unit::Bytes => String::new(),
-        Unit::Things(name) => format!(" {name}"),
-    };
+    let name = unit.name();
     let (picture, speed) = match is_narrow {
         true => ("", String::new()),
         false => ("{bar:24} ", format!(" {speed}")),

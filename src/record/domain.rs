@@ -13,7 +13,7 @@ const PARTITIONS: [(&str, &str); 7] = [
 ];
 
 /// Whether a host, in lower case, is one of API Gateway's own domains, which begin their paths with the stage.
-pub(super) fn is_own_domain(host: &str) -> bool {
+pub(crate) fn is_own_domain(host: &str) -> bool {
     let Some((_, region)) = host.split_once(".execute-api.") else {
         return false;
     };

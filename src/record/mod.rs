@@ -26,6 +26,8 @@ mod walk;
 
 use crate::json::{self, Grammar, JsonError, Lexer, Role, Text, Token};
 pub(crate) use access_record::{AccessRecord, HostSource};
+#[cfg(feature = "cli")]
+pub(crate) use domain::is_own_domain;
 use fields::{Fields, contradictory};
 pub(crate) use lacks::Lacks;
 use layout::{Layout, Value};
@@ -41,12 +43,6 @@ pub(crate) fn normal_host(host: &str) -> Option<String> {
     let mut buffer = String::new();
     let host = validate::Host::new(host.as_bytes())?.normal(&mut buffer)?;
     Some(host.to_string())
-}
-
-/// Whether a host, in lower case, is one of API Gateway's own domains, which begin their paths with the stage.
-#[cfg(feature = "cli")]
-pub(crate) fn is_own_domain(host: &str) -> bool {
-    domain::is_own_domain(host)
 }
 
 /// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `is_own_domain`: that of its host.
@@ -439,7 +435,7 @@ impl<const IS_RAW: bool> Reader<IS_RAW> {
         self.scratch.clear();
         let name = inside[1..].trim_ascii_start();
         if *first == b'"' && name.starts_with(b"\\") {
-            // A string of JSON, whose quotes are given.
+            // A string of JSON, whose quotes are escaped.
             json::unescape(inside, &mut self.scratch);
         } else {
             self.scratch.extend_from_slice(inside);

@@ -8,7 +8,7 @@ pub(crate) mod batch;
 pub(crate) mod resend;
 
 use crate::envelope::Header;
-use crate::record::AccessRecord;
+use crate::record::{AccessRecord, Skip};
 
 /// The two formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +156,26 @@ pub(crate) fn is_too_long(path: &[u8]) -> bool {
             .sum()
     };
     path.len() > MAX_TARGET / 3 && length(path) > MAX_TARGET
+}
+
+/// The path that is sent for a record: its own, with the stage or without it.
+///
+/// # Errors
+///
+/// Where it is too long.
+pub(crate) fn sent_path<'a>(
+    record: &AccessRecord<'a>,
+    strip_stage: bool,
+) -> Result<&'a [u8], Skip> {
+    let path = if strip_stage {
+        record.path_without_stage()
+    } else {
+        record.path
+    };
+    if is_too_long(path) {
+        return Err(Skip::Oversized);
+    }
+    Ok(path)
 }
 
 /// Appends pieces, one after the other.

@@ -195,6 +195,20 @@ fn a_log_is_judged_by_its_lines() {
 }
 
 #[test]
+fn a_path_that_is_too_long_to_be_sent_is_not_forwarded() {
+    let line = |path: &str| {
+        format!(
+            r#"{{"requestId":"a","httpMethod":"GET","path":"/{path}","status":"200","domainName":"api.example.com"}}"#
+        )
+    };
+    let lines = [line("a"), line(&"a".repeat(20_000))].join("\n");
+    let (_, document) = json(&["-"], lines.as_bytes());
+    assert_eq!(document["logs"][0]["lines"], 2);
+    assert_eq!(document["logs"][0]["forwarded"], 1);
+    assert_eq!(document["logs"][0]["skipped"]["oversized"], 1);
+}
+
+#[test]
 fn a_file_of_formats_and_a_format_over_several_lines() {
     let (status, found) = json(&["-"], b"{\n \"a\": \"$context.path\"\n}\n");
     assert_eq!((status, found["stages"].as_array().unwrap().len()), (1, 1));

@@ -14,12 +14,13 @@ use super::{show::Document, verdict};
 use crate::{
     local::{
         error::CommandError,
+        escape::terminal,
         input::{self, Input, Line, Sink},
-        quote::{escape_line, shown},
         ui::Ui,
     },
-    record::{Lacks, LineReader, Origin, Reading, Skip},
+    record::{Lacks, Origin, RawLineReader, Reading, Skip},
     report::advice,
+    wire,
 };
 
 /// How many log groups are told apart.
@@ -63,8 +64,7 @@ pub(super) fn check(
     document: &mut Document,
 ) -> Result<(), CommandError> {
     let mut lines = Lines {
-        reader: LineReader::new(Reading::default()),
-        escaped: Vec::new(),
+        reader: RawLineReader::new(Reading::default()),
         groups: BTreeMap::new(),
     };
     let total = input::read(&[Input::Path(file.into())], ui, &mut lines)?;
@@ -83,15 +83,14 @@ pub(super) fn check(
 }
 
 struct Lines {
-    reader: LineReader,
-    escaped: Vec<u8>,
+    reader: RawLineReader,
     /// By name; lines beyond the limit are together with those that have none.
     groups: BTreeMap<Option<String>, Group>,
 }
 
 impl Lines {
     fn group(&mut self, name: Option<&str>) -> &mut Group {
-        let name = name.map(shown);
+        let name = name.map(|name| terminal(name).into_owned());
         let is_new = !self.groups.contains_key(&name);
         let name = name.filter(|_| !is_new || self.groups.len() < MAX_GROUPS);
         self.groups.entry(name).or_default()
@@ -104,13 +103,13 @@ impl Sink for Lines {
     }
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
-        self.escaped.clear();
-        escape_line(line.text, &mut self.escaped);
         let origin = Origin {
             region: Some("us-east-1"),
             default_host: None,
         };
-        let skip = self.reader.read(&self.escaped, origin).err();
+        let record = self.reader.read(line.text, origin);
+        let sent = record.and_then(|record| wire::sent_path(&record, false));
+        let skip = sent.err();
         let lacks = self.reader.lacks();
         let group = self.group(line.log_group);
         group.lines += 1;

@@ -25,7 +25,7 @@ use self::{
 use super::{
     Status,
     error::{CommandError, printing},
-    quote::shown,
+    escape,
     ui::Ui,
 };
 
@@ -89,7 +89,7 @@ fn check_file(file: &OsStr, ui: &Ui, document: &mut Document) -> Result<(), Comm
     let is_stdin = file == "-";
     let name = match is_stdin {
         true => "standard input".to_string(),
-        false => shown(&file.to_string_lossy()),
+        false => escape::path(file),
     };
     let failed = |cause| CommandError::with_cause(format!("failed to read {name}"), cause);
     if Path::new(file).is_dir() {

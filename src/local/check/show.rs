@@ -9,7 +9,7 @@ use super::{
     stages::{Api, Destination, Stage},
     verdict::{self, Verdict},
 };
-use crate::local::quote::{ascii_json, shell, shown};
+use crate::local::escape::{ascii_json, shell, terminal};
 
 /// The width of the text, but for what is to be copied.
 const WIDTH: usize = 80;
@@ -260,7 +260,10 @@ fn write_checked(checked: &Checked, api_id: Option<&str>, out: &mut dyn Write) -
         let region = region
             .as_ref()
             .map_or(String::new(), |region| format!(" in {region}"));
-        write_wrapped(&format!("logs to the {kind} {}{region}", shown(name)), out)?;
+        write_wrapped(
+            &format!("logs to the {kind} {}{region}", terminal(name)),
+            out,
+        )?;
     }
     match &checked.verdict {
         None => write_wrapped("DOES NOT LOG: no line of it can be in an inventory", out)?,
@@ -291,7 +294,7 @@ fn write_checked(checked: &Checked, api_id: Option<&str>, out: &mut dyn Write) -
         writeln!(out, "{command}")
     } else if let Some(better) = checked.better() {
         write_wrapped("the whole format then is:", out)?;
-        writeln!(out, "{}", shown(better))
+        writeln!(out, "{}", terminal(better))
     } else {
         Ok(())
     }

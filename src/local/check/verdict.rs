@@ -7,8 +7,7 @@ use super::{
     stages::Api,
 };
 use crate::{
-    local::quote::escape_line,
-    record::{AccessRecord, Lacks, LineReader, Origin, Reading, Skip},
+    record::{AccessRecord, Lacks, Origin, RawLineReader, Reading, Skip},
     report::advice,
 };
 
@@ -134,23 +133,21 @@ impl Read {
     /// Reads the lines of a format as the function does: one that others may settle waits for them.
     fn all(format: &str, api: Api, escapes: bool) -> Self {
         let mut read = Self::default();
-        let mut reader = LineReader::new(Reading::default());
+        let mut reader = RawLineReader::new(Reading::default());
         let origin = Origin {
             region: Some("us-east-1"),
             default_host: None,
         };
         let mut waiting = Vec::new();
         for line in gateway::lines(format, api, escapes) {
-            let mut escaped = Vec::new();
-            escape_line(line.as_bytes(), &mut escaped);
-            match reader.read_early(&escaped, origin) {
+            match reader.read_early(line.as_bytes(), origin) {
                 Ok(Some(record)) => read.add(&record),
-                Ok(None) => waiting.push(escaped),
+                Ok(None) => waiting.push(line),
                 Err(reason) => read.skip(reason, reader.lacks()),
             }
         }
-        for escaped in waiting {
-            match reader.read_again(&escaped, origin) {
+        for line in waiting {
+            match reader.read_again(line.as_bytes(), origin) {
                 Ok(record) => read.add(&record),
                 Err(reason) => read.skip(reason, reader.lacks()),
             }

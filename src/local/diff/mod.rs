@@ -6,7 +6,6 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{BufReader, Read, Write},
-    path::Path,
 };
 
 use clap::ValueEnum;
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use super::{
     Status,
     error::CommandError,
+    escape,
     inventory::{
         self, Reading,
         model::{Endpoint, Inventory, VERSION},
@@ -124,7 +124,7 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
                 return Err(CommandError::new(format!(
                     "failed to compare {} with a specification: expected a log, found an inventory: give the log that \
                      it was made from, or two inventories without --spec",
-                    super::escape::terminal(&Path::new(file).display().to_string())
+                    escape::path(file)
                 )));
             }
         }
@@ -256,8 +256,7 @@ fn read_inventory(file: &OsString) -> Result<Inventory, CommandError> {
         version: Option<serde_json::Value>,
     }
 
-    let name = Path::new(file).display().to_string();
-    let name = super::escape::terminal(&name);
+    let name = escape::path(file);
     let failed =
         |cause: std::io::Error| CommandError::with_cause(format!("failed to read {name}"), cause);
     let none = |what: String| {
@@ -287,7 +286,7 @@ fn read_inventory(file: &OsString) -> Result<Inventory, CommandError> {
     if version != VERSION {
         return Err(none(format!(
             "version {} of it, and this program reads {VERSION}: make both by the same version",
-            super::escape::terminal(&version.to_string())
+            escape::terminal(&version.to_string())
         )));
     }
     serde_json::from_slice(&text)

@@ -134,7 +134,7 @@ pub(super) fn read(
         if cells
             .iter()
             .map(|cell| canonical(name(cell)))
-            .eq(names.iter().cloned())
+            .eq(names.iter().map(String::as_str))
         {
             continue;
         }

@@ -13,7 +13,7 @@ use serde_json::{json, value::RawValue};
 use super::super::{calls, error::CommandError};
 use super::{
     Line, moment,
-    out::{Meta, Out},
+    out::{Meta, Out, is_event_id},
     text::begins_document,
 };
 use crate::{
@@ -410,7 +410,7 @@ impl Documents {
             !text.is_empty() && !text.contains(char::is_whitespace) && moment::whole(text).is_none()
         };
         if timestamp.is_some() {
-            let is_id = |text: &str| text.len() == 56 && text.bytes().all(|b| b.is_ascii_digit());
+            let is_id = |text: &str| is_event_id(text.as_bytes());
             let names = || texts.iter().filter(|text| !is_object(text)).filter(is_name);
             meta.id = names().find(|text| is_id(text)).map(|text| &**text);
             let stream = names().find(|text| !is_id(text));
@@ -495,12 +495,7 @@ impl Documents {
         self.calls.begin();
         let line = Line {
             text: raw.as_bytes(),
-            timestamp: None,
-            id: None,
-            log_group: None,
-            log_stream: None,
-            file: "",
-            number: 1,
+            ..Line::default()
         };
         match self.calls.read(&line) {
             Ok(_) => true,
@@ -602,20 +597,20 @@ impl Documents {
         out: &mut Out<'_>,
     ) -> Result<(), CommandError> {
         let read = match event::read(event.as_bytes()) {
-            Ok(Event::Single(document)) => self.document(&document, out),
+            Ok(Event::Single(document)) => self.document(&document, out)?,
             Ok(Event::Batch(batch)) => {
-                let mut result = Ok(Ok(()));
+                let mut read = Ok(());
                 for item in &batch.items {
-                    result = match batch.document(item) {
-                        Ok(document) => self.document(&document, out),
-                        Err(error) => Ok(Err(error.to_string())),
-                    };
+                    read = read.and(match batch.document(item) {
+                        Ok(document) => self.document(&document, out)?,
+                        Err(error) => Err(error.to_string()),
+                    });
                 }
-                result
+                read
             }
-            Err(error) => Ok(Err(error.to_string())),
+            Err(error) => Err(error.to_string()),
         };
-        match (read?, members.get("body")) {
+        match (read, members.get("body")) {
             (Ok(()), _) => Ok(()),
             // A queue may hold what no function would take: documents as they are, or lines.
             (Err(_), Some(body)) if depth > 0 => self.inside(body, context, depth - 1, out),

@@ -40,6 +40,8 @@ pub(super) struct Foreign {
 }
 
 const GIVE_LOG: &str = "give the access log of a stage, as aws logs tail prints it";
+const GIVE_TEXT: &str = "give what was written as JSON, or as text";
+const GIVE_AS_SPEC: &str = "give it with --spec, beside a log";
 const UNPACK: &str = "unpack it, and give the files in it";
 
 fn foreign(what: &'static str, advice: &'static str) -> Kind {
@@ -70,21 +72,9 @@ fn binary(head: &[u8]) -> Option<Kind> {
             UNPACK,
         ),
         (b"PK\x05\x06", "an empty ZIP archive", GIVE_LOG),
-        (
-            b"PAR1",
-            "a Parquet file",
-            "give what was written as JSON, or as text",
-        ),
-        (
-            b"Obj\x01",
-            "an Avro file",
-            "give what was written as JSON, or as text",
-        ),
-        (
-            b"ORC",
-            "an ORC file",
-            "give what was written as JSON, or as text",
-        ),
+        (b"PAR1", "a Parquet file", GIVE_TEXT),
+        (b"Obj\x01", "an Avro file", GIVE_TEXT),
+        (b"ORC", "an ORC file", GIVE_TEXT),
         (b"\x89PNG", "a PNG picture", GIVE_LOG),
         (b"\xff\xd8\xff", "a JPEG picture", GIVE_LOG),
         (b"GIF8", "a GIF picture", GIVE_LOG),
@@ -163,17 +153,16 @@ fn json(text: &[u8]) -> Kind {
     }
     let has = |name: &str| keys.iter().any(|key| key == name);
     let shows = |name: &str| memmem::find(text, name.as_bytes()).is_some();
-    const SPEC: &str = "give it with --spec, beside a log";
     const STAGES: &str = "give it to cw-resend check";
     const EVENTS: &str = "give what aws logs filter-log-events prints";
     if has("openapi") || has("swagger") {
-        return foreign("an OpenAPI specification", SPEC);
+        return foreign("an OpenAPI specification", GIVE_AS_SPEC);
     }
     if has("items") && (shows("\"resourceMethods\"") || shows("\"pathPart\"")) {
-        return foreign("the resources of an API", SPEC);
+        return foreign("the resources of an API", GIVE_AS_SPEC);
     }
     if has("Items") && shows("\"RouteKey\"") {
-        return foreign("the routes of an API", SPEC);
+        return foreign("the routes of an API", GIVE_AS_SPEC);
     }
     if (has("item") && shows("\"stageName\"")) || (has("Items") && shows("\"StageName\"")) {
         return foreign("the stages of an API", STAGES);
@@ -294,10 +283,7 @@ fn plain(text: &[u8]) -> Kind {
     }
     let yaml = if first == b"---" { second } else { first };
     if yaml.starts_with(b"openapi:") || yaml.starts_with(b"swagger:") {
-        return foreign(
-            "an OpenAPI specification",
-            "give it with --spec, beside a log",
-        );
+        return foreign("an OpenAPI specification", GIVE_AS_SPEC);
     }
     const YAML: [&str; 11] = [
         "events:",
@@ -447,12 +433,7 @@ fn is_no_log(text: &[u8]) -> bool {
             }
             let line = Line {
                 text: line,
-                timestamp: None,
-                id: None,
-                log_group: None,
-                log_stream: None,
-                file: "",
-                number: 1,
+                ..Line::default()
             };
             matches!(reader.read(&line), Err(Skip::Malformed))
         })

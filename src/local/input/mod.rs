@@ -20,7 +20,7 @@ use std::{
     cell::Cell,
     fs::File,
     io::{self, IsTerminal},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use self::{
@@ -57,7 +57,7 @@ impl From<std::ffi::OsString> for Input {
 }
 
 /// One log event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Line<'a> {
     /// What was logged, without the end of the line.
     pub text: &'a [u8],
@@ -123,7 +123,7 @@ pub fn read(inputs: &[Input], ui: &Ui, sink: &mut dyn Sink) -> Result<Total, Com
         let name = file
             .path
             .as_deref()
-            .map_or_else(|| "standard input".into(), shown);
+            .map_or_else(|| "standard input".into(), escape::path);
         progress.message(&name);
         let count = Cell::new(0);
         let ended = match open(file, ui, &progress, &count) {
@@ -264,10 +264,4 @@ fn read_file(
     }
     ended.is_unread = ended.has_failed && out.lines == 0;
     Ok(ended)
-}
-
-/// A path as it is shown: without what would act on a terminal, or turn the text around.
-#[must_use]
-pub fn shown(path: &Path) -> String {
-    escape::terminal(&path.to_string_lossy()).into_owned()
 }

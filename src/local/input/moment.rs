@@ -24,7 +24,7 @@ pub(super) struct Moment {
 }
 
 /// The time that `text` begins with: `2026-11-22T15:40:01.123+00:00` with or without its fraction and zone, and with a
-/// blank for its `T`; Unix milliseconds; or a time of day.
+/// space for its `T`; Unix milliseconds; or a time of day.
 pub(super) fn moment(text: &[u8]) -> Option<Moment> {
     match text {
         [_, _, _, _, b'-', ..] => date_and_time(text),

@@ -14,6 +14,11 @@ pub(super) struct Meta<'m> {
     pub(super) log_stream: Option<&'m str>,
 }
 
+/// Whether a text is what CloudWatch Logs has as the id of a log event.
+pub(super) fn is_event_id(text: &[u8]) -> bool {
+    text.len() == 56 && text.iter().all(u8::is_ascii_digit)
+}
+
 /// Hands out the lines of one file.
 pub(super) struct Out<'a> {
     sink: &'a mut dyn Sink,

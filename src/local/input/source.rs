@@ -147,9 +147,8 @@ struct Gunzipped<'r> {
     input: Box<[u8]>,
     at: usize,
     end: usize,
-    /// What came out and had no room, from `given` on.
-    pending: Vec<u8>,
-    given: usize,
+    /// What came out and had no room.
+    pending: Cursor<Vec<u8>>,
     is_over: bool,
 }
 
@@ -163,8 +162,7 @@ impl<'r> Gunzipped<'r> {
             input: vec![0; PIECE].into(),
             at: 0,
             end: 0,
-            pending: Vec::new(),
-            given: 0,
+            pending: Cursor::default(),
             is_over: false,
         }
     }
@@ -181,10 +179,8 @@ impl<'r> Gunzipped<'r> {
 
 impl Read for Gunzipped<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.given < self.pending.len() {
-            let count = out.len().min(self.pending.len() - self.given);
-            out[..count].copy_from_slice(&self.pending[self.given..self.given + count]);
-            self.given += count;
+        let count = self.pending.read(out)?;
+        if count > 0 {
             return Ok(count);
         }
         while !self.is_over && !out.is_empty() {
@@ -193,11 +189,9 @@ impl Read for Gunzipped<'_> {
             self.at = self.end - piece.len();
             match step {
                 Ok(Step::Output(bytes)) => {
-                    let count = out.len().min(bytes.len());
-                    out[..count].copy_from_slice(&bytes[..count]);
-                    self.pending.clear();
-                    self.pending.extend_from_slice(&bytes[count..]);
-                    self.given = 0;
+                    let mut rest = bytes;
+                    let count = rest.read(out)?;
+                    begin_again(&mut self.pending).extend_from_slice(rest);
                     if count > 0 {
                         return Ok(count);
                     }
@@ -310,8 +304,8 @@ struct Utf16<'r> {
     input: Box<[u8]>,
     /// The bytes that wait for others: an odd one, or the first half of a pair.
     kept: usize,
-    pending: Vec<u8>,
-    given: usize,
+    /// What was converted.
+    pending: Cursor<Vec<u8>>,
 }
 
 impl<'r> Utf16<'r> {
@@ -321,8 +315,7 @@ impl<'r> Utf16<'r> {
             is_big,
             input: vec![0; PIECE].into(),
             kept: 0,
-            pending: Vec::new(),
-            given: 0,
+            pending: Cursor::default(),
         }
     }
 
@@ -339,31 +332,35 @@ impl<'r> Utf16<'r> {
         if !is_end && whole > 0 && (0xd800..0xdc00).contains(&unit(&self.input[whole - 2..whole])) {
             whole -= 2;
         }
-        self.pending.clear();
-        self.given = 0;
+        let pending = begin_again(&mut self.pending);
         let units = self.input[..whole].chunks_exact(2).map(unit);
         let mut utf8 = [0; 4];
         for character in char::decode_utf16(units) {
             let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
-            self.pending
-                .extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+            pending.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
         }
+        let is_empty = pending.is_empty();
         self.input.copy_within(whole..length, 0);
         self.kept = if is_end { 0 } else { length - whole };
-        Ok(!is_end || !self.pending.is_empty())
+        Ok(!is_end || !is_empty)
     }
 }
 
 impl Read for Utf16<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.pending.len() {
-            if !self.convert()? {
-                return Ok(0);
+        loop {
+            let count = self.pending.read(out)?;
+            if count > 0 || out.is_empty() || !self.convert()? {
+                return Ok(count);
             }
         }
-        let count = out.len().min(self.pending.len() - self.given);
-        out[..count].copy_from_slice(&self.pending[self.given..self.given + count]);
-        self.given += count;
-        Ok(count)
     }
+}
+
+/// Empties what was handed out, for what comes next.
+fn begin_again(pending: &mut Cursor<Vec<u8>>) -> &mut Vec<u8> {
+    pending.set_position(0);
+    let bytes = pending.get_mut();
+    bytes.clear();
+    bytes
 }

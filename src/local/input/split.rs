@@ -114,28 +114,31 @@ impl Splitter<'_, '_, '_> {
     /// Reads a value.
     fn value(&mut self, context: &Context, depth: usize) -> Result<End, CommandError> {
         let mut scan = Scan::default();
+        if let Some(length) = self.length(&mut scan) {
+            let raw = &self.buffer.unread()[..length];
+            if self.documents.value(raw, context, self.out)? {
+                self.buffer.consume(length);
+                return Ok(End::Whole);
+            }
+        } else if scan.is_too_long() && !scan.is_broken {
+            let parts = matches!(self.buffer.unread().first(), Some(b'{' | b'['));
+            return match parts && depth < MAX_DEPTH {
+                true => self.parts(context, depth),
+                false => self.pass_over(scan),
+            };
+        }
+        self.cut(context, depth)
+    }
+
+    /// Reads on until the next value has ended, and returns its length. `None`: it is too long, or is broken.
+    fn length(&mut self, scan: &mut Scan) -> Option<usize> {
         loop {
-            if let Some(length) = scan.end(self.buffer.unread()) {
-                let raw = &self.buffer.unread()[..length];
-                let is_valid = self.documents.value(raw, context, self.out)?;
-                if is_valid {
-                    self.buffer.consume(length);
-                    return Ok(End::Whole);
-                }
-                return self.cut(context, depth);
+            let length = scan.end(self.buffer.unread());
+            if length.is_some() {
+                return length;
             }
-            if scan.is_broken {
-                return self.cut(context, depth);
-            }
-            if scan.at > MAX_WHOLE {
-                let parts = matches!(self.buffer.unread().first(), Some(b'{' | b'['));
-                return match parts && depth < MAX_DEPTH {
-                    true => self.parts(context, depth),
-                    false => self.pass_over(scan),
-                };
-            }
-            if !self.buffer.more() {
-                return self.cut(context, depth);
+            if scan.is_broken || scan.is_too_long() || !self.buffer.more() {
+                return None;
             }
         }
     }
@@ -177,24 +180,14 @@ impl Splitter<'_, '_, '_> {
             }
             if is_object && !matches!(self.buffer.unread().first(), Some(b'{' | b'[')) {
                 let mut scan = Scan::default();
-                let length = loop {
-                    match scan.end(self.buffer.unread()) {
-                        Some(length) => break length,
-                        None if !scan.is_broken && scan.at <= MAX_WHOLE && self.buffer.more() => {}
-                        None if scan.at > MAX_WHOLE => {
-                            if let End::Broken = self.pass_over(scan)? {
-                                return Ok(End::Broken);
-                            }
-                            break 0;
-                        }
-                        None => return Ok(End::Broken),
-                    }
-                };
-                if length == 0 {
-                    continue;
+                if let Some(length) = self.length(&mut scan) {
+                    context.learn(&self.buffer.unread()[..length]);
+                    self.buffer.consume(length);
+                } else if !scan.is_too_long() {
+                    return Ok(End::Broken);
+                } else if let End::Broken = self.pass_over(scan)? {
+                    return Ok(End::Broken);
                 }
-                context.learn(&self.buffer.unread()[..length]);
-                self.buffer.consume(length);
                 continue;
             }
             if let End::Broken = self.value(&context, depth + 1)? {
@@ -205,14 +198,7 @@ impl Splitter<'_, '_, '_> {
 
     /// Reads the key of a member, and the colon after it.
     fn key(&mut self) -> Option<String> {
-        let mut scan = Scan::default();
-        let length = loop {
-            match scan.end(self.buffer.unread()) {
-                Some(length) => break length,
-                None if !scan.is_broken && scan.at <= MAX_WHOLE && self.buffer.more() => {}
-                None => return None,
-            }
-        };
+        let length = self.length(&mut Scan::default())?;
         let key = serde_json::from_slice(&self.buffer.unread()[..length]).ok()?;
         self.buffer.consume(length);
         if self.next_byte()? != b':' {
@@ -257,6 +243,10 @@ struct Scan {
 }
 
 impl Scan {
+    fn is_too_long(&self) -> bool {
+        self.at > MAX_WHOLE
+    }
+
     /// The length of the value that `text` begins with, once it has ended. `text` begins with the same bytes each time.
     fn end(&mut self, text: &[u8]) -> Option<usize> {
         while self.at < text.len() && !self.is_broken {

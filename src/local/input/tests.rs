@@ -294,12 +294,7 @@ fn paths(lines: &[Got]) -> Vec<String> {
     let read = |got: &Got| {
         let line = Line {
             text: got.text.as_bytes(),
-            timestamp: None,
-            id: None,
-            log_group: None,
-            log_stream: None,
-            file: "",
-            number: 1,
+            ..Line::default()
         };
         match reader.read(&line) {
             Ok(call) => String::from_utf8_lossy(call.path).into_owned(),

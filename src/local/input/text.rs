@@ -7,7 +7,7 @@ use super::{
     buffer::{Buffer, MAX_LINE},
     documents::Documents,
     moment::{self, Zone},
-    out::{Meta, Out},
+    out::{Meta, Out, is_event_id},
 };
 
 /// What is known of the next line, from what stands before it.
@@ -310,7 +310,7 @@ fn meta_of<'c>(columns: impl Iterator<Item = &'c [u8]>, message: &[u8]) -> Meta<
         let text = std::str::from_utf8(column).unwrap_or_default();
         if let Some(ms) = moment::unix_ms(column) {
             timestamp = Some(ms);
-        } else if column.len() == 56 && column.iter().all(u8::is_ascii_digit) {
+        } else if is_event_id(column) {
             id = Some(text);
         } else if !text.is_empty() && column != message && log_stream.is_none() && id.is_some() {
             log_stream = Some(text);
@@ -326,7 +326,7 @@ fn meta_of<'c>(columns: impl Iterator<Item = &'c [u8]>, message: &[u8]) -> Meta<
 
 /// What the CLI and the console write around lines, and is none.
 fn is_furniture(text: &[u8]) -> bool {
-    const LINES: [&[u8]; 10] = [
+    const LINES: [&[u8]; 11] = [
         b"None",
         b"null",
         b"Timestamp",
@@ -337,27 +337,22 @@ fn is_furniture(text: &[u8]) -> bool {
         b"Load older events",
         b"Copy",
         b"--",
+        b"Complete",
+    ];
+    const BEGINS: [&[u8]; 10] = [
+        b"There are older events to load",
+        b"No older events",
+        b"No newer events",
+        b"SEARCHEDLOGSTREAMS\t",
+        b"NEXTTOKEN\t",
+        b"STATISTICS\t",
+        b"ATTRIBUTES\t",
+        b"MESSAGEATTRIBUTES\t",
+        b"RESULTS\t@",
+        b"CWLI\tComplete",
     ];
     LINES.contains(&text)
-        || [
-            "There are older events to load",
-            "No older events",
-            "No newer events",
-        ]
-        .iter()
-        .any(|begin| text.starts_with(begin.as_bytes()))
-        || [
-            "SEARCHEDLOGSTREAMS\t",
-            "NEXTTOKEN\t",
-            "STATISTICS\t",
-            "ATTRIBUTES\t",
-            "MESSAGEATTRIBUTES\t",
-            "RESULTS\t@",
-            "CWLI\tComplete",
-        ]
-        .iter()
-        .any(|begin| text.starts_with(begin.as_bytes()))
-        || text == b"Complete"
+        || BEGINS.iter().any(|begin| text.starts_with(begin))
         || matches!(text, [b'b' | b'f', b'/', digits @ ..]
             if digits.len() > 50 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/\tfs".contains(byte)))
 }

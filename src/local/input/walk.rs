@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Input, shown};
+use super::{super::escape, Input};
 
 /// A file to read, or why it can't be read.
 pub(super) struct Found {
@@ -83,7 +83,7 @@ fn folder(path: &Path, found: &mut Vec<Found>, warn: &mut dyn FnMut(&str)) -> io
         };
         warn(&format!(
             "{}: passed over, since {passed_over}: name it by itself to read it",
-            shown(&path)
+            escape::path(&path)
         ));
     }
     Ok(())

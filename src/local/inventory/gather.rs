@@ -84,11 +84,9 @@ impl Gather {
             let line = Line {
                 text: &waiting.text,
                 timestamp: waiting.timestamp,
-                id: None,
-                log_group: None,
-                log_stream: None,
                 file: &waiting.file,
                 number: waiting.number,
+                ..Line::default()
             };
             match self.reader.read_again(&line) {
                 Ok(call) => self.tally.count(&call),

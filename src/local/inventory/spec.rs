@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::local::{error::CommandError, yaml};
+use crate::local::{error::CommandError, escape, yaml};
 
 /// The largest specification that is read, in bytes. API Gateway takes 6 MB.
 const MAX_BYTES: u64 = 50 << 20;
@@ -46,7 +46,7 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Specification, CommandError> {
     let mut specification = Specification::default();
     for file in files {
         let file = file.as_ref();
-        let name = file.to_string_lossy().escape_debug().to_string();
+        let name = escape::path(file);
         let fail = |cause: String| {
             CommandError::new(format!("failed to read specification {name}: {cause}"))
         };
@@ -162,12 +162,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Operation>, String> {
     };
     let document: Document = document.map_err(|error: String| {
         // A parser's message may show the text around it.
-        let first = error
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .escape_debug()
-            .to_string();
+        let first = escape::terminal(error.lines().next().unwrap_or_default());
         format!("it can not be read: {first}; {EXPECTED}")
     })?;
     operations(document, true)
@@ -357,6 +352,17 @@ mod tests {
         ] {
             assert_eq!(shown(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_names_a_file_as_it_is_called() {
+        let error = read(&["no such 'file'\u{1b}.json"]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("failed to read specification no such 'file'\\u{1b}.json: "),
+            "{error}"
+        );
     }
 
     #[test]

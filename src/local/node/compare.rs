@@ -27,18 +27,18 @@ use crate::{
     local::{
         Status,
         error::{CommandError, printing},
+        escape,
         input::{self, Input, Line, Sink},
-        quote::{escape_line, shown},
         ui::Ui,
     },
-    record::{LineReader, Origin, Reading},
+    record::{Origin, RawLineReader, Reading},
     standin::{
         cloudwatch,
         http::{Message, Parser, Step},
         node::{Options, Seen, StandInNode},
         sample::FIRST_TIMESTAMP,
     },
-    wire::{Call, Chunk, Format, Writer, resend},
+    wire::{self, Call, Chunk, Format, Writer, resend},
 };
 
 /// How many calls are compared. More would tell nothing else.
@@ -143,7 +143,7 @@ fn begin(
             "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",
             count(messages, "message"),
             count(messages / 2, "call"),
-            shown(&file.to_string_lossy()),
+            escape::path(file),
         )?;
     }
     out.flush()
@@ -163,7 +163,7 @@ fn expected(
 ) -> Result<(Vec<Ours>, Vec<cloudwatch::Line>), CommandError> {
     let mut builder = Builder {
         config,
-        lines: LineReader::new(Reading {
+        lines: RawLineReader::new(Reading {
             sends_template_paths: config.wire.sends_template_paths,
             reads_templates: config.wire.sends_template_paths,
         }),
@@ -172,7 +172,6 @@ fn expected(
             &config.wire.headers,
             &config.wire.header_names,
         )),
-        escaped: Vec::new(),
         ours: Vec::new(),
         events: Vec::new(),
         bytes: 0,
@@ -184,7 +183,7 @@ fn expected(
     if builder.left_out > 0 {
         ui.warn(&format!(
             "{} have more calls than are compared: give the other forwarder the first {} only",
-            shown(&file.to_string_lossy()),
+            escape::path(file),
             builder.ours.len() / 2
         ));
     }
@@ -198,7 +197,7 @@ fn expected(
     if builder.ours.is_empty() {
         return Err(CommandError::new(format!(
             "failed to compare: {} has no line that this function would forward",
-            shown(&file.to_string_lossy())
+            escape::path(file)
         )));
     }
     Ok((builder.ours, builder.events))
@@ -207,7 +206,7 @@ fn expected(
 /// Writes the event of a subscription with these lines.
 fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandError> {
     let failed = |cause| {
-        let path = shown(&path.to_string_lossy());
+        let path = escape::path(path);
         CommandError::with_cause(format!("failed to write an event to {path}"), cause)
     };
     let events = cloudwatch::events("/aws/apigateway/compared", "compared", lines);
@@ -221,9 +220,8 @@ fn write_event(path: &Path, lines: Vec<cloudwatch::Line>) -> Result<(), CommandE
 
 struct Builder<'a> {
     config: &'a Config,
-    lines: LineReader,
+    lines: RawLineReader,
     writer: Writer,
-    escaped: Vec<u8>,
     ours: Vec<Ours>,
     /// The lines of which these are.
     events: Vec<cloudwatch::Line>,
@@ -242,8 +240,6 @@ impl Sink for Builder<'_> {
             self.left_out += 1;
             return Ok(());
         }
-        self.escaped.clear();
-        escape_line(line.text, &mut self.escaped);
         let origin = Origin {
             region: self.config.region.as_deref(),
             default_host: self
@@ -251,18 +247,14 @@ impl Sink for Builder<'_> {
                 .default_hosts
                 .find(line.log_group, line.log_stream),
         };
-        let Ok(record) = self.lines.read(&self.escaped, origin) else {
+        let Ok(record) = self.lines.read(line.text, origin) else {
             self.skipped += 1;
             return Ok(());
         };
-        let path = match self.config.wire.strip_stage {
-            true => record.path_without_stage(),
-            false => record.path,
-        };
-        if crate::wire::is_too_long(path) {
+        let Ok(path) = wire::sent_path(&record, self.config.wire.strip_stage) else {
             self.skipped += 1;
             return Ok(());
-        }
+        };
         let call = Call {
             // Any id will do: ids are not compared.
             id: line.id.unwrap_or("0"),

@@ -16,7 +16,7 @@ use crate::{
     local::{
         Status,
         error::{CommandError, printing},
-        quote::shown,
+        escape::terminal,
         ui::Ui,
     },
     standin::{
@@ -123,7 +123,7 @@ impl View {
             Seen::Violation(text) if self.is_json => {
                 Some(json!({"type": "violation", "text": text}).to_string())
             }
-            Seen::Violation(text) => Some(format!("! {}", shown(text))),
+            Seen::Violation(text) => Some(format!("! {}", terminal(text))),
             Seen::Record(record) => self.add_record(record),
         };
         let Some(line) = line else {
@@ -158,8 +158,8 @@ impl View {
             return Some(line.to_string());
         }
         new.map(|new| {
-            let (method, host) = (shown(&new.method), shown(&new.host));
-            format!("+ {method} {host} {}", shown(&new.path))
+            let (method, host) = (terminal(&new.method), terminal(&new.host));
+            format!("+ {method} {host} {}", terminal(&new.path))
         })
     }
 
@@ -193,12 +193,12 @@ impl View {
         }
         writeln!(out, "{}", self.totals(now))?;
         for (endpoint, stats) in endpoints.iter().take(MAX_ROWS) {
-            let (method, host) = (shown(&endpoint.method), shown(&endpoint.host));
+            let (method, host) = (terminal(&endpoint.method), terminal(&endpoint.host));
             writeln!(
                 out,
                 "{:>8}  {method:<6} {host} {}",
                 stats.calls,
-                shown(&endpoint.path)
+                terminal(&endpoint.path)
             )?;
         }
         match endpoints.len().saturating_sub(MAX_ROWS) {

@@ -12,7 +12,7 @@ use super::{
     live::count,
     settings::Setting,
 };
-use crate::local::quote::{shell, shown};
+use crate::local::escape::{shell, terminal};
 
 /// How much of a value is shown, in characters.
 const MAX_VALUE: usize = 60;
@@ -59,7 +59,7 @@ impl Comparison {
             let number = u64::try_from(messages.len()).unwrap_or(u64::MAX);
             writeln!(out, "\n{} {what}:", count(number, "message"))?;
             for message in messages.iter().take(MAX_NAMED) {
-                writeln!(out, "  {}", shown(message))?;
+                writeln!(out, "  {}", terminal(message))?;
             }
             if messages.len() > MAX_NAMED {
                 writeln!(out, "  …")?;
@@ -96,7 +96,7 @@ impl Comparison {
             "\nsettings of this function that make up for names and added headers:"
         )?;
         for (name, value) in settings {
-            writeln!(out, "  {name}={}", shell(&shown(value)))?;
+            writeln!(out, "  {name}={}", shell(&terminal(value)))?;
         }
         Ok(())
     }
@@ -135,10 +135,13 @@ impl Finding {
             What::Value => format!("{name} is {such_as}{theirs}, not {ours}"),
             What::Case => format!("{name} is written {theirs}, which is the same in HTTP"),
             What::Order => {
-                let (name, ours) = (shown(&self.name), self.ours.as_deref().unwrap_or_default());
+                let (name, ours) = (
+                    terminal(&self.name),
+                    self.ours.as_deref().unwrap_or_default(),
+                );
                 format!(
                     "the order of headers is\n    {name}\n  and not\n    {}",
-                    shown(ours)
+                    terminal(ours)
                 )
             }
             What::BodyAbsent => "the body is absent".to_string(),
@@ -155,9 +158,9 @@ impl Finding {
 }
 
 fn value(text: Option<&String>) -> String {
-    let text = shown(text.map_or("", String::as_str));
+    let text = terminal(text.map_or("", String::as_str));
     match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        None => text.into_owned(),
     }
 }

@@ -4,7 +4,6 @@
 //! it, and JSON. It is on the disk before the next batch begins, so that after a crash only the batch that was under
 //! way is sent again. A line at the end that is not whole was being written then, and does not count.
 
-use crate::local::escape::terminal;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -19,7 +18,13 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 use super::account::Totals;
-use crate::{crc32::Crc32, local::error::CommandError};
+use crate::{
+    crc32::Crc32,
+    local::{
+        error::CommandError,
+        escape::{self, terminal},
+    },
+};
 
 /// The longest journal that is read, in bytes: a batch takes 200.
 const MAX_BYTES: u64 = 1 << 30;
@@ -101,7 +106,7 @@ impl Journal {
     /// Returns an error when it can not be written, is damaged, or is of something else.
     pub(super) fn open(path: &Path, purpose: &Purpose) -> Result<Self, CommandError> {
         let failed = |verb: &str, cause: io::Error| {
-            let path = shown(path);
+            let path = escape::path(path);
             CommandError::with_cause(
                 format!("failed to {verb} the journal {path} (--journal names another place)"),
                 cause,
@@ -117,7 +122,7 @@ impl Journal {
             .read_to_end(&mut bytes);
         read.map_err(|cause| failed("read", cause))?;
         let (whole, earlier) = read_lines(&bytes, purpose).map_err(|why| {
-            let path = shown(path);
+            let path = escape::path(path);
             CommandError::new(format!(
                 "failed to go on with the journal {path}: {why}. Remove it to send everything, or name another one with \
                  --journal"
@@ -167,7 +172,7 @@ impl Journal {
     ///
     /// Returns an error when it is not on the disk.
     pub(super) fn write(&mut self, done: &Done) -> Result<(), CommandError> {
-        let path = shown(&self.path);
+        let path = escape::path(&self.path);
         self.append(done).map_err(|cause| {
             CommandError::with_cause(format!("failed to write the journal {path}"), cause)
         })
@@ -196,14 +201,14 @@ impl Journal {
     /// Returns an error when it is still there.
     pub(super) fn remove(self) -> Result<(), CommandError> {
         fs::remove_file(&self.path).map_err(|cause| {
-            let path = shown(&self.path);
+            let path = escape::path(&self.path);
             CommandError::with_cause(format!("failed to remove the journal {path}"), cause)
         })
     }
 
     /// Where it is.
     pub(super) fn path(&self) -> String {
-        shown(&self.path)
+        escape::path(&self.path)
     }
 }
 
@@ -219,15 +224,10 @@ fn lock(file: &File, path: &Path) -> Result<(), CommandError> {
     if is_taken || !is_the_same {
         return Err(CommandError::new(format!(
             "failed to open the journal {}: another run is writing it. Wait for its end, or name another one with --journal",
-            shown(path)
+            escape::path(path)
         )));
     }
     Ok(())
-}
-
-/// A path as a terminal may show it.
-pub(super) fn shown(path: &Path) -> String {
-    terminal(&path.to_string_lossy()).into_owned()
 }
 
 fn checksum(bytes: &[u8]) -> u32 {

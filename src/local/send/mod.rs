@@ -34,7 +34,7 @@ use self::{
     settings::NodeArgs,
     target::Target,
 };
-use super::{Status, error::CommandError, input::Input, ui::Ui};
+use super::{Status, error::CommandError, escape, input::Input, ui::Ui};
 use crate::forwarder::Forwarder;
 
 /// Send a log to a Node through the function's own client, and go on after an interruption.
@@ -277,8 +277,8 @@ impl Args {
                 return Err(CommandError::new(format!(
                     "failed to open the journal {}: it is inside of {}, and would be read as a log. Name another place \
                      with --journal",
-                    journal::shown(&path),
-                    journal::shown(input),
+                    escape::path(&path),
+                    escape::path(input),
                 )));
             }
         }
@@ -289,7 +289,7 @@ impl Args {
 /// The journal's place beside a file or a folder.
 fn beside(input: &Path) -> Result<PathBuf, CommandError> {
     let failed = |cause| {
-        let text = format!("failed to open {}", journal::shown(input));
+        let text = format!("failed to open {}", escape::path(input));
         CommandError::with_cause(text, cause)
     };
     let absolute = fs::canonicalize(input).map_err(failed)?;

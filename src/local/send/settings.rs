@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use crate::{
     config::Config,
-    local::{error::CommandError, send::journal::shown},
+    local::{error::CommandError, escape},
 };
 
 /// How to reach a Node.
@@ -89,7 +89,7 @@ impl NodeArgs {
             vars.push(("X_NODE_HEADER_NAMES".to_string(), names));
         }
         if let Some(path) = &self.ca_cert {
-            let failed = || format!("failed to read the certificates in {}", shown(path));
+            let failed = || format!("failed to read the certificates in {}", escape::path(path));
             let pem = fs::read(path).map_err(|cause| CommandError::with_cause(failed(), cause))?;
             let pem = String::from_utf8(pem).ok();
             // The variable could have a path in place of a text.

@@ -13,8 +13,7 @@ use clap::ValueEnum;
 use super::model::{Endpoint, Inventory, OTHER_HOSTS};
 use crate::local::{
     error::{CommandError, printing},
-    escape::terminal,
-    input::shown,
+    escape::{self, terminal},
     ui::Ui,
 };
 use table::Look;
@@ -158,7 +157,7 @@ fn write_documents(
         ))),
         (hosts, Some(folder)) => {
             fs::create_dir_all(folder).map_err(|cause| {
-                CommandError::with_cause(format!("failed to make {}", shown(folder)), cause)
+                CommandError::with_cause(format!("failed to make {}", escape::path(folder)), cause)
             })?;
             hosts.iter().try_for_each(|host| {
                 let path = folder.join(file_name(host));
@@ -187,7 +186,7 @@ fn write_file(
     write: &mut dyn FnMut(&mut dyn Write) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     let failed =
-        |cause| CommandError::with_cause(format!("failed to write {}", shown(path)), cause);
+        |cause| CommandError::with_cause(format!("failed to write {}", escape::path(path)), cause);
     let mut file = BufWriter::new(File::create(path).map_err(failed)?);
     write(&mut file)?;
     file.flush().map_err(failed)
