@@ -1,5 +1,7 @@
 //! The inventory itself: what `inventory` writes, and `diff` reads again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON document. Another one is refused.
@@ -19,7 +21,7 @@ pub struct Inventory {
     /// Of them, those that are calls. Each is counted at one endpoint.
     pub calls: u64,
     /// Of the lines, those that are none, by reason.
-    pub skipped: std::collections::BTreeMap<String, u64>,
+    pub skipped: BTreeMap<String, u64>,
     /// The time of the first call, in Unix milliseconds.
     pub first: Option<i64>,
     /// The time of the last call, in Unix milliseconds.
@@ -28,6 +30,20 @@ pub struct Inventory {
     pub endpoints: Vec<Endpoint>,
     /// What limits did to the result, in sentences for a person; empty for nearly every log.
     pub limits: Vec<String>,
+}
+
+impl Inventory {
+    /// Whether it was made with a specification.
+    #[must_use]
+    pub fn has_specification(&self) -> bool {
+        self.endpoints.iter().any(|one| one.documented.is_some())
+    }
+
+    /// The hosts, each once and sorted. Of an operation that nobody called, nothing may tell the host.
+    pub(crate) fn named_hosts(&self) -> BTreeSet<&str> {
+        let hosts = self.endpoints.iter().map(|one| one.host.as_str());
+        hosts.filter(|host| !host.is_empty()).collect()
+    }
 }
 
 /// A host, a path template and a method.

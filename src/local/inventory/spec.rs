@@ -36,7 +36,7 @@ pub struct Specification {
 /// A method and a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
-    /// The host, where the specification tells it.
+    /// The host in lower case, where the specification tells it.
     pub host: Option<String>,
     /// In capitals; `None` for any.
     pub method: Option<String>,

@@ -47,13 +47,7 @@ const SHORT_PATH: usize = 24;
 /// Returns the error of `out`.
 pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandError> {
     let environment = environment().map_err(rendering)?;
-    let hosts: BTreeSet<&str> = inventory
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.host.as_str())
-        // Of an operation that nobody called, nothing may tell the host.
-        .filter(|host| !host.is_empty())
-        .collect();
+    let hosts = inventory.named_hosts();
     let page = Page {
         has_hosts: hosts.len() > 1,
         most_calls: inventory
@@ -87,10 +81,7 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
             .map(|limit| visible(limit).into_owned())
             .collect(),
         has_hosts: page.has_hosts,
-        has_specification: inventory
-            .endpoints
-            .iter()
-            .any(|endpoint| endpoint.documented.is_some()),
+        has_specification: inventory.has_specification(),
         scale: page.scale.as_ref().map(Scale::described),
         sources: sources(inventory),
         reasons: reasons(inventory)
@@ -196,11 +187,7 @@ fn figures(inventory: &Inventory, hosts: usize) -> Vec<Named> {
     if hosts > 1 {
         figures.push(("Hosts", hosts.to_string()));
     }
-    if inventory
-        .endpoints
-        .iter()
-        .any(|endpoint| endpoint.documented.is_some())
-    {
+    if inventory.has_specification() {
         figures.push(("Not declared", count(&|e| e.documented == Some(false))));
         figures.push(("Declared, not called", count(&|e| e.calls == 0)));
     }

@@ -117,15 +117,7 @@ fn write_documents(
     ui: &Ui,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
-    let mut hosts: Vec<&str> = inventory
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.host.as_str())
-        // Of an operation that nobody called, nothing may tell the host.
-        .filter(|host| !host.is_empty())
-        .collect();
-    hosts.sort_unstable();
-    hosts.dedup();
+    let hosts: Vec<&str> = inventory.named_hosts().into_iter().collect();
     for host in &hosts {
         let methods = openapi::unusual_methods(inventory, host);
         if !methods.is_empty() {
@@ -238,15 +230,11 @@ pub(crate) fn headline(inventory: &Inventory) -> String {
         _ => format!("{number} {one}s"),
     };
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    let hosts = hosts(inventory).into_iter();
     let mut text = format!(
         "{} of {} on {}",
         some(inventory.calls, "call"),
         some(count(inventory.endpoints.len()), "endpoint"),
-        some(
-            count(hosts.filter(|(host, _)| !host.is_empty()).count()),
-            "host"
-        ),
+        some(count(inventory.named_hosts().len()), "host"),
     );
     let (first, last) = (
         inventory.first.and_then(moment),

@@ -174,11 +174,7 @@ fn columns(inventory: &Inventory, all: usize) -> Vec<Column> {
         column("SPEC", specified, false, Some(7)),
         column("WALLARM", shown, false, Some(6)),
     ];
-    let has_specification = inventory
-        .endpoints
-        .iter()
-        .any(|endpoint| endpoint.documented.is_some());
-    if !has_specification {
+    if !inventory.has_specification() {
         columns.retain(|column| column.title != "SPEC");
     }
     for column in &mut columns {

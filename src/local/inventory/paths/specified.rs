@@ -101,10 +101,7 @@ impl Specified {
     pub(super) fn new(specification: Specification) -> Self {
         let mut by_path: BTreeMap<_, Vec<(Option<String>, bool)>> = BTreeMap::new();
         for Operation { host, method, path } in specification.operations {
-            let methods = by_path
-                .entry((host.map(|host| host.to_ascii_lowercase()), path))
-                .or_default();
-            let method = method.map(|method| method.to_ascii_uppercase());
+            let methods = by_path.entry((host, path)).or_default();
             if !methods.iter().any(|(own, _)| *own == method) {
                 methods.push((method, false));
             }
