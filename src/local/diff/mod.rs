@@ -17,7 +17,7 @@ use super::{
     escape,
     inventory::{
         self, Reading,
-        model::{Endpoint, Inventory, VERSION},
+        model::{Endpoint, Inventory, VERSION, split_place},
     },
     ui::Ui,
 };
@@ -218,10 +218,7 @@ fn by_name(inventory: &Inventory) -> BTreeMap<(&str, String, &str), &Endpoint> {
 fn without_names(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, after)) = after.split_once('}') else {
-            break;
-        };
+    while let Some((before, name, after)) = split_place(rest) {
         text.push_str(before);
         text.push_str(if name.ends_with('+') { "{+}" } else { "{}" });
         rest = after;

@@ -156,3 +156,18 @@ pub struct Latency {
     /// The longest.
     pub max: u64,
 }
+
+/// What is before the first place of a template, the name of that, and what is behind it. A place does not reach over a
+/// slash.
+pub(crate) fn split_place(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let start = from + text[from..].find('{')?;
+        let inner = &text[start + 1..];
+        let end = inner.find(['{', '}', '/'])?;
+        if inner[end..].starts_with('}') {
+            return Some((&text[..start], &inner[..end], &inner[end + 1..]));
+        }
+        from = start + 1;
+    }
+}

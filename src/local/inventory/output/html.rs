@@ -21,7 +21,7 @@ use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
     inventory::{
-        model::{Endpoint, Inventory, Latency, Parameter, Source},
+        model::{Endpoint, Inventory, Latency, Parameter, Source, split_place},
         published,
     },
 };
@@ -531,17 +531,10 @@ fn push_pieces(text: &str, breaks: bool, pieces: &mut Vec<Piece>) {
     };
     while let Some((before, place, after)) = split_place(rest) {
         push(before, false, false);
-        push(place, true, false);
+        push(&format!("{{{place}}}"), true, false);
         rest = after;
     }
     push(rest, false, breaks);
-}
-
-/// What is before a segment's first place, the place with its braces, and what is behind it.
-fn split_place(segment: &str) -> Option<(&str, &str, &str)> {
-    let start = segment.find('{')?;
-    let end = start + segment[start..].find('}')? + 1;
-    Some((&segment[..start], &segment[start..end], &segment[end..]))
 }
 
 /// What is known of a template's places beside their names, such as `{id}: integer, 128 values`.
