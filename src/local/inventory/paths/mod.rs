@@ -21,6 +21,7 @@ use crate::{local::calls::Call, record};
 use known::Known;
 use learn::Place;
 use names::{Methods, Segments};
+pub(super) use shape::decode;
 use specified::Specified;
 use stats::Stats;
 use trie::{Hash, Node, Size, Visit, is_shape};
