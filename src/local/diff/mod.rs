@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
-    io::{BufReader, Read, Write},
+    io::{Read, Write},
 };
 
 use clap::ValueEnum;
@@ -266,11 +266,7 @@ fn read_inventory(file: &OsString) -> Result<Inventory, CommandError> {
     let opened = if file == "-" {
         std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut text)
     } else {
-        File::open(file).and_then(|file| {
-            BufReader::new(file)
-                .take(MAX_BYTES + 1)
-                .read_to_end(&mut text)
-        })
+        File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
     };
     opened.map_err(failed)?;
     if text.len() as u64 > MAX_BYTES {
