@@ -12,6 +12,7 @@ use crate::local::{
         model::Endpoint,
         output::{json, shown_host},
     },
+    ui::counted,
 };
 
 /// A difference. They are sorted by kind, host, path and method.
@@ -112,8 +113,7 @@ fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
                 escape::terminal(&finding.path)
             )?;
             if finding.calls > 0 {
-                let calls = if finding.calls == 1 { "call" } else { "calls" };
-                write!(out, "  ({} {calls}", finding.calls)?;
+                write!(out, "  ({}", counted(finding.calls, "call"))?;
                 match &finding.under {
                     Some(under) => write!(out, ", under {})", escape::terminal(under))?,
                     None => write!(out, ")")?,

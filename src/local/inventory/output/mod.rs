@@ -14,7 +14,7 @@ use super::model::{Endpoint, Inventory, OTHER_HOSTS};
 use crate::local::{
     error::{CommandError, printing},
     escape::{self, terminal},
-    ui::Ui,
+    ui::{Ui, counted},
 };
 use table::Look;
 use text::moment;
@@ -225,16 +225,12 @@ pub(crate) fn shown_host(host: &str) -> &str {
 
 /// What there is, in one sentence without its end.
 pub(crate) fn headline(inventory: &Inventory) -> String {
-    let some = |number: u64, one: &str| match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
-    };
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let mut text = format!(
         "{} of {} on {}",
-        some(inventory.calls, "call"),
-        some(count(inventory.endpoints.len()), "endpoint"),
-        some(count(inventory.named_hosts().len()), "host"),
+        counted(inventory.calls, "call"),
+        counted(count(inventory.endpoints.len()), "endpoint"),
+        counted(count(inventory.named_hosts().len()), "host"),
     );
     let (first, last) = (
         inventory.first.and_then(moment),
