@@ -176,12 +176,12 @@ fn parse(bytes: &[u8]) -> Result<Vec<Operation>, String> {
         let first = escape::terminal(error.lines().next().unwrap_or_default());
         format!("it can not be read: {first}; {EXPECTED}")
     })?;
-    operations(document, true)
+    operations(document)
 }
 
-fn operations(document: Document, may_wrap: bool) -> Result<Vec<Operation>, String> {
+fn operations(document: Document) -> Result<Vec<Operation>, String> {
     let mut out = Vec::new();
-    if let Some(body) = document.body.filter(|_| may_wrap) {
+    if let Some(body) = document.body {
         use base64::Engine as _;
         let decoded = base64::engine::general_purpose::STANDARD.decode(body.trim());
         return parse(decoded.as_deref().unwrap_or(body.as_bytes()));

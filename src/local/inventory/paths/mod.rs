@@ -11,7 +11,7 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     model::{Endpoint, OTHER_HOSTS, Source},
@@ -316,7 +316,7 @@ impl Host {
     }
 
     fn finish(
-        mut self,
+        self,
         name: &str,
         has_specification: bool,
         methods: &Methods,
@@ -327,20 +327,16 @@ impl Host {
             is_stage: self.is_own_domain,
             is_start: true,
         };
+        let mut templates: Vec<(Box<[u8]>, Template)> = self.known.into_iter().collect();
+        templates.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut known = Known::default();
-        let mut templates: Vec<&Box<[u8]>> = self.known.keys().collect();
-        templates.sort();
-        let templates: Vec<Box<[u8]>> = templates.into_iter().cloned().collect();
-        for (number, template) in templates.iter().enumerate() {
-            known.insert(template, number);
+        for (number, (path, _)) in templates.iter().enumerate() {
+            known.insert(path, number);
         }
         let documented = has_specification.then_some(false);
-        let learned = std::mem::take(&mut self.learned);
-        let trees = std::iter::once((None, learned)).chain(
-            std::mem::take(&mut self.under)
-                .into_iter()
-                .map(|(key, node)| (Some(key), node)),
-        );
+        let under = self.under.into_iter();
+        let under = under.map(|(key, node)| (Some(key), node));
+        let trees = std::iter::once((None, self.learned)).chain(under);
         for (under, mut tree) in trees {
             let mut refused = Vec::new();
             if tree.real_calls > 0 {
@@ -351,16 +347,14 @@ impl Host {
             for (path, method, stats) in refused {
                 let mut at = None;
                 known.find(&path.join(&b'/'), &mut |found| {
-                    let template = self.known.get(&templates[found.template]);
-                    let has_method = template.is_some_and(|template| {
-                        template.stats.iter().any(|(own, ..)| *own == method)
-                    });
+                    let mut own = templates[found.template].1.stats.iter();
+                    let has_method = own.any(|(own, ..)| *own == method);
                     at = at.filter(|_| !has_method).or(Some(found.template));
                     has_method
                 });
-                let template = at.and_then(|at| self.known.get_mut(&templates[at]));
-                if let Some(template) = template {
-                    template.stats_of(method, documented).add(&stats);
+                if let Some(at) = at {
+                    let stats_there = templates[at].1.stats_of(method, documented);
+                    stats_there.add(&stats);
                 } else if !tree.add_refused(&path, 0, method, &stats) {
                     rest.push((path, method, stats));
                 }
@@ -391,7 +385,7 @@ impl Host {
                 found.add(base(&segments), methods.name(method), &stats);
             }
         }
-        for (path, template) in &self.known {
+        for (path, template) in &templates {
             for (method, documented, stats) in &template.stats {
                 let endpoint = Endpoint {
                     source: template.source,
@@ -523,14 +517,13 @@ impl Node {
 /// Endpoints, each once.
 #[derive(Debug, Default)]
 struct Found {
+    /// By host, path and method.
     endpoints: BTreeMap<(String, String, String), (Endpoint, Stats)>,
-    hosts: HashSet<String>,
 }
 
 impl Found {
     fn add(&mut self, mut endpoint: Endpoint, method: &str, stats: &Stats) {
         endpoint.method = method.to_string();
-        self.hosts.insert(endpoint.host.clone());
         let key = (
             endpoint.host.clone(),
             endpoint.path.clone(),
@@ -552,6 +545,13 @@ impl Found {
             *one = endpoint;
         }
         all.add(stats);
+    }
+
+    /// The host, where all are of one.
+    fn only_host(&self) -> Option<&str> {
+        let ((first, ..), _) = self.endpoints.first_key_value()?;
+        let ((last, ..), _) = self.endpoints.last_key_value()?;
+        (first == last).then_some(first)
     }
 
     fn into_endpoints(self) -> Vec<Endpoint> {

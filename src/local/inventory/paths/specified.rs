@@ -224,10 +224,7 @@ impl Specified {
 
     /// Adds the operations that nobody called.
     pub(super) fn unused(&self, found: &mut Found) {
-        let only = match found.hosts.len() {
-            1 => found.hosts.iter().next().cloned(),
-            _ => None,
-        };
+        let only = found.only_host().map(str::to_string);
         for template in &self.templates {
             let host = template
                 .host

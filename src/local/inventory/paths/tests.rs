@@ -1,6 +1,6 @@
 //! Made-up logs, whose endpoints are known, held against what is learned from them.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use super::{
     trie::{MAX_DEPTH, MAX_NODES},
