@@ -79,15 +79,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Unused,
-        Self::Undeclared,
-        Self::Proxy,
-        Self::New,
-        Self::Gone,
-        Self::Refused,
-    ];
-
     fn title(self) -> &'static str {
         match self {
             Self::Unused => "Declared, but not called",
