@@ -8,7 +8,7 @@ use super::text::moment;
 use crate::local::{
     error::{CommandError, printing},
     escape,
-    inventory::model::{Endpoint, Inventory, Source},
+    inventory::model::{Endpoint, Inventory, Latency, Source},
 };
 
 /// The names of the columns. Times are in RFC 3339, latencies in milliseconds.
@@ -58,7 +58,7 @@ fn row(endpoint: &Endpoint) -> [String; HEADER.len()] {
         Source::Learned => "learned",
     };
     let statuses = endpoint.statuses;
-    let latency = |of: fn(&crate::local::inventory::model::Latency) -> u64| {
+    let latency = |of: fn(&Latency) -> u64| {
         endpoint
             .latency
             .as_ref()

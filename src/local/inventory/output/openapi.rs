@@ -278,10 +278,8 @@ fn common_stage<'a>(host: &str, endpoints: &[&'a Endpoint]) -> &'a str {
 /// An operation of endpoints that are one for OpenAPI. `path` has the names of its places.
 fn operation(path: &Template, same: &[Merged<'_>], operation_id: String) -> Operation {
     let endpoints = || same.iter().map(|merged| merged.endpoint);
-    let calls = endpoints()
-        .map(|endpoint| endpoint.calls)
-        .fold(0, u64::saturating_add);
     let sum = |count: fn(&Endpoint) -> u64| endpoints().map(count).fold(0, u64::saturating_add);
+    let calls = sum(|endpoint| endpoint.calls);
     let counts = [
         ("2XX", sum(|endpoint| endpoint.statuses.success)),
         ("3XX", sum(|endpoint| endpoint.statuses.redirection)),
