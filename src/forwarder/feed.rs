@@ -10,14 +10,9 @@ use crate::config::DefaultHosts;
 use crate::envelope::{Header, LogEvent, Message, MessageType};
 use crate::event::is_id_byte;
 use crate::node::{Delivery, NodeHost};
-use crate::record::{AccessRecord, Lacks, LineReader, Origin, Skip};
+use crate::record::{AccessRecord, EARLY_BYTES, EARLY_LINES, Lacks, LineReader, Origin, Skip};
 use crate::sampler::Decision;
 use crate::wire::{self, Call, Chunk, Writer};
-
-/// How many log events of a document, and how many bytes of lines, come before those that wait are read again. By
-/// then each template that shares the document has most likely had a line.
-const EARLY_EVENTS: usize = 64;
-const EARLY_BYTES: usize = 64 * 1024;
 
 /// Makes chunks of the log events of one item, document by document.
 pub(super) struct Feed<'a> {
@@ -130,7 +125,7 @@ impl Feed<'_> {
             self.source = Some(Source::new(header, self.stream, before));
         }
         self.output.counts.received += 1;
-        if ordinal - self.before == EARLY_EVENTS {
+        if ordinal - self.before == EARLY_LINES {
             self.settle(delivery);
         }
         if self.earlier.contains(ordinal) {

@@ -30,6 +30,14 @@ pub struct Ui {
     pub columns: Option<usize>,
 }
 
+/// A number and what it counts, such as `1 line` and `2 lines`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
 /// What progress is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

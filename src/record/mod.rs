@@ -45,16 +45,16 @@ pub(crate) fn normal_host(host: &str) -> Option<String> {
     Some(host.to_string())
 }
 
-/// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `false`: the template stands for
-/// any path.
+/// Writes the path that is sent for a call of a template, as `X_PATH=template` has it. `is_own_domain`: that of its host.
 #[cfg(feature = "cli")]
-pub(crate) fn fill_template(out: &mut Vec<u8>, template: &[u8], path: &[u8], host: &str) -> bool {
+pub(crate) fn fill_template(out: &mut Vec<u8>, template: &[u8], path: &[u8], is_own_domain: bool) {
     let target = template::Target {
         path: Some(path),
         stage: None,
-        is_own_domain: domain::is_own_domain(host),
+        is_own_domain,
     };
-    template::fill(out, template, target)
+    // It fails only where there is no path.
+    _ = template::fill(out, template, target);
 }
 
 /// What is made of lines.
@@ -74,6 +74,11 @@ pub(crate) struct Origin<'a> {
     /// The host of lines that tell none, as it goes into a record.
     pub(crate) default_host: Option<&'a str>,
 }
+
+/// How many lines of a document, and how many bytes of those that wait, come before these are read again. By then each
+/// template that shares the document has most likely had a line.
+pub(crate) const EARLY_LINES: usize = 64;
+pub(crate) const EARLY_BYTES: usize = 64 * 1024;
 
 /// Reads lines as they stand in their document, still escaped.
 pub(crate) type LineReader = Reader<false>;

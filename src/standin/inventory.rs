@@ -1,4 +1,4 @@
-//! The API inventory: the endpoints that were called, with their statuses and latencies.
+//! The API inventory: the endpoints that were called, and how often.
 
 use std::collections::HashMap;
 
@@ -28,55 +28,15 @@ pub struct Endpoint {
     pub method: String,
 }
 
-/// What is known of an endpoint.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Calls altogether.
-    pub calls: u64,
-    /// Calls by class of status: 2xx, 3xx, 4xx and 5xx.
-    pub by_class: [u64; 4],
-    /// Calls without a status, or with one of another class.
-    pub unknown: u64,
-    /// Calls whose latency is known.
-    pub timed: u64,
-    /// Sum of the known latencies in milliseconds.
-    pub total_ms: u64,
-    /// The longest of the known latencies in milliseconds.
-    pub max_ms: u64,
-}
-
-impl Stats {
-    /// The mean of the known latencies in milliseconds.
-    #[must_use]
-    pub fn mean_ms(&self) -> Option<u64> {
-        // Half of the divisor rounds to the nearest.
-        (self.total_ms.saturating_add(self.timed / 2)).checked_div(self.timed)
-    }
-
-    fn add(&mut self, call: &Call<'_>) {
-        self.calls += 1;
-        match call.status {
-            Some(status @ 200..600) => self.by_class[usize::from(status / 100) - 2] += 1,
-            _ => self.unknown += 1,
-        }
-        if let Some(latency) = call.latency_ms {
-            self.timed += 1;
-            self.total_ms = self.total_ms.saturating_add(latency);
-            self.max_ms = self.max_ms.max(latency);
-        }
-    }
-}
-
-/// Endpoints and what is known of them, in bounded memory.
+/// Endpoints and their calls, in bounded memory.
 #[derive(Debug, Clone, Default)]
 pub struct Inventory {
     max_endpoints: usize,
-    endpoints: HashMap<Endpoint, Stats>,
-    other: Stats,
+    endpoints: HashMap<Endpoint, u64>,
 }
 
 impl Inventory {
-    /// An empty inventory which distinguishes at most `max_endpoints`.
+    /// An empty inventory which distinguishes at most `max_endpoints`, and leaves others out.
     #[must_use]
     pub fn new(max_endpoints: usize) -> Self {
         Self {
@@ -92,32 +52,30 @@ impl Inventory {
             path: template(call.path),
             method: call.method.into(),
         };
-        if let Some(stats) = self.endpoints.get_mut(&endpoint) {
-            stats.add(call);
-        } else if self.endpoints.len() < self.max_endpoints {
-            let known = endpoint.clone();
-            self.endpoints.entry(endpoint).or_default().add(call);
-            return Some(known);
-        } else {
-            self.other.add(call);
+        if let Some(calls) = self.endpoints.get_mut(&endpoint) {
+            *calls += 1;
+            return None;
         }
-        None
+        if self.endpoints.len() == self.max_endpoints {
+            return None;
+        }
+        self.endpoints.insert(endpoint.clone(), 1);
+        Some(endpoint)
     }
 
-    /// The endpoints, sorted by calls, the most called first, and then by name.
+    /// How many endpoints there are.
     #[must_use]
-    pub fn endpoints(&self) -> Vec<(&Endpoint, &Stats)> {
-        let mut endpoints: Vec<_> = self.endpoints.iter().collect();
-        endpoints.sort_by(|(a, a_stats), (b, b_stats)| {
-            b_stats.calls.cmp(&a_stats.calls).then_with(|| a.cmp(b))
-        });
+    pub fn count(&self) -> usize {
+        self.endpoints.len()
+    }
+
+    /// The endpoints with their calls, the most called first, and then by name.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<(&Endpoint, u64)> {
+        let endpoints = self.endpoints.iter();
+        let mut endpoints: Vec<_> = endpoints.map(|(one, calls)| (one, *calls)).collect();
+        endpoints.sort_by(|(a, a_calls), (b, b_calls)| b_calls.cmp(a_calls).then_with(|| a.cmp(b)));
         endpoints
-    }
-
-    /// The calls of endpoints beyond the limit.
-    #[must_use]
-    pub fn other(&self) -> &Stats {
-        &self.other
     }
 }
 
@@ -222,58 +180,43 @@ mod tests {
         }
     }
 
-    fn call(path: &str, status: Option<u16>, latency_ms: Option<u64>) -> Call<'_> {
+    fn call(path: &str) -> Call<'_> {
         Call {
             method: "GET",
             host: "API.example.com",
             path,
-            status,
-            latency_ms,
+            status: None,
+            latency_ms: None,
         }
     }
 
     #[test]
-    fn counts_by_class_and_latency() {
+    fn calls_are_counted_by_endpoint() {
         let mut inventory = Inventory::new(10);
-        for (path, status, latency) in [
-            ("/pets/1", Some(200), Some(10)),
-            ("/pets/2", Some(204), Some(21)),
-            ("/pets/3", Some(302), None),
-            ("/pets/4", Some(404), Some(2)),
-            ("/pets/5", Some(599), Some(100)),
-            ("/pets/6", Some(101), None),
-            ("/pets/7", None, None),
-            ("/health", Some(200), None),
-        ] {
-            inventory.add(&call(path, status, latency));
-        }
-        let endpoints = inventory.endpoints();
-        let [(pets, pets_stats), (health, health_stats)] = endpoints.as_slice() else {
-            panic!("expected two endpoints, found {}", endpoints.len());
-        };
+        let new = inventory.add(&call("/pets/1")).unwrap();
         assert_eq!(
-            (pets.host.as_str(), pets.path.as_str()),
+            (new.host.as_str(), new.path.as_str()),
             ("api.example.com", "/pets/{id}")
         );
-        assert_eq!(
-            (pets_stats.calls, pets_stats.by_class, pets_stats.unknown),
-            (7, [2, 1, 1, 1], 2)
-        );
-        assert_eq!((pets_stats.mean_ms(), pets_stats.max_ms), (Some(33), 100));
-        assert_eq!(
-            (health.path.as_str(), health_stats.mean_ms()),
-            ("/health", None)
-        );
+        for path in ["/pets/2", "/pets/3"] {
+            assert_eq!(inventory.add(&call(path)), None);
+        }
+        assert!(inventory.add(&call("/health")).is_some());
+        let endpoints = inventory.endpoints();
+        let [(pets, 3), (health, 1)] = endpoints.as_slice() else {
+            panic!("expected two endpoints, found {endpoints:?}");
+        };
+        assert_eq!((pets, &*health.path), (&&new, "/health"));
+        assert_eq!(inventory.count(), 2);
     }
 
     #[test]
     fn memory_is_bounded() {
         let mut inventory = Inventory::new(3);
         for word in ["a", "b", "c", "d", "e", "a"] {
-            inventory.add(&call(&format!("/{word}"), Some(200), None));
+            inventory.add(&call(&format!("/{word}")));
         }
         assert_eq!(inventory.endpoints().len(), 3);
-        assert_eq!(inventory.endpoints()[0].1.calls, 2);
-        assert_eq!(inventory.other().calls, 2);
+        assert_eq!(inventory.endpoints()[0].1, 2);
     }
 }

@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::standin::{
     http::{self, Reader},
-    inventory::{Call, Inventory},
+    inventory::Call,
     server::{Server, Stop, close_gracefully, lock, reset},
 };
 
@@ -160,12 +160,6 @@ impl StandInNode {
     #[must_use]
     pub fn deliveries(&self) -> BTreeMap<String, u64> {
         lock(&self.state.ledger).deliveries()
-    }
-
-    /// What the Node has recorded about the APIs, with each record counted once.
-    #[must_use]
-    pub fn inventory(&self, max_endpoints: usize) -> Inventory {
-        lock(&self.state.ledger).inventory(max_endpoints)
     }
 
     /// Hands over each record once, with the time of its call in Unix milliseconds where that is known, in any order.

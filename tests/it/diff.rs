@@ -1,23 +1,16 @@
 //! `cw-resend diff` as a process.
 
-use std::{
-    fs,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, process::Output};
 
 use serde_json::Value;
+
+use crate::tool::{self, Folder};
 
 const JUNE: &str = "tests/tool/inventory/june.json";
 const JULY: &str = "tests/tool/inventory/july.json";
 
 fn diff(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("diff")
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+    tool::run(&[&["diff"], arguments].concat(), "")
 }
 
 #[test]
@@ -59,13 +52,8 @@ fn where_nothing_is_found_the_status_is_0() {
 
 #[test]
 fn what_can_not_be_compared_is_refused_with_the_way_out() {
-    let folder = std::env::temp_dir();
-    let other = folder.join(format!(
-        "cw-resend-diff-version-{}.json",
-        std::process::id()
-    ));
-    fs::write(&other, r#"{"version": 2, "endpoints": "other"}"#).unwrap();
-    let name = other.to_str().unwrap();
+    let folder = Folder::new("diff-version");
+    let other = folder.write("2.json", r#"{"version": 2, "endpoints": "other"}"#);
     for (arguments, expected) in [
         (&[JUNE][..], "expected two inventories, found one file"),
         (
@@ -75,7 +63,7 @@ fn what_can_not_be_compared_is_refused_with_the_way_out() {
         (&[JUNE, "src/standin/sample.log"], "found something else"),
         (&[JUNE, "/no/such/file"], "failed to read /no/such/file: "),
         (
-            &[JUNE, name],
+            &[JUNE, &other],
             "found version 2 of it, and this program reads 1",
         ),
         (
@@ -89,7 +77,6 @@ fn what_can_not_be_compared_is_refused_with_the_way_out() {
         assert_eq!(output.status.code(), Some(2), "{error}");
         assert!(error.contains(expected), "{expected:?} is not in {error}");
     }
-    fs::remove_file(&other).unwrap();
 }
 
 /// An inventory may have come from anybody: its names need not be what a log could have.
@@ -105,11 +92,10 @@ fn an_attack_in_an_inventory_is_text() {
     endpoint["path"] = "/x | <img src=x>\n# [a](b) `c`".into();
     endpoint["statuses"]["2xx"] = 1.into();
     endpoint["statuses"]["4xx"] = 0.into();
-    let path =
-        std::env::temp_dir().join(format!("cw-resend-diff-attack-{}.json", std::process::id()));
-    fs::write(&path, inventory.to_string()).unwrap();
+    let folder = Folder::new("diff-attack");
+    let path = folder.write("attack.json", &inventory.to_string());
     for format in ["text", "markdown"] {
-        let output = diff(&["--format", format, JUNE, path.to_str().unwrap()]);
+        let output = diff(&["--format", format, JUNE, &path]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:?}");
@@ -121,5 +107,4 @@ fn an_attack_in_an_inventory_is_text() {
             assert!(!text.contains("<img") && !text.contains("\n# "), "{text}");
         }
     }
-    fs::remove_file(&path).unwrap();
 }

@@ -1,14 +1,13 @@
 //! `cw-resend inventory --format html`. tests/browser looks at the page in a browser.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
-use crate::harness::run_with_input;
+use crate::tool::{self, Folder};
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
+const SAMPLE: &str = "src/standin/sample.log";
 
 fn inventory(arguments: &[&str], log: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
-    run_with_input(command.arg("inventory").args(arguments), log.as_bytes())
+    tool::run(&[&["inventory"], arguments].concat(), log)
 }
 
 fn stdout(output: &Output) -> &str {
@@ -52,36 +51,18 @@ fn a_hostile_path_stays_text() {
 
 #[test]
 fn the_page_goes_to_a_file() {
-    let path = std::env::temp_dir().join(format!("cw-resend-html-{}.html", std::process::id()));
-    let output = inventory(
-        &[
-            "--format",
-            "html",
-            "--output",
-            path.to_str().unwrap(),
-            SAMPLE,
-        ],
-        "",
-    );
+    let folder = Folder::new("html-file");
+    let path = folder.path("page.html");
+    let output = inventory(&["--format", "html", "--output", &path, SAMPLE], "");
     assert_eq!(stdout(&output), "");
     let page = std::fs::read_to_string(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-}
-
-/// A folder that is this test's own.
-fn folder(name: &str) -> std::path::PathBuf {
-    let folder = std::env::temp_dir().join(format!("cw-resend-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 #[test]
 fn hostile_text_of_a_specification_and_of_file_names_stays_text() {
-    let folder = folder("html-hostile");
+    let folder = Folder::new("html-hostile");
     let attack = "<img src=x onerror=alert(1)>\u{202e}";
-    // A file's name has no slash.
-    let spec = folder.join(format!("{attack}.json"));
     let declared = serde_json::json!({
         "openapi": "3.0.3",
         "servers": [{"url": "https://api.example.com"}],
@@ -90,22 +71,12 @@ fn hostile_text_of_a_specification_and_of_file_names_stays_text() {
             "/\"onfocus=\"alert(1)/{x\" y}/{z<b>+}": {"x-amazon-apigateway-any-method": {}},
         },
     });
-    std::fs::write(&spec, declared.to_string()).unwrap();
-    let log = folder.join(format!("{attack}.log"));
+    // A file's name has no slash.
+    let spec = folder.write(&format!("{attack}.json"), &declared.to_string());
     let line =
         r#"{"httpMethod":"GET","path":"/pets","status":"200","domainName":"api.example.com"}"#;
-    std::fs::write(&log, format!("{line}\nno call\n")).unwrap();
-    let output = inventory(
-        &[
-            "--format",
-            "html",
-            "--spec",
-            spec.to_str().unwrap(),
-            log.to_str().unwrap(),
-        ],
-        "",
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
+    let log = folder.write(&format!("{attack}.log"), &format!("{line}\nno call\n"));
+    let output = inventory(&["--format", "html", "--spec", &spec, &log], "");
     let page = stdout(&output);
     assert_eq!(page.matches("<tr data-").count(), 3);
     assert!(page.contains("alert(1)"));
@@ -124,21 +95,16 @@ fn hostile_text_of_a_specification_and_of_file_names_stays_text() {
 
 #[test]
 fn the_page_tells_what_the_specification_says() {
-    let folder = folder("html-spec");
-    let spec = folder.join("spec.json");
+    let folder = Folder::new("html-spec");
     let declared = r#"{"openapi":"3.0.3","paths":{"/pets":{"get":{}},"/files/{proxy+}":{"get":{}},"/never":{"x-amazon-apigateway-any-method":{}}}}"#;
-    std::fs::write(&spec, declared).unwrap();
+    let spec = folder.write("spec.json", declared);
     let line = |path: &str| {
         format!(
             "{{\"httpMethod\":\"GET\",\"path\":\"{path}\",\"status\":\"200\",\"domainName\":\"api.example.com\"}}\n"
         )
     };
     let log = line("/pets") + &line("/files/report/7.pdf") + &line("/carts");
-    let output = inventory(
-        &["--format", "html", "--spec", spec.to_str().unwrap(), "-"],
-        &log,
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
+    let output = inventory(&["--format", "html", "--spec", &spec, "-"], &log);
     let page = stdout(&output);
     let row = |text: &str| {
         let rows = page.split("<tr data-").skip(1);

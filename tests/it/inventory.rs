@@ -9,18 +9,14 @@ use std::{
 
 use serde_json::Value;
 
+use crate::tool::{self, Folder};
+
 const SAMPLE: &str = "src/standin/sample.log";
 /// Methods and paths that attack a terminal, a spreadsheet and a page.
 const HOSTILE: &str = "tests/tool/inventory/hostile.log";
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg("inventory")
-        .args(arguments)
-        .stdin(Stdio::null());
-    command
+    tool::command(&[&["inventory"], arguments].concat())
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -144,15 +140,7 @@ fn templates_that_are_logged_as_paths_are_told_by_other_lines() {
 }
 
 fn with_input(arguments: &[&str], input: &str) -> Output {
-    let mut child = command(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A process that has ended with an error does not read its input.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
+    tool::run(&[&["inventory"], arguments].concat(), input)
 }
 
 #[test]
@@ -174,12 +162,10 @@ fn a_reader_that_has_gone_is_no_error() {
 
 #[test]
 fn a_file_in_place_of_standard_output() {
-    let path =
-        std::env::temp_dir().join(format!("cw-resend-inventory-{}.json", std::process::id()));
-    let name = path.to_str().unwrap();
-    assert_eq!(stdout(&["--format", "json", "--output", name, SAMPLE]), "");
+    let folder = Folder::new("inventory-file");
+    let path = folder.path("inventory.json");
+    assert_eq!(stdout(&["--format", "json", "--output", &path, SAMPLE]), "");
     let written = fs::read_to_string(&path).unwrap();
-    fs::remove_file(&path).unwrap();
     assert_eq!(written, stdout(&["--format", "json", SAMPLE]));
     let failed = run(&["--output", "/no/such/folder/x", SAMPLE]);
     assert_eq!(failed.status.code(), Some(2));

@@ -38,5 +38,6 @@ mod scripted;
 mod send;
 mod structure;
 mod tls;
+mod tool;
 mod tool_memory;
 mod truth;

@@ -1,17 +1,16 @@
 //! `cw-resend inventory --format openapi`. tests/browser has the validators and a viewer.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
-use crate::harness::run_with_input;
+use crate::tool::{self, Folder};
 
-const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/standin/sample.log");
+const SAMPLE: &str = "src/standin/sample.log";
 
 fn inventory(arguments: &[&str], log: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
-    run_with_input(command.arg("inventory").args(arguments), log.as_bytes())
+    tool::run(&[&["inventory"], arguments].concat(), log)
 }
 
 fn line(method: &str, path: &str) -> String {
@@ -22,17 +21,10 @@ fn line(method: &str, path: &str) -> String {
 
 #[test]
 fn each_host_has_a_document_with_all_of_its_calls() {
-    let folder = std::env::temp_dir().join(format!("cw-resend-openapi-{}", std::process::id()));
-    let output = inventory(
-        &[
-            "--format",
-            "openapi",
-            "--output",
-            folder.to_str().unwrap(),
-            SAMPLE,
-        ],
-        "",
-    );
+    let folder = Folder::new("openapi");
+    // It is not there yet.
+    let out = folder.path("out");
+    let output = inventory(&["--format", "openapi", "--output", &out, SAMPLE], "");
     assert!(output.status.success());
     let json = inventory(&["--format", "json", SAMPLE], "");
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
@@ -44,7 +36,7 @@ fn each_host_has_a_document_with_all_of_its_calls() {
         .collect();
     let mut calls = 0;
     for host in &hosts {
-        let text = std::fs::read_to_string(folder.join(format!("{host}.json"))).unwrap();
+        let text = std::fs::read_to_string(format!("{out}/{host}.json")).unwrap();
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["openapi"], "3.1.0");
         assert_eq!(document["info"]["title"], *host);
@@ -61,8 +53,7 @@ fn each_host_has_a_document_with_all_of_its_calls() {
             }
         }
     }
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), hosts.len());
-    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), hosts.len());
     assert_eq!(calls, json["calls"].as_u64().unwrap());
 }
 
@@ -92,20 +83,13 @@ fn a_method_without_an_operation_is_told() {
 
 /// Writes the documents of a log and of a specification into a folder, and reads them.
 fn documents(name: &str, declared: &str, log: &str) -> (Vec<(String, Value)>, String) {
-    let folder = std::env::temp_dir().join(format!("cw-resend-{name}-{}", std::process::id()));
-    let out = folder.join("out");
+    let folder = Folder::new(name);
+    let out = folder.path("out");
     std::fs::create_dir_all(&out).unwrap();
-    let spec = folder.join("spec.json");
-    std::fs::write(&spec, declared).unwrap();
+    let spec = folder.write("spec.json", declared);
     let output = inventory(
         &[
-            "--format",
-            "openapi",
-            "--output",
-            out.to_str().unwrap(),
-            "--spec",
-            spec.to_str().unwrap(),
-            "-",
+            "--format", "openapi", "--output", &out, "--spec", &spec, "-",
         ],
         log,
     );
@@ -121,7 +105,6 @@ fn documents(name: &str, declared: &str, log: &str) -> (Vec<(String, Value)>, St
         })
         .collect();
     documents.sort_by(|one, other| one.0.cmp(&other.0));
-    std::fs::remove_dir_all(&folder).unwrap();
     (documents, error)
 }
 

@@ -1,13 +1,10 @@
 //! Templates of paths, by the process: from specifications of each form, from routes, and learned.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+use std::{collections::BTreeSet, process::Output};
 
 use serde_json::{Value, json};
+
+use crate::tool::{self, Folder};
 
 const CALLS: &str = "tests/tool/paths/calls.log";
 /// The same API in each form that is read.
@@ -22,36 +19,7 @@ const SPECIFICATIONS: [&str; 7] = [
 ];
 
 fn tool(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-/// A folder for files of a test, which is removed with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("cw-resend-paths-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+    tool::command(arguments).output().unwrap()
 }
 
 fn inventory(arguments: &[&str]) -> Value {
@@ -127,7 +95,7 @@ fn a_specification_is_held_against_a_log() {
         assert_eq!(findings, expected.map(str::to_string).into(), "{name}");
     }
     // All that is declared is called, and all that is called is declared.
-    let folder = Folder::new("whole");
+    let folder = Folder::new("paths-whole");
     let line = json!({"httpMethod": "GET", "path": "/pets/rex", "status": "200", "domainName": "api.example.com"});
     let log = folder.write("calls.log", &format!("{line}\n"));
     let routes = folder.write(
@@ -360,7 +328,7 @@ fn is_of(template: &str, path: &str) -> bool {
 
 #[test]
 fn a_specification_or_a_route_gives_every_endpoint_of_20_000_calls() {
-    let folder = Folder::new("known");
+    let folder = Folder::new("paths-known");
     let made = log(20_000, None);
     let file = folder.write("calls.log", &made.lines.join("\n"));
     let routes: Vec<Value> = made
@@ -383,7 +351,7 @@ fn a_specification_or_a_route_gives_every_endpoint_of_20_000_calls() {
 
 #[test]
 fn what_is_learned_of_20_000_calls_is_each_endpoint_alone() {
-    let folder = Folder::new("learned");
+    let folder = Folder::new("paths-learned");
     let made = log(20_000, None);
     let file = folder.write("calls.log", &made.lines.join("\n"));
     let output = tool(&["inventory", "--format", "json", &file]);
@@ -429,7 +397,7 @@ fn what_is_learned_of_20_000_calls_is_each_endpoint_alone() {
 /// Words that no path has hold no place for them.
 #[test]
 fn files_beside_languages_do_not_keep_them_apart() {
-    let folder = Folder::new("languages");
+    let folder = Folder::new("paths-languages");
     let mut lines = String::new();
     let mut call = |path: &str| {
         let line = json!({"httpMethod": "GET", "path": path, "status": "200", "domainName": "example.com"});

@@ -128,9 +128,8 @@ fn a_template_tells_an_endpoint_where_a_line_has_one() {
             ];
             let function = Function::start(&node, &vars);
             let (_, counts) = invoke(&function, &event_of(names.map(with_template)));
-            let inventory = node.inventory(100);
-            let endpoints = inventory.endpoints().into_iter();
-            let paths: Vec<String> = endpoints.map(|(key, _)| key.path.clone()).collect();
+            let mut paths = Vec::new();
+            node.each_call(&mut |call, _| paths.push(call.path.to_string()));
             (counts, paths)
         };
         let (counts, sampled) = targets(SAMPLE.1);

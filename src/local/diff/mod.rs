@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
-    io::{BufReader, Read, Write},
+    io::{Read, Write},
 };
 
 use clap::ValueEnum;
@@ -17,7 +17,7 @@ use super::{
     escape,
     inventory::{
         self, Reading,
-        model::{Endpoint, Inventory, VERSION},
+        model::{Endpoint, Inventory, VERSION, split_place},
     },
     ui::Ui,
 };
@@ -79,15 +79,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
-        Self::Unused,
-        Self::Undeclared,
-        Self::Proxy,
-        Self::New,
-        Self::Gone,
-        Self::Refused,
-    ];
-
     fn title(self) -> &'static str {
         match self {
             Self::Unused => "Declared, but not called",
@@ -218,10 +209,7 @@ fn by_name(inventory: &Inventory) -> BTreeMap<(&str, String, &str), &Endpoint> {
 fn without_names(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some((before, after)) = rest.split_once('{') {
-        let Some((name, after)) = after.split_once('}') else {
-            break;
-        };
+    while let Some((before, name, after)) = split_place(rest) {
         text.push_str(before);
         text.push_str(if name.ends_with('+') { "{+}" } else { "{}" });
         rest = after;
@@ -269,11 +257,7 @@ fn read_inventory(file: &OsString) -> Result<Inventory, CommandError> {
     let opened = if file == "-" {
         std::io::stdin().take(MAX_BYTES + 1).read_to_end(&mut text)
     } else {
-        File::open(file).and_then(|file| {
-            BufReader::new(file)
-                .take(MAX_BYTES + 1)
-                .read_to_end(&mut text)
-        })
+        File::open(file).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut text))
     };
     opened.map_err(failed)?;
     if text.len() as u64 > MAX_BYTES {

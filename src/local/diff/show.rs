@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{Format, Kind};
@@ -12,6 +13,7 @@ use crate::local::{
         model::Endpoint,
         output::{json, shown_host},
     },
+    ui::counted,
 };
 
 /// A difference. They are sorted by kind, host, path and method.
@@ -57,17 +59,24 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
     let written = match format {
-        Format::Text => write_text(report, out),
-        Format::Markdown => write_markdown(report, out),
+        Format::Text => write_parts(report, text_part, out),
+        Format::Markdown => write_parts(report, markdown_part, out),
         Format::Json => json::pretty(report, out),
     };
     written.map_err(printing)
 }
 
 impl Report {
-    fn of(&self, kind: Kind) -> Vec<&Finding> {
-        let findings = self.findings.iter();
-        findings.filter(|finding| finding.kind == kind).collect()
+    /// The differences by kind, of which there are some.
+    fn parts(&self) -> Vec<(Kind, Vec<&Finding>)> {
+        let kinds = Kind::value_variants().iter();
+        let parts = kinds.map(|&kind| {
+            let findings = self.findings.iter();
+            (kind, findings.filter(|one| one.kind == kind).collect())
+        });
+        parts
+            .filter(|(_, findings): &(_, Vec<_>)| !findings.is_empty())
+            .collect()
     }
 
     /// What was left out, in a sentence.
@@ -84,46 +93,21 @@ impl Report {
     }
 }
 
-fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let mut is_first = true;
-    for kind in Kind::ALL {
-        let findings = report.of(kind);
-        if findings.is_empty() {
-            continue;
-        }
-        if !std::mem::take(&mut is_first) {
-            writeln!(out)?;
-        }
-        writeln!(out, "{}: {}", kind.title(), findings.len())?;
-        let mut host = None;
-        let width = findings
-            .iter()
-            .map(|f| escape::width(&escape::terminal(&f.method)));
-        let width = width.max().unwrap_or(0);
-        for finding in findings {
-            if host.replace(&finding.host) != Some(&finding.host) {
-                writeln!(out, "  {}", escape::terminal(shown_host(&finding.host)))?;
-            }
-            let method = escape::terminal(&finding.method);
-            let space = " ".repeat(width.saturating_sub(escape::width(&method)));
-            write!(
-                out,
-                "    {method}{space}  {}",
-                escape::terminal(&finding.path)
-            )?;
-            if finding.calls > 0 {
-                let calls = if finding.calls == 1 { "call" } else { "calls" };
-                write!(out, "  ({} {calls}", finding.calls)?;
-                match &finding.under {
-                    Some(under) => write!(out, ", under {})", escape::terminal(under))?,
-                    None => write!(out, ")")?,
-                }
-            }
-            writeln!(out)?;
-        }
-    }
-    if is_first {
+/// Writes what differs, by `write` for each kind, and what was left out.
+fn write_parts(
+    report: &Report,
+    write: fn(Kind, &[&Finding], &mut dyn Write) -> io::Result<()>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let parts = report.parts();
+    if parts.is_empty() {
         writeln!(out, "No difference.")?;
+    }
+    for (at, (kind, findings)) in parts.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
+        }
+        write(*kind, findings, out)?;
     }
     match report.rest() {
         Some(rest) => writeln!(out, "\n{rest}"),
@@ -131,36 +115,50 @@ fn write_text(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn write_markdown(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    if report.findings.is_empty() {
-        writeln!(out, "No difference.")?;
-    }
-    let mut is_first = true;
-    for kind in Kind::ALL {
-        let findings = report.of(kind);
-        if findings.is_empty() {
-            continue;
+fn text_part(kind: Kind, findings: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", kind.title(), findings.len())?;
+    let mut host = None;
+    let width = findings
+        .iter()
+        .map(|f| escape::width(&escape::terminal(&f.method)));
+    let width = width.max().unwrap_or(0);
+    for finding in findings {
+        if host.replace(&finding.host) != Some(&finding.host) {
+            writeln!(out, "  {}", escape::terminal(shown_host(&finding.host)))?;
         }
-        if !std::mem::take(&mut is_first) {
-            writeln!(out)?;
+        let method = escape::terminal(&finding.method);
+        let space = " ".repeat(width.saturating_sub(escape::width(&method)));
+        write!(
+            out,
+            "    {method}{space}  {}",
+            escape::terminal(&finding.path)
+        )?;
+        if finding.calls > 0 {
+            write!(out, "  ({}", counted(finding.calls, "call"))?;
+            match &finding.under {
+                Some(under) => write!(out, ", under {})", escape::terminal(under))?,
+                None => write!(out, ")")?,
+            }
         }
-        writeln!(out, "### {}: {}\n", kind.title(), findings.len())?;
-        writeln!(out, "| Host | Method | Path | Calls | Under |")?;
-        writeln!(out, "| --- | --- | --- | ---: | --- |")?;
-        for finding in findings {
-            writeln!(
-                out,
-                "| {} | {} | {} | {} | {} |",
-                escape::markdown(shown_host(&finding.host)),
-                escape::markdown(&finding.method),
-                escape::markdown(&finding.path),
-                finding.calls,
-                escape::markdown(finding.under.as_deref().unwrap_or_default()),
-            )?;
-        }
+        writeln!(out)?;
     }
-    match report.rest() {
-        Some(rest) => writeln!(out, "\n{rest}"),
-        None => Ok(()),
+    Ok(())
+}
+
+fn markdown_part(kind: Kind, findings: &[&Finding], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "### {}: {}\n", kind.title(), findings.len())?;
+    writeln!(out, "| Host | Method | Path | Calls | Under |")?;
+    writeln!(out, "| --- | --- | --- | ---: | --- |")?;
+    for finding in findings {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            escape::markdown(shown_host(&finding.host)),
+            escape::markdown(&finding.method),
+            escape::markdown(&finding.path),
+            finding.calls,
+            escape::markdown(finding.under.as_deref().unwrap_or_default()),
+        )?;
     }
+    Ok(())
 }

@@ -13,13 +13,8 @@ use crate::{
         error::CommandError,
         input::{Line, Sink},
     },
-    record::Skip,
+    record::{EARLY_BYTES, EARLY_LINES, Skip},
 };
-
-/// How many lines of a document, and how many of their bytes, come before those that wait are read again. These are the
-/// function's own numbers, so that what can be told of a line here is told there, too.
-const EARLY_LINES: u64 = 64;
-const EARLY_BYTES: usize = 64 * 1024;
 
 /// Counts the calls of lines.
 #[derive(Debug)]
@@ -30,7 +25,7 @@ pub(crate) struct Gather {
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
     /// Lines of the document.
-    in_document: u64,
+    in_document: usize,
     /// No line of the document waits any more.
     is_settled: bool,
 }
@@ -113,31 +108,35 @@ impl Sink for Gather {
 
     fn line(&mut self, line: &Line<'_>) -> Result<(), CommandError> {
         self.tally.lines += 1;
-        if !self.is_settled {
-            self.in_document += 1;
-            let is_full = self.waiting_bytes + line.text.len() > EARLY_BYTES;
-            if self.in_document > EARLY_LINES || is_full {
-                self.settle();
-            }
+        // As the function has it, so that what can be told of a line there is told here, too.
+        if self.in_document == EARLY_LINES {
+            self.settle();
         }
-        if self.is_settled {
-            match self.reader.read(line) {
-                Ok(call) => self.tally.count(&call),
-                Err(reason) => self.skip(reason, line),
+        self.in_document += 1;
+        let read = if self.is_settled {
+            self.reader.read(line)
+        } else {
+            match self.reader.read_early(line) {
+                Ok(Some(call)) => Ok(call),
+                Ok(None) if self.waiting_bytes + line.text.len() <= EARLY_BYTES => {
+                    self.waiting_bytes += line.text.len();
+                    self.waiting.push(Waiting {
+                        text: line.text.to_vec(),
+                        timestamp: line.timestamp,
+                        file: line.file.to_string(),
+                        number: line.number,
+                    });
+                    return Ok(());
+                }
+                Ok(None) => {
+                    self.settle();
+                    self.reader.read_again(line)
+                }
+                Err(reason) => Err(reason),
             }
-            return Ok(());
-        }
-        match self.reader.read_early(line) {
-            Ok(Some(call)) => self.tally.count(&call),
-            Ok(None) => {
-                self.waiting_bytes += line.text.len();
-                self.waiting.push(Waiting {
-                    text: line.text.to_vec(),
-                    timestamp: line.timestamp,
-                    file: line.file.to_string(),
-                    number: line.number,
-                });
-            }
+        };
+        match read {
+            Ok(call) => self.tally.count(&call),
             Err(reason) => self.skip(reason, line),
         }
         Ok(())
@@ -180,5 +179,32 @@ impl Tally {
             *last = Some(last.map_or(time, |last| last.max(time)));
         }
         self.paths.add(call);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what waits has to be kept.
+    #[test]
+    fn a_long_line_that_does_not_wait_hurries_none_that_do() {
+        let line = |path: &str| {
+            format!(
+                r#"{{"requestId":"1","httpMethod":"GET","path":"{path}","status":"200","domainName":"api.example.com"}}"#
+            )
+        };
+        let long = "x".repeat(EARLY_BYTES + 1);
+        let mut gather = Gather::new(Options::default(), None);
+        for text in [line("/pets/{petId}"), long, line("/pets/7")] {
+            let line = Line {
+                text: text.as_bytes(),
+                ..Line::default()
+            };
+            gather.line(&line).unwrap();
+        }
+        let (inventory, skipped) = gather.finish();
+        // The last one shows that the first is no template.
+        assert_eq!((inventory.calls, skipped.lines()), (2, 1));
     }
 }

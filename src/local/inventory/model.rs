@@ -1,9 +1,14 @@
 //! The inventory itself: what `inventory` writes, and `diff` reads again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON document. Another one is refused.
 pub const VERSION: u32 = 1;
+
+/// The host of calls to hosts that are too many to be told apart.
+pub const OTHER_HOSTS: &str = "*";
 
 /// The endpoints that a log tells of.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +21,7 @@ pub struct Inventory {
     /// Of them, those that are calls. Each is counted at one endpoint.
     pub calls: u64,
     /// Of the lines, those that are none, by reason.
-    pub skipped: std::collections::BTreeMap<String, u64>,
+    pub skipped: BTreeMap<String, u64>,
     /// The time of the first call, in Unix milliseconds.
     pub first: Option<i64>,
     /// The time of the last call, in Unix milliseconds.
@@ -25,6 +30,20 @@ pub struct Inventory {
     pub endpoints: Vec<Endpoint>,
     /// What limits did to the result, in sentences for a person; empty for nearly every log.
     pub limits: Vec<String>,
+}
+
+impl Inventory {
+    /// Whether it was made with a specification.
+    #[must_use]
+    pub fn has_specification(&self) -> bool {
+        self.endpoints.iter().any(|one| one.documented.is_some())
+    }
+
+    /// The hosts, each once and sorted. Of an operation that nobody called, nothing may tell the host.
+    pub(crate) fn named_hosts(&self) -> BTreeSet<&str> {
+        let hosts = self.endpoints.iter().map(|one| one.host.as_str());
+        hosts.filter(|host| !host.is_empty()).collect()
+    }
 }
 
 /// A host, a path template and a method.
@@ -136,4 +155,19 @@ pub struct Latency {
     pub p99: u64,
     /// The longest.
     pub max: u64,
+}
+
+/// What is before the first place of a template, the name of that, and what is behind it. A place does not reach over a
+/// slash.
+pub(crate) fn split_place(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let start = from + text[from..].find('{')?;
+        let inner = &text[start + 1..];
+        let end = inner.find(['{', '}', '/'])?;
+        if inner[end..].starts_with('}') {
+            return Some((&text[..start], &inner[..end], &inner[end + 1..]));
+        }
+        from = start + 1;
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use super::model::Endpoint;
+use super::{model::Endpoint, paths::decode};
 
 /// How many calls an endpoint needs.
 const MIN_CALLS: u64 = 2;
@@ -123,7 +123,9 @@ fn is_loopback(host: &str) -> bool {
 /// Whether a segment matches `^[\w{}\s\-]+(?:[.@][\w{}\s\-]+)*$` once it is decoded, and has no punctuation of Chinese,
 /// Japanese or Korean. The plus of a greedy place is the template's, and in no call.
 fn is_taken(segment: &str) -> bool {
-    let Some(decoded) = decode(&segment.replace("+}", "}")) else {
+    let segment = segment.replace("+}", "}");
+    let decoded = decode(segment.as_bytes());
+    let Ok(decoded) = str::from_utf8(&decoded) else {
         return false;
     };
     let is_plain = |c: char| {
@@ -133,30 +135,6 @@ fn is_taken(segment: &str) -> bool {
     decoded
         .split(['.', '@'])
         .all(|part| !part.is_empty() && part.chars().all(is_plain))
-}
-
-/// The text of a percent-encoded segment; `None` if it is no UTF-8.
-fn decode(segment: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
-        let value = match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => u8::try_from(high * 16 + low).ok(),
-            _ => None,
-        };
-        match value {
-            Some(value) => {
-                bytes.push(value);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Whether a segment ends as the name of a file does: `report.pdf`, but neither `v1.2` nor an address.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    local::escape,
+    local::{escape, ui::counted},
     record::{Lacks, Skip},
     report,
 };
@@ -108,11 +108,10 @@ impl Skipped {
         let mut groups: Vec<&Group> = self.groups.iter().collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.lines));
         for group in groups {
-            let lines = if group.lines == 1 { "line" } else { "lines" };
             write!(
                 out,
-                "{} {lines}, {}: {}",
-                group.lines,
+                "{}, {}: {}",
+                counted(group.lines, "line"),
                 group.reason.name(),
                 meaning(group.reason)
             )?;
@@ -131,7 +130,7 @@ impl Skipped {
                 }
             }
             if group.other_lines > 0 {
-                writeln!(out, "  other files: {} lines", group.other_lines)?;
+                writeln!(out, "  other files: {}", counted(group.other_lines, "line"))?;
             }
             if !group.lacks.is_nothing() {
                 writeln!(out, "  -> {}", group.advice())?;
@@ -237,9 +236,19 @@ mod tests {
     #[test]
     fn only_so_many_files_are_named() {
         let mut skipped = Skipped::default();
-        for number in 0..1_000 {
+        let mut add = |number: u64| {
             skipped.add(Skip::Malformed, Lacks::NOTHING, &format!("{number}.log"), 1);
-        }
+            let mut out = Vec::new();
+            skipped.explain(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let texts: Vec<String> = (0..1_000).map(&mut add).collect();
+        assert!(
+            texts[20].ends_with("\n  other files: 1 line\n"),
+            "{}",
+            texts[20]
+        );
+        assert!(texts[999].ends_with("\n  other files: 980 lines\n"));
         assert_eq!(skipped.groups[0].files.len(), MAX_FILES);
         assert_eq!(skipped.groups[0].other_lines, 980);
         assert_eq!(skipped.lines(), 1_000);

@@ -1,7 +1,12 @@
 //! What an API is said to have: OpenAPI 2 and 3, and what `apigateway get-resources` and `apigatewayv2 get-routes`
 //! print.
 
-use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read as _,
+    path::Path,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +14,10 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::local::{error::CommandError, escape, yaml};
+use crate::{
+    local::{error::CommandError, escape, yaml},
+    record::normal_host,
+};
 
 /// The largest specification that is read, in bytes. API Gateway takes 6 MB.
 const MAX_BYTES: u64 = 50 << 20;
@@ -28,7 +36,7 @@ pub struct Specification {
 /// A method and a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Operation {
-    /// The host, where the specification tells it.
+    /// The host in lower case, where the specification tells it.
     pub host: Option<String>,
     /// In capitals; `None` for any.
     pub method: Option<String>,
@@ -44,6 +52,7 @@ pub struct Operation {
 /// Returns an error that names the file, what is wrong in it, and what is expected.
 pub fn read(files: &[impl AsRef<Path>]) -> Result<Specification, CommandError> {
     let mut specification = Specification::default();
+    let mut known = BTreeSet::new();
     for file in files {
         let file = file.as_ref();
         let name = escape::path(file);
@@ -59,17 +68,19 @@ pub fn read(files: &[impl AsRef<Path>]) -> Result<Specification, CommandError> {
         }
         let found = parse(&bytes).map_err(fail)?;
         for operation in found {
-            if !specification.operations.contains(&operation) {
+            if known.insert(operation.clone()) {
                 specification.operations.push(operation);
             }
         }
-        if specification.operations.len() > MAX_OPERATIONS {
-            return Err(fail(format!(
-                "there are more than {MAX_OPERATIONS} operations"
-            )));
+        if known.len() > MAX_OPERATIONS {
+            return Err(fail(too_many()));
         }
     }
     Ok(specification)
+}
+
+fn too_many() -> String {
+    format!("there are more than {MAX_OPERATIONS} operations")
 }
 
 /// What is read of a document of any of the forms. All else in it is passed over.
@@ -165,12 +176,12 @@ fn parse(bytes: &[u8]) -> Result<Vec<Operation>, String> {
         let first = escape::terminal(error.lines().next().unwrap_or_default());
         format!("it can not be read: {first}; {EXPECTED}")
     })?;
-    operations(document, true)
+    operations(document)
 }
 
-fn operations(document: Document, may_wrap: bool) -> Result<Vec<Operation>, String> {
+fn operations(document: Document) -> Result<Vec<Operation>, String> {
     let mut out = Vec::new();
-    if let Some(body) = document.body.filter(|_| may_wrap) {
+    if let Some(body) = document.body {
         use base64::Engine as _;
         let decoded = base64::engine::general_purpose::STANDARD.decode(body.trim());
         return parse(decoded.as_deref().unwrap_or(body.as_bytes()));
@@ -182,6 +193,14 @@ fn operations(document: Document, may_wrap: bool) -> Result<Vec<Operation>, Stri
             }
             _ => vec![(document.host, document.base_path.unwrap_or_default())],
         };
+        // Servers may differ in what is not read of them, such as the scheme.
+        let bases: BTreeSet<(Option<String>, &str)> = bases
+            .iter()
+            .map(|(host, base)| {
+                let host = host.as_deref().and_then(normal_host);
+                (host, base.trim_matches('/'))
+            })
+            .collect();
         for (path, Methods(names)) in document.paths.unwrap_or_default() {
             if !path.starts_with('/') {
                 continue;
@@ -199,16 +218,19 @@ fn operations(document: Document, may_wrap: bool) -> Result<Vec<Operation>, Stri
                     } else {
                         &path
                     };
-                    let base = base.trim_matches('/');
                     out.push(Operation {
-                        host: host.as_deref().and_then(host_name),
+                        host: host.clone(),
                         method: method.clone(),
-                        path: match (base, path) {
+                        path: match (*base, path) {
                             ("", path) => path.to_string(),
                             (base, "/") => format!("/{base}"),
                             (base, path) => format!("/{base}{path}"),
                         },
                     });
+                    // A short file may have many operations: each on each server.
+                    if out.len() > MAX_OPERATIONS {
+                        return Err(too_many());
+                    }
                 }
             }
         }
@@ -279,12 +301,10 @@ fn base(server: &Server) -> (Option<String>, String) {
     (host.map(str::to_string), path.replace("//", "/"))
 }
 
-fn host_name(host: &str) -> Option<String> {
-    crate::record::normal_host(host)
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn shown(text: &str) -> Vec<String> {
@@ -363,6 +383,27 @@ mod tests {
                 .starts_with("failed to read specification no such 'file'\\u{1b}.json: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn each_server_has_each_operation_and_not_more_than_the_limit() {
+        let text = |servers: usize, paths: usize| {
+            let servers = (0..servers).map(|at| json!({"url": format!("/v{at}")}));
+            let paths = (0..paths).map(|at| (format!("/{at}"), json!({"get": {}})));
+            json!({
+                "openapi": "3.0.3",
+                "servers": servers.collect::<Vec<_>>(),
+                "paths": paths.collect::<serde_json::Map<_, _>>(),
+            })
+            .to_string()
+        };
+        assert_eq!(shown(&text(2, 1)), ["- GET /v0/0", "- GET /v1/0"]);
+        // In all, there would be 400 million.
+        let error = parse(text(20_000, 20_000).as_bytes()).unwrap_err();
+        assert_eq!(error, "there are more than 50000 operations");
+        let same = r#"{"openapi":"3.0.3","servers":[{"url":"http://h.example.com/"},{"url":"https://H.example.com"}],
+            "paths":{"/a":{"get":{}}}}"#;
+        assert_eq!(shown(same), ["h.example.com GET /a"]);
     }
 
     #[test]

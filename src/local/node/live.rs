@@ -165,7 +165,7 @@ impl View {
     }
 
     fn totals(&self, now: &Snapshot) -> String {
-        let endpoints = self.inventory.endpoints().len();
+        let endpoints = self.inventory.count();
         format!(
             "{}, {}, {}; {} repeated, {} unpaired, {}",
             count(self.calls, "call"),
@@ -188,12 +188,11 @@ impl View {
             return writeln!(out, "{summary}");
         }
         writeln!(out, "{}", self.totals(now))?;
-        for (endpoint, stats) in endpoints.iter().take(MAX_ROWS) {
+        for (endpoint, calls) in endpoints.iter().take(MAX_ROWS) {
             let (method, host) = (terminal(&endpoint.method), terminal(&endpoint.host));
             writeln!(
                 out,
-                "{:>8}  {method:<6} {host} {}",
-                stats.calls,
+                "{calls:>8}  {method:<6} {host} {}",
                 terminal(&endpoint.path)
             )?;
         }

@@ -6,10 +6,7 @@ use super::{
     Seen, Whole,
     wire::{Call, Content, Metadata},
 };
-use crate::standin::{
-    http::printable,
-    inventory::{self, Inventory},
-};
+use crate::standin::{http::printable, inventory};
 
 /// How many violations are kept with their text; further ones are only counted.
 const MAX_VIOLATIONS: usize = 1_000;
@@ -194,12 +191,6 @@ impl Ledger {
     pub(super) fn deliveries(&self) -> BTreeMap<String, u64> {
         let whole = |(id, record): (&String, &Record)| (id.clone(), record.whole);
         self.records.iter().map(whole).collect()
-    }
-
-    pub(super) fn inventory(&self, max_endpoints: usize) -> Inventory {
-        let mut inventory = Inventory::new(max_endpoints);
-        self.each_call(&mut |call, _| _ = inventory.add(call));
-        inventory
     }
 
     pub(super) fn each_call(&self, take: &mut dyn FnMut(&inventory::Call<'_>, Option<u64>)) {

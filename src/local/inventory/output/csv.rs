@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use csv::{Terminator, WriterBuilder};
 
-use super::instant;
+use super::text::moment;
 use crate::local::{
     error::{CommandError, printing},
     escape,
-    inventory::model::{Endpoint, Inventory, Source},
+    inventory::model::{Endpoint, Inventory, Latency, Source},
 };
 
 /// The names of the columns. Times are in RFC 3339, latencies in milliseconds.
@@ -58,13 +58,16 @@ fn row(endpoint: &Endpoint) -> [String; HEADER.len()] {
         Source::Learned => "learned",
     };
     let statuses = endpoint.statuses;
-    let latency = |of: fn(&crate::local::inventory::model::Latency) -> u64| {
+    let latency = |of: fn(&Latency) -> u64| {
         endpoint
             .latency
             .as_ref()
             .map_or_else(String::new, |latency| of(latency).to_string())
     };
-    let time = |time: Option<i64>| time.and_then(instant).unwrap_or_default();
+    let time = |time: Option<i64>| {
+        time.and_then(moment)
+            .map_or_else(String::new, |time| time.iso)
+    };
     let hidden = endpoint.hidden.as_deref();
     [
         escape::cell(&endpoint.host).into_owned(),
@@ -97,5 +100,25 @@ fn failed(error: csv::Error) -> CommandError {
     match error.into_kind() {
         csv::ErrorKind::Io(cause) => printing(cause),
         other => printing(io::Error::other(format!("{other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_none_is_an_empty_cell() {
+        for (time, expected) in [
+            (1_795_341_600_123, "2026-11-22T10:00:00Z"),
+            (253_402_300_800_000, ""),
+            (-1, ""),
+        ] {
+            let endpoint = Endpoint {
+                last: Some(time),
+                ..Endpoint::default()
+            };
+            assert_eq!(row(&endpoint)[17], expected);
+        }
     }
 }

@@ -10,7 +10,9 @@
 
 use std::{collections::BTreeSet, io::Write};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use minijinja::{Environment, Value, syntax::SyntaxConfig, value::Serde};
+use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use serde::Serialize;
 
 use super::{
@@ -21,17 +23,13 @@ use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
     inventory::{
-        model::{Endpoint, Inventory, Latency, Parameter, Source},
+        model::{Endpoint, Inventory, Latency, Parameter, Source, split_place},
         published,
     },
 };
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
-
-/// The hashes that the page's policy names. A test makes them anew.
-const STYLE_HASH: &str = "sha256-UOlqdrRAzqtsdiWRlNwihLr8o/dQWCNrIyphCK9XhJ8=";
-const SCRIPT_HASH: &str = "sha256-buG8CA7qcW9r2EkfFXzEx6lARPPyVN9C8T0kjZgd3F8=";
 
 /// The width of the picture of latencies.
 const RANGE: f64 = 120.0;
@@ -47,13 +45,7 @@ const SHORT_PATH: usize = 24;
 /// Returns the error of `out`.
 pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandError> {
     let environment = environment().map_err(rendering)?;
-    let hosts: BTreeSet<&str> = inventory
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.host.as_str())
-        // Of an operation that nobody called, nothing may tell the host.
-        .filter(|host| !host.is_empty())
-        .collect();
+    let hosts = inventory.named_hosts();
     let page = Page {
         has_hosts: hosts.len() > 1,
         most_calls: inventory
@@ -65,8 +57,8 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
         scale: Scale::of(&inventory.endpoints),
     };
     let head = Head {
-        style_hash: STYLE_HASH,
-        script_hash: SCRIPT_HASH,
+        style_hash: hash(STYLE),
+        script_hash: hash(SCRIPT),
         style: STYLE,
         script: SCRIPT,
         tool: concat!("cw-resend ", env!("CARGO_PKG_VERSION")),
@@ -87,10 +79,7 @@ pub fn write(inventory: &Inventory, out: &mut dyn Write) -> Result<(), CommandEr
             .map(|limit| visible(limit).into_owned())
             .collect(),
         has_hosts: page.has_hosts,
-        has_specification: inventory
-            .endpoints
-            .iter()
-            .any(|endpoint| endpoint.documented.is_some()),
+        has_specification: inventory.has_specification(),
         scale: page.scale.as_ref().map(Scale::described),
         sources: sources(inventory),
         reasons: reasons(inventory)
@@ -135,6 +124,15 @@ fn rendering(error: minijinja::Error) -> CommandError {
     CommandError::with_cause("failed to make the page", error)
 }
 
+/// The hash of an element's text, by which the page's policy allows it. TLS has the function for it.
+fn hash(text: &str) -> String {
+    let suite = TLS13_AES_128_GCM_SHA256
+        .tls13()
+        .expect("it is one of TLS 1.3");
+    let hash = suite.common.hash_provider.hash(text.as_bytes());
+    format!("sha256-{}", BASE64_STANDARD.encode(hash))
+}
+
 fn title(hosts: &BTreeSet<&str>) -> String {
     let mut hosts = hosts.iter();
     match (hosts.next(), hosts.next()) {
@@ -146,8 +144,8 @@ fn title(hosts: &BTreeSet<&str>) -> String {
 /// What is above and below the table.
 #[derive(Serialize)]
 struct Head {
-    style_hash: &'static str,
-    script_hash: &'static str,
+    style_hash: String,
+    script_hash: String,
     style: &'static str,
     script: &'static str,
     tool: &'static str,
@@ -196,11 +194,7 @@ fn figures(inventory: &Inventory, hosts: usize) -> Vec<Named> {
     if hosts > 1 {
         figures.push(("Hosts", hosts.to_string()));
     }
-    if inventory
-        .endpoints
-        .iter()
-        .any(|endpoint| endpoint.documented.is_some())
-    {
+    if inventory.has_specification() {
         figures.push(("Not declared", count(&|e| e.documented == Some(false))));
         figures.push(("Declared, not called", count(&|e| e.calls == 0)));
     }
@@ -544,17 +538,10 @@ fn push_pieces(text: &str, breaks: bool, pieces: &mut Vec<Piece>) {
     };
     while let Some((before, place, after)) = split_place(rest) {
         push(before, false, false);
-        push(place, true, false);
+        push(&format!("{{{place}}}"), true, false);
         rest = after;
     }
     push(rest, false, breaks);
-}
-
-/// What is before a segment's first place, the place with its braces, and what is behind it.
-fn split_place(segment: &str) -> Option<(&str, &str, &str)> {
-    let start = segment.find('{')?;
-    let end = start + segment[start..].find('}')? + 1;
-    Some((&segment[..start], &segment[start..end], &segment[end..]))
 }
 
 /// What is known of a template's places beside their names, such as `{id}: integer, 128 values`.

@@ -6,21 +6,18 @@ use std::{
     fs::{self, File},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use clap::ValueEnum;
 
-use super::model::{Endpoint, Inventory};
-use crate::{
-    local::{
-        error::{CommandError, printing},
-        escape::{self, terminal},
-        ui::Ui,
-    },
-    time::rfc3339,
+use super::model::{Endpoint, Inventory, OTHER_HOSTS};
+use crate::local::{
+    error::{CommandError, printing},
+    escape::{self, terminal},
+    ui::{Ui, counted},
 };
 use table::Look;
+use text::moment;
 
 pub mod csv;
 pub mod html;
@@ -120,15 +117,7 @@ fn write_documents(
     ui: &Ui,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
-    let mut hosts: Vec<&str> = inventory
-        .endpoints
-        .iter()
-        .map(|endpoint| endpoint.host.as_str())
-        // Of an operation that nobody called, nothing may tell the host.
-        .filter(|host| !host.is_empty())
-        .collect();
-    hosts.sort_unstable();
-    hosts.dedup();
+    let hosts: Vec<&str> = inventory.named_hosts().into_iter().collect();
     for host in &hosts {
         let methods = openapi::unusual_methods(inventory, host);
         if !methods.is_empty() {
@@ -225,45 +214,30 @@ pub(crate) fn reasons(inventory: &Inventory) -> Vec<(&str, u64)> {
     reasons
 }
 
-/// A host as it is shown: that of an operation that nobody called may not be known, and `*` stands for those that are too
-/// many to be told apart.
+/// A host as it is shown: that of an operation that nobody called may not be known.
 pub(crate) fn shown_host(host: &str) -> &str {
     match host {
         "" => "(any host)",
-        "*" => "(other hosts)",
+        OTHER_HOSTS => "(other hosts)",
         host => host,
     }
 }
 
 /// What there is, in one sentence without its end.
 pub(crate) fn headline(inventory: &Inventory) -> String {
-    let some = |number: u64, one: &str| match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
-    };
     let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-    let hosts = hosts(inventory).into_iter();
     let mut text = format!(
         "{} of {} on {}",
-        some(inventory.calls, "call"),
-        some(count(inventory.endpoints.len()), "endpoint"),
-        some(
-            count(hosts.filter(|(host, _)| !host.is_empty()).count()),
-            "host"
-        ),
+        counted(inventory.calls, "call"),
+        counted(count(inventory.endpoints.len()), "endpoint"),
+        counted(count(inventory.named_hosts().len()), "host"),
     );
-    let times = (
-        inventory.first.and_then(instant),
-        inventory.last.and_then(instant),
+    let (first, last) = (
+        inventory.first.and_then(moment),
+        inventory.last.and_then(moment),
     );
-    if let (Some(first), Some(last)) = times {
-        text += &format!(", {first} to {last}");
+    if let (Some(first), Some(last)) = (first, last) {
+        text += &format!(", {} to {}", first.iso, last.iso);
     }
     text
-}
-
-/// A time in Unix milliseconds as `2026-11-22T10:00:00Z`; `None` before 1970.
-pub(crate) fn instant(time: i64) -> Option<String> {
-    let time = u64::try_from(time).ok()?;
-    Some(rfc3339(Duration::from_secs(time / 1_000)).replace(".000Z", "Z"))
 }

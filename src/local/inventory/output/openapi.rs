@@ -21,19 +21,19 @@ use std::{
 
 use serde::Serialize;
 
-use super::text::{grouped, moment};
+use super::{
+    json,
+    text::{grouped, moment},
+};
 use crate::local::{
     error::{CommandError, printing},
     escape::terminal as visible,
-    inventory::model::{Endpoint, Inventory, Latency, Source},
+    inventory::model::{Endpoint, Inventory, Latency, OTHER_HOSTS, Source},
 };
 
 mod template;
 
 use template::{Place, Template};
-
-/// The host of calls to hosts that are too many to be told apart.
-const OTHER_HOSTS: &str = "*";
 
 /// An operation's identifier is cut here. Behind it, a number tells those apart that have the same.
 const LONGEST_ID: usize = 100;
@@ -140,9 +140,7 @@ struct Response {
 ///
 /// Returns the error of `out`.
 pub fn write(inventory: &Inventory, host: &str, out: &mut dyn Write) -> Result<(), CommandError> {
-    let document = document(inventory, host);
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| printing(error.into()))?;
-    out.write_all(b"\n").map_err(printing)
+    json::pretty(&document(inventory, host), out).map_err(printing)
 }
 
 /// The methods of a host that OpenAPI 3.1 has no operation for, which stand in `x-methods`.
@@ -280,10 +278,8 @@ fn common_stage<'a>(host: &str, endpoints: &[&'a Endpoint]) -> &'a str {
 /// An operation of endpoints that are one for OpenAPI. `path` has the names of its places.
 fn operation(path: &Template, same: &[Merged<'_>], operation_id: String) -> Operation {
     let endpoints = || same.iter().map(|merged| merged.endpoint);
-    let calls = endpoints()
-        .map(|endpoint| endpoint.calls)
-        .fold(0, u64::saturating_add);
     let sum = |count: fn(&Endpoint) -> u64| endpoints().map(count).fold(0, u64::saturating_add);
+    let calls = sum(|endpoint| endpoint.calls);
     let counts = [
         ("2XX", sum(|endpoint| endpoint.statuses.success)),
         ("3XX", sum(|endpoint| endpoint.statuses.redirection)),

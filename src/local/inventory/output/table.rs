@@ -10,7 +10,7 @@ use crate::local::{
     error::{CommandError, printing},
     escape,
     inventory::{
-        model::{Endpoint, Inventory},
+        model::{Endpoint, Inventory, Latency},
         published::{self, Period},
     },
 };
@@ -71,8 +71,9 @@ pub(crate) fn write_all(inventory: &Inventory, look: Look, out: &mut dyn Write) 
     if inventory.endpoints.is_empty() {
         return Ok(());
     }
-    let columns = columns(inventory, all);
-    let path = path_width(inventory, &columns, all);
+    let longest = longest_path(inventory);
+    let columns = columns(inventory, all, longest);
+    let path = longest.min(all.saturating_sub(taken(&columns)).max(1));
     writeln!(out)?;
     let mut header = row(&columns, path, "PATH", |column| column.title.to_string());
     header.truncate(header.trim_end().len());
@@ -154,7 +155,7 @@ fn legend(inventory: &Inventory, all: usize, out: &mut dyn Write) -> io::Result<
 }
 
 /// The columns for which there is room.
-fn columns(inventory: &Inventory, all: usize) -> Vec<Column> {
+fn columns(inventory: &Inventory, all: usize, longest_path: usize) -> Vec<Column> {
     let column = |title, of: fn(&Endpoint) -> String, is_number, goes| Column {
         title,
         of,
@@ -174,11 +175,7 @@ fn columns(inventory: &Inventory, all: usize) -> Vec<Column> {
         column("SPEC", specified, false, Some(7)),
         column("WALLARM", shown, false, Some(6)),
     ];
-    let has_specification = inventory
-        .endpoints
-        .iter()
-        .any(|endpoint| endpoint.documented.is_some());
-    if !has_specification {
+    if !inventory.has_specification() {
         columns.retain(|column| column.title != "SPEC");
     }
     for column in &mut columns {
@@ -188,7 +185,7 @@ fn columns(inventory: &Inventory, all: usize) -> Vec<Column> {
             .map(|endpoint| escape::width(&(column.of)(endpoint)));
         column.width = widths.max().unwrap_or(0).max(column.title.len());
     }
-    let wanted = longest_path(inventory).min(MIN_PATH);
+    let wanted = longest_path.min(MIN_PATH);
     while all < taken(&columns) + wanted {
         let droppable = columns.iter().enumerate();
         let droppable = droppable.filter_map(|(at, column)| Some((column.goes?, at)));
@@ -215,11 +212,6 @@ fn longest_path(inventory: &Inventory) -> usize {
         .iter()
         .map(|endpoint| escape::width(&escape::terminal(&endpoint.path)));
     widths.max().unwrap_or(0).max("PATH".len())
-}
-
-fn path_width(inventory: &Inventory, columns: &[Column], all: usize) -> usize {
-    let room = all.saturating_sub(taken(columns)).max(1);
-    longest_path(inventory).min(room)
 }
 
 /// A line: the method, the path, and the other columns.
@@ -277,7 +269,7 @@ fn shown(endpoint: &Endpoint) -> String {
     }
 }
 
-fn latency(endpoint: &Endpoint, of: fn(&crate::local::inventory::model::Latency) -> u64) -> String {
+fn latency(endpoint: &Endpoint, of: fn(&Latency) -> u64) -> String {
     match &endpoint.latency {
         Some(latency) => compact(of(latency)),
         None => "-".to_string(),
@@ -293,7 +285,7 @@ fn count(number: u64) -> String {
 }
 
 /// A number in at most five characters: three digits of it from ten thousand on, the others cut off.
-pub(crate) fn compact(number: u64) -> String {
+fn compact(number: u64) -> String {
     if number < 10_000 {
         return number.to_string();
     }
@@ -335,7 +327,7 @@ fn wrapped(text: &str, columns: usize, indent: &str, out: &mut dyn Write) -> io:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::inventory::model::{Latency, Statuses};
+    use crate::local::inventory::model::Statuses;
 
     fn inventory(paths: &[&str]) -> Inventory {
         let endpoints = paths.iter().zip(1..).map(|(path, calls)| Endpoint {

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{shape::decode, trie::Hash};
+use super::{
+    shape::decode,
+    trie::{Hash, first_segment},
+};
 
 /// More than any path needs. A specification in which more places fit is matched by the first that do.
 const MAX_STEPS: usize = 2_000;
@@ -117,10 +120,7 @@ impl Known {
                 })
             });
         };
-        let (raw, rest) = match rest.iter().position(|byte| *byte == b'/') {
-            Some(slash) => (&rest[..slash], Some(&rest[slash + 1..])),
-            None => (rest, None),
-        };
+        let (raw, rest) = first_segment(rest);
         let segment = decode(raw);
         let word = place.words.get(&*segment).copied();
         let part = place.parts.iter().find(|(before, after, _)| {

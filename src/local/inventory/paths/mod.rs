@@ -11,19 +11,20 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    model::{Endpoint, Source},
+    model::{Endpoint, OTHER_HOSTS, Source},
     spec::Specification,
 };
 use crate::{local::calls::Call, record};
 use known::Known;
 use learn::Place;
 use names::{Methods, Segments};
+pub(super) use shape::decode;
 use specified::Specified;
-use stats::{Stats, is_refusal};
-use trie::{Hash, Node, Size, is_shape};
+use stats::Stats;
+use trie::{Hash, Node, Size, Visit, is_shape};
 
 /// Hosts that are told apart.
 const MAX_HOSTS: usize = 1_000;
@@ -34,8 +35,6 @@ const MAX_NAME: usize = 255;
 const FEW_REFUSED: usize = 4;
 /// The least calls that they have then.
 const MANY_REFUSED: u64 = 20;
-/// The host of calls to hosts that are too many.
-const OTHER_HOSTS: &str = "*";
 /// The path of calls whose place is not known.
 const ANY_PATH: &str = "/{path+}";
 
@@ -84,112 +83,79 @@ impl Paths {
     pub fn add(&mut self, call: &Call<'_>) {
         let method = self.methods.number(cut(call.method));
         let name = cut(call.host);
-        if !self.hosts.contains_key(name) && !self.admit(name) {
-            self.other_hosts.entry(method).or_default().count(call);
-            return;
-        }
-        let Some(host) = self.hosts.get_mut(name) else {
-            return;
+        let host = match self.hosts.get_mut(name) {
+            Some(host) => host,
+            None => {
+                self.admit(name);
+                let Some(host) = self.hosts.get_mut(name) else {
+                    self.other_hosts.entry(method).or_default().count(call);
+                    return;
+                };
+                host
+            }
         };
-        let end = call
-            .path
-            .iter()
-            .position(|byte| matches!(byte, b'?' | b'#'));
-        let path = &call.path[..end.unwrap_or(call.path.len())];
-        let documented = self.specified.is_some().then_some(false);
-        let versions_until = 1 + usize::from(host.is_own_domain);
-        let mut under = None;
-        if let Some(specified) = &mut self.specified
-            && let Some(found) = specified.find(call, path, host.is_own_domain)
-        {
-            found.path(path, &mut self.filled);
-            if !found.is_greedy {
-                let key = std::mem::take(&mut self.filled);
-                host.count(
-                    &key,
-                    method,
-                    Source::Specification,
-                    Some(found.has_method),
-                    None,
-                    call,
-                    &mut self.size,
-                );
-                self.filled = key;
-                return;
+        let is_own_domain = host.is_own_domain;
+        let visit = Visit {
+            call,
+            method,
+            path: without_query(call.path),
+            has_places: false,
+            versions_until: 1 + usize::from(is_own_domain),
+        };
+        let undeclared = self.specified.is_some().then_some(false);
+        let specified = self.specified.as_mut();
+        let found = specified.and_then(|own| own.find(call, visit.path, is_own_domain));
+        let (declared, greedy) = match found {
+            Some(found) if found.is_greedy => (None, Some(found)),
+            found => (found, None),
+        };
+        let route = call.template.filter(|route| route.starts_with(b"/"));
+        let known = match (&declared, route) {
+            (Some(found), _) => {
+                found.path(visit.path, &mut self.filled);
+                Some((Source::Specification, Some(found.has_method)))
             }
-            under = Some(found.template);
-        }
-        let template = call.template.filter(|template| template.starts_with(b"/"));
-        if let Some(template) = template {
-            let last = template
-                .rsplit(|byte| *byte == b'/')
-                .next()
-                .unwrap_or_default();
-            let is_greedy = last.ends_with(b"+}");
-            let is_known = if template == path {
-                self.filled.clear();
-                self.filled.extend_from_slice(template);
-                true
-            } else {
-                record::fill_template(&mut self.filled, template, path, call.host)
-            };
-            let is_rest = is_greedy && template != path && !self.filled.ends_with(b"+}");
-            if is_known && !is_rest {
-                let key = std::mem::take(&mut self.filled);
-                host.count(
-                    &key,
-                    method,
-                    Source::Route,
-                    documented,
-                    under.as_deref(),
-                    call,
-                    &mut self.size,
-                );
-                self.filled = key;
-                return;
+            (None, Some(route)) => fill_route(&mut self.filled, route, visit.path, is_own_domain)
+                .then_some((Source::Route, undeclared)),
+            (None, None) => None,
+        };
+        if let Some((source, documented)) = known {
+            let under = greedy.map(|found| found.template);
+            let size = &mut self.size;
+            if !host.count(&self.filled, source, documented, under, &visit, size) {
+                host.learned.add(&visit, size);
             }
-            if is_rest && under.is_none() {
-                let name = String::from_utf8_lossy(template)
-                    .into_owned()
-                    .into_boxed_str();
-                let node = host.under.entry((Source::Route, name)).or_default();
-                node.add(
-                    &self.filled,
-                    true,
-                    versions_until,
-                    method,
-                    call,
-                    &mut self.size,
-                );
-                self.shrink();
-                return;
-            }
-        }
-        if let Some(template) = under {
-            let node = host
-                .under
-                .entry((Source::Specification, template))
-                .or_default();
-            node.add(
-                &self.filled,
-                true,
-                versions_until,
-                method,
-                call,
-                &mut self.size,
-            );
         } else {
-            host.learned
-                .add(path, false, versions_until, method, call, &mut self.size);
+            let under = match (greedy, route) {
+                (Some(found), _) => {
+                    // The route may have been written there, which knows less of it.
+                    found.path(visit.path, &mut self.filled);
+                    Some((Source::Specification, found.template.into()))
+                }
+                (None, Some(route)) => Some((Source::Route, String::from_utf8_lossy(route).into())),
+                (None, None) => None,
+            };
+            match under {
+                Some(under) => {
+                    let visit = Visit {
+                        path: &self.filled,
+                        has_places: true,
+                        ..visit
+                    };
+                    let node = host.under.entry(under).or_default();
+                    node.add(&visit, &mut self.size);
+                }
+                None => host.learned.add(&visit, &mut self.size),
+            }
         }
         self.shrink();
     }
 
     /// Makes room for a host, or not: of too many those stay whose hash is the least, whatever their order.
-    fn admit(&mut self, name: &str) -> bool {
+    fn admit(&mut self, name: &str) {
         let hash = trie::hash(name.as_bytes());
         if self.host_limit.is_some_and(|limit| hash >= limit) {
-            return false;
+            return;
         }
         let host = Host {
             is_own_domain: record::is_own_domain(name),
@@ -197,7 +163,7 @@ impl Paths {
         };
         self.hosts.insert(name.into(), Box::new(host));
         if self.hosts.len() <= MAX_HOSTS {
-            return true;
+            return;
         }
         let greatest = self
             .hosts
@@ -205,7 +171,7 @@ impl Paths {
             .map(|name| (trie::hash(name.as_bytes()), name.clone()))
             .max();
         let Some((hash, greatest)) = greatest else {
-            return true;
+            return;
         };
         self.host_limit = Some(hash);
         if let Some(host) = self.hosts.remove(&greatest) {
@@ -216,7 +182,6 @@ impl Paths {
             );
             self.size.nodes = self.size.nodes.saturating_sub(count);
         }
-        *greatest != *name
     }
 
     fn shrink(&mut self) {
@@ -290,37 +255,50 @@ fn cut(name: &str) -> &str {
     &name[..end.unwrap_or(0).min(name.len())]
 }
 
+/// What of a path comes before its query.
+fn without_query(path: &[u8]) -> &[u8] {
+    let end = path.iter().position(|byte| matches!(byte, b'?' | b'#'));
+    &path[..end.unwrap_or(path.len())]
+}
+
+/// Writes a path with the route's template in place of what that stands for. `false`: what a greedy one took in stands
+/// there as it was called.
+fn fill_route(out: &mut Vec<u8>, route: &[u8], path: &[u8], is_own_domain: bool) -> bool {
+    if route == path {
+        out.clear();
+        out.extend_from_slice(route);
+        return true;
+    }
+    record::fill_template(out, route, path, is_own_domain);
+    !route.ends_with(b"+}") || out.ends_with(b"+}")
+}
+
 impl Host {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are what is known of one call"
-    )]
+    /// Counts a call at a template that was not learned. `false`: there is no room for another one.
     fn count(
         &mut self,
         path: &[u8],
-        method: u8,
         source: Source,
         documented: Option<bool>,
         under: Option<&str>,
-        call: &Call<'_>,
+        visit: &Visit<'_>,
         size: &mut Size,
-    ) {
-        if !self.known.contains_key(path) {
-            if size.is_full() {
-                self.learned.add(call.path, false, 1, method, call, size);
-                return;
+    ) -> bool {
+        let template = match self.known.get_mut(path) {
+            Some(template) => template,
+            None if size.is_full() => return false,
+            None => {
+                size.nodes += 1;
+                self.known.entry(path.into()).or_insert(Template {
+                    source,
+                    under: under.map(Into::into),
+                    stats: Vec::new(),
+                })
             }
-            size.nodes += 1;
-            let template = Template {
-                source,
-                under: under.map(Into::into),
-                stats: Vec::new(),
-            };
-            self.known.insert(path.into(), template);
-        }
-        if let Some(template) = self.known.get_mut(path) {
-            template.stats_of(method, documented).count(call);
-        }
+        };
+        let stats = template.stats_of(visit.method, documented);
+        stats.count(visit.call);
+        true
     }
 
     /// Hands out all that was counted.
@@ -338,7 +316,7 @@ impl Host {
     }
 
     fn finish(
-        mut self,
+        self,
         name: &str,
         has_specification: bool,
         methods: &Methods,
@@ -349,20 +327,16 @@ impl Host {
             is_stage: self.is_own_domain,
             is_start: true,
         };
+        let mut templates: Vec<(Box<[u8]>, Template)> = self.known.into_iter().collect();
+        templates.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut known = Known::default();
-        let mut templates: Vec<&Box<[u8]>> = self.known.keys().collect();
-        templates.sort();
-        let templates: Vec<Box<[u8]>> = templates.into_iter().cloned().collect();
-        for (number, template) in templates.iter().enumerate() {
-            known.insert(template, number);
+        for (number, (path, _)) in templates.iter().enumerate() {
+            known.insert(path, number);
         }
         let documented = has_specification.then_some(false);
-        let learned = std::mem::take(&mut self.learned);
-        let trees = std::iter::once((None, learned)).chain(
-            std::mem::take(&mut self.under)
-                .into_iter()
-                .map(|(key, node)| (Some(key), node)),
-        );
+        let under = self.under.into_iter();
+        let under = under.map(|(key, node)| (Some(key), node));
+        let trees = std::iter::once((None, self.learned)).chain(under);
         for (under, mut tree) in trees {
             let mut refused = Vec::new();
             if tree.real_calls > 0 {
@@ -373,19 +347,15 @@ impl Host {
             for (path, method, stats) in refused {
                 let mut at = None;
                 known.find(&path.join(&b'/'), &mut |found| {
-                    let template = self.known.get(&templates[found.template]);
-                    let has_method = template.is_some_and(|template| {
-                        template.stats.iter().any(|(own, ..)| *own == method)
-                    });
+                    let mut own = templates[found.template].1.stats.iter();
+                    let has_method = own.any(|(own, ..)| *own == method);
                     at = at.filter(|_| !has_method).or(Some(found.template));
                     has_method
                 });
-                let template = at.and_then(|at| self.known.get_mut(&templates[at]));
-                if let Some(template) = template {
-                    template.stats_of(method, documented).add(&stats);
-                } else if let Some(node) = tree.find(&path, 0) {
-                    node.stats_of(method).add(&stats);
-                } else {
+                if let Some(at) = at {
+                    let stats_there = templates[at].1.stats_of(method, documented);
+                    stats_there.add(&stats);
+                } else if !tree.add_refused(&path, 0, method, &stats) {
                     rest.push((path, method, stats));
                 }
             }
@@ -415,7 +385,7 @@ impl Host {
                 found.add(base(&segments), methods.name(method), &stats);
             }
         }
-        for (path, template) in &self.known {
+        for (path, template) in &templates {
             for (method, documented, stats) in &template.stats {
                 let endpoint = Endpoint {
                     source: template.source,
@@ -492,38 +462,28 @@ impl Node {
         path.pop();
     }
 
-    /// The place that a refused path has among those that were learned.
-    fn find(&mut self, path: &[Vec<u8>], depth: usize) -> Option<&mut Self> {
+    /// Adds the calls of a refused path at the place that it has among those that were learned. `false`: it has none.
+    fn add_refused(&mut self, path: &[Vec<u8>], depth: usize, method: u8, stats: &Stats) -> bool {
         let Some((key, rest)) = path.split_first() else {
-            return (!self.stats.is_empty()).then_some(self);
+            let is_called = !self.stats.is_empty();
+            if is_called {
+                self.stats_of(method).add(stats);
+            }
+            return is_called;
         };
-        // Looked at twice, since the borrow of the first look would last.
-        if self
-            .children
-            .get_mut(&key[..])
-            .is_some_and(|child| child.find(rest, depth + 1).is_some())
-        {
-            return self.children.get_mut(&key[..])?.find(rest, depth + 1);
-        }
-        if self
-            .wild
-            .as_mut()
-            .is_some_and(|wild| wild.find(rest, depth + 1).is_some())
-        {
-            return self.wild.as_mut()?.find(rest, depth + 1);
+        let own = self.children.get_mut(&key[..]);
+        let mut likely = own.into_iter().chain(&mut self.wild);
+        if likely.any(|child| child.add_refused(rest, depth + 1, method, stats)) {
+            return true;
         }
         if depth == 0 && !is_shape(key) || key.is_empty() {
-            return None;
+            return false;
         }
-        let mut shapes: Vec<_> = self
-            .children
-            .iter()
-            .filter(|(key, _)| is_shape(key))
-            .map(|(key, child)| (std::cmp::Reverse(child.real_calls), key.clone()))
-            .collect();
-        shapes.sort();
-        let (_, key) = shapes.into_iter().next()?;
-        self.children.get_mut(&key)?.find(rest, depth + 1)
+        let shapes = self.children.iter_mut().filter(|(key, _)| is_shape(key));
+        let most = shapes.min_by(|(key, child), (other_key, other)| {
+            (other.real_calls, key).cmp(&(child.real_calls, other_key))
+        });
+        most.is_some_and(|(_, child)| child.add_refused(rest, depth + 1, method, stats))
     }
 
     /// Hands out each place that was called.
@@ -557,14 +517,13 @@ impl Node {
 /// Endpoints, each once.
 #[derive(Debug, Default)]
 struct Found {
+    /// By host, path and method.
     endpoints: BTreeMap<(String, String, String), (Endpoint, Stats)>,
-    hosts: HashSet<String>,
 }
 
 impl Found {
     fn add(&mut self, mut endpoint: Endpoint, method: &str, stats: &Stats) {
         endpoint.method = method.to_string();
-        self.hosts.insert(endpoint.host.clone());
         let key = (
             endpoint.host.clone(),
             endpoint.path.clone(),
@@ -588,6 +547,13 @@ impl Found {
         all.add(stats);
     }
 
+    /// The host, where all are of one.
+    fn only_host(&self) -> Option<&str> {
+        let ((first, ..), _) = self.endpoints.first_key_value()?;
+        let ((last, ..), _) = self.endpoints.last_key_value()?;
+        (first == last).then_some(first)
+    }
+
     fn into_endpoints(self) -> Vec<Endpoint> {
         let filled = self.endpoints.into_values().map(|(mut endpoint, stats)| {
             let [span, success] = stats.times();
@@ -600,9 +566,4 @@ impl Found {
         });
         filled.collect()
     }
-}
-
-/// Whether a call of this status may be a scanner's.
-fn is_doubtful(call: &Call<'_>) -> bool {
-    is_refusal(call.status)
 }

@@ -81,7 +81,7 @@ pub(super) fn extension(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Replaces the percent-encoding.
-pub(super) fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::local::inventory) fn decode(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'%') {
         return Cow::Borrowed(raw);
     }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Found, Stats, is_doubtful, known::Known, names, names::Segments};
+use super::{
+    Found,
+    known::{Known, Match},
+    names::{self, Segments},
+    stats::{Stats, is_refusal},
+};
 use crate::{
     local::{
         calls::Call,
@@ -41,13 +46,16 @@ struct Template {
     host: Option<String>,
     is_own_domain: bool,
     path: String,
+    /// Whether not all of its segments are places.
+    has_word: bool,
     /// With whether they were called. `None`: any.
     methods: Vec<(Option<String>, bool)>,
 }
 
 /// What a call matches.
-pub(super) struct Specific {
-    pub(super) template: Box<str>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Specific<'a> {
+    pub(super) template: &'a str,
     pub(super) is_greedy: bool,
     pub(super) has_method: bool,
     /// Bytes of the path before the template.
@@ -56,7 +64,7 @@ pub(super) struct Specific {
     greedy_from: usize,
 }
 
-impl Specific {
+impl Specific<'_> {
     /// Writes the template after what stands before it, and a greedy one with the rest of the path.
     pub(super) fn path(&self, path: &[u8], out: &mut Vec<u8>) {
         out.clear();
@@ -84,14 +92,16 @@ impl Specific {
     }
 }
 
+/// A path without its first segment.
+fn without_first(path: &str) -> &str {
+    path[1..].find('/').map_or("/", |at| &path[1 + at..])
+}
+
 impl Specified {
     pub(super) fn new(specification: Specification) -> Self {
         let mut by_path: BTreeMap<_, Vec<(Option<String>, bool)>> = BTreeMap::new();
         for Operation { host, method, path } in specification.operations {
-            let methods = by_path
-                .entry((host.map(|host| host.to_ascii_lowercase()), path))
-                .or_default();
-            let method = method.map(|method| method.to_ascii_uppercase());
+            let methods = by_path.entry((host, path)).or_default();
             if !methods.iter().any(|(own, _)| *own == method) {
                 methods.push((method, false));
             }
@@ -107,13 +117,17 @@ impl Specified {
             let is_own_domain = host.as_deref().is_some_and(record::is_own_domain);
             own.known.insert(path.as_bytes(), number);
             if is_own_domain {
-                let stage = path[1..].find('/').map_or("/", |at| &path[1 + at..]);
-                own.without_stage.insert(stage.as_bytes(), number);
+                let path = without_first(&path).as_bytes();
+                own.without_stage.insert(path, number);
             }
+            let has_word = path
+                .split('/')
+                .any(|part| !part.is_empty() && !part.starts_with('{'));
             own.templates.push(Template {
                 host,
                 is_own_domain,
                 path,
+                has_word,
                 methods,
             });
         }
@@ -126,22 +140,22 @@ impl Specified {
         call: &Call<'_>,
         path: &[u8],
         is_own_domain: bool,
-    ) -> Option<Specific> {
+    ) -> Option<Specific<'_>> {
         let stage = path
             .iter()
             .skip(1)
             .position(|byte| *byte == b'/')
             .map_or(path.len(), |at| at + 1);
-        let mut best: Option<(Rank, super::known::Match, usize)> = None;
+        // Nothing tells a base path but calls that reached something.
+        let is_doubtful = is_refusal(call.status);
+        let mut best: Option<(Rank, Match, usize)> = None;
         for before in [0, stage] {
             let rest: &[u8] = if before == path.len() {
                 b"/"
             } else {
                 &path[before..]
             };
-            // Nothing tells a base path but calls that reached something.
-            let may_skip = is_own_domain || !is_doubtful(call);
-            if before > 0 && !may_skip {
+            if before > 0 && is_doubtful && !is_own_domain {
                 continue;
             }
             for (known, is_without) in [(&self.known, false), (&self.without_stage, true)] {
@@ -158,14 +172,10 @@ impl Specified {
                         Some(_) => template.is_own_domain && !is_own_domain && is_without,
                     };
                     // Behind any first segment, a template of parameters alone would take what is another's.
-                    let has_word = template
-                        .path
-                        .split('/')
-                        .any(|part| !part.is_empty() && !part.starts_with('{'));
                     if !is_here
                         || before > 0
                             && !is_own_domain
-                            && (!has_word || found.greedy_from.is_some())
+                            && (!template.has_word || found.greedy_from.is_some())
                     {
                         return false;
                     }
@@ -188,7 +198,7 @@ impl Specified {
         }
         let ((is_greedy, lacks_method, _, _, is_without), found, before) = best?;
         let template = &mut self.templates[found.template];
-        if template.host.is_none() && !is_doubtful(call) {
+        if template.host.is_none() && !is_doubtful {
             match &self.before {
                 Before::Unknown => self.before = Before::Always(path[..before].into()),
                 Before::Always(own) if **own != path[..before] => self.before = Before::Several,
@@ -198,14 +208,13 @@ impl Specified {
         for (method, is_called) in &mut template.methods {
             *is_called |= method.as_deref().is_none_or(|method| method == call.method);
         }
-        let path = template.path.as_str();
-        let path = if is_without {
-            path[1..].find('/').map_or("/", |at| &path[1 + at..])
+        let template = if is_without {
+            without_first(&template.path)
         } else {
-            path
+            &template.path
         };
         Some(Specific {
-            template: path.into(),
+            template,
             is_greedy,
             has_method: !lacks_method,
             before,
@@ -215,10 +224,7 @@ impl Specified {
 
     /// Adds the operations that nobody called.
     pub(super) fn unused(&self, found: &mut Found) {
-        let only = match found.hosts.len() {
-            1 => found.hosts.iter().next().cloned(),
-            _ => None,
-        };
+        let only = found.only_host().map(str::to_string);
         for template in &self.templates {
             let host = template
                 .host

@@ -1,8 +1,11 @@
 //! Made-up logs, whose endpoints are known, held against what is learned from them.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
-use super::*;
+use super::{
+    trie::{MAX_DEPTH, MAX_NODES},
+    *,
+};
 use crate::local::inventory::spec::Operation;
 
 /// A generator of numbers, the same on each run.
@@ -578,6 +581,25 @@ fn of_what_was_refused_often_few_paths_stand() {
     assert_eq!(found.len(), before + FEW_REFUSED + 1, "{}", show(&found));
 }
 
+/// It took twice as long for each segment more, so that this one did not end.
+#[test]
+fn a_refused_path_of_many_segments_takes_no_longer() {
+    let deep = "/a".repeat(MAX_DEPTH - 1);
+    let made = |number: usize, status| Made {
+        template: String::new(),
+        path: format!("{deep}/{}", word(number)),
+        method: "GET".to_string(),
+        status,
+        endpoint: 0,
+    };
+    let mut log: Vec<Made> = (0..100).map(|number| made(number, 200)).collect();
+    log.extend((1_000..3_000).map(|number| made(number, 404)));
+    assert_eq!(
+        show(&learned(&log)),
+        format!("GET    {deep}/{{text}} 2100\n")
+    );
+}
+
 #[test]
 fn the_order_of_the_calls_does_not_matter() {
     for (name, calls, endpoints) in LOGS {
@@ -743,7 +765,16 @@ fn what_a_specification_has_comes_first() {
     let export = Specification {
         operations: vec![operation(Some(own), Some("GET"), "/prod/pets/{id}")],
     };
+    let greedy = Specification {
+        operations: vec![operation(None, None, "/{tenant}/files/{proxy+}")],
+    };
     for (specification, calls, expected) in [
+        // The gateway's route takes more than the specification's.
+        (
+            greedy,
+            vec![("h", "GET", "/anna/files/a/7", Some("/{proxy+}"))],
+            vec!["h GET /{tenant}/files/a/{integer} Some(false) /{tenant}/files/{proxy+} 1"],
+        ),
         (
             plain,
             vec![
@@ -801,6 +832,37 @@ fn a_route_tells_the_template() {
             "h GET /u/{id}/x/{integer} None /u/{id}/{proxy+} 1",
         ]
     );
+}
+
+/// What stands in a query is nobody's path, also where a template has no room any more.
+#[test]
+fn templates_that_are_too_many_are_learned_without_their_queries() {
+    let mut paths = Paths::new(None);
+    let mut add = |path: &str, template: &str| {
+        paths.add(&Call {
+            host: HOST,
+            method: "GET",
+            path: path.as_bytes(),
+            template: Some(template.as_bytes()),
+            status: Some(200),
+            latency_ms: None,
+            time: None,
+        });
+        paths.size.nodes
+    };
+    for number in 0..=MAX_NODES {
+        let path = format!("/known/{number}");
+        add(&path, &path);
+    }
+    for number in 0..2_000 {
+        let path = format!("/late/{}/x?token={number}", word(number));
+        let nodes = add(&path, "/late/{id}/{action}");
+        assert!(nodes < MAX_NODES + 100, "{nodes}");
+    }
+    let (found, _) = paths.finish();
+    let calls: u64 = found.iter().map(|endpoint| endpoint.calls).sum();
+    assert_eq!(calls, u64::try_from(MAX_NODES + 1 + 2_000).unwrap());
+    assert!(!found.iter().any(|one| one.path.contains("token")));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) const REST: &[u8] = b"{path+}";
 /// How many different values of a shape are counted.
 const MAX_VALUES: usize = 64;
 /// Nodes in all. One takes some hundred bytes.
-const MAX_NODES: usize = 48_000;
+pub(super) const MAX_NODES: usize = 48_000;
 /// Words that one place has before it is merged.
 const MAX_WORDS: usize = 2_048;
 /// The same for words that were only ever refused.
@@ -177,34 +177,70 @@ pub(super) fn is_shape(key: &[u8]) -> bool {
     key.starts_with(b"{") && key.ends_with(b"}")
 }
 
+/// The first segment of a path without its slash, and what comes behind the next slash.
+pub(super) fn first_segment(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match path.iter().position(|byte| *byte == b'/') {
+        Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
+        None => (path, None),
+    }
+}
+
+/// Counts a word with the others that have a call that was not refused: it has got its first one.
+fn is_real_now(words: &mut [usize; 2]) {
+    if words[1] > 0 {
+        words[1] -= 1;
+        words[0] += 1;
+    }
+}
+
+/// A call on the way to its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) method: u8,
+    /// The way, without a query.
+    pub(super) path: &'a [u8],
+    /// Segments in braces are places already.
+    pub(super) has_places: bool,
+    /// So many of the first segments may be versions.
+    pub(super) versions_until: usize,
+}
+
 impl Node {
-    /// Counts a call below this node, which stands for the host. `forced`: segments in braces are places already.
-    pub(super) fn add(
-        &mut self,
-        path: &[u8],
-        forced: bool,
-        versions_until: usize,
-        method: u8,
-        call: &Call<'_>,
-        size: &mut Size,
-    ) {
-        let is_refused = is_refusal(call.status);
-        let mut node = self;
-        let path = path.strip_prefix(b"/").unwrap_or(path);
-        for (depth, raw) in path.split(|byte| *byte == b'/').enumerate() {
-            node.real_calls += u64::from(!is_refused);
-            if forced && is_shape(raw) {
-                node = node.child_of_shape(raw, size);
-                continue;
+    /// Counts a call below this node, which stands for the host.
+    pub(super) fn add(&mut self, visit: &Visit<'_>, size: &mut Size) {
+        let path = visit.path.strip_prefix(b"/").unwrap_or(visit.path);
+        self.walk(Some(path), 0, visit, size);
+    }
+
+    /// Counts a call at what is left of its path. It calls itself for each segment, so that a word that is known is
+    /// looked up once: in a loop, the borrow of one look would last until the next.
+    fn walk(&mut self, rest: Option<&[u8]>, depth: usize, visit: &Visit<'_>, size: &mut Size) {
+        let is_refused = is_refusal(visit.call.status);
+        self.real_calls += u64::from(!is_refused);
+        let Some(rest) = rest else {
+            self.stats_of(visit.method).count(visit.call);
+            return;
+        };
+        let (raw, mut rest) = first_segment(rest);
+        let child = if visit.has_places && is_shape(raw) {
+            self.child_of_shape(raw, size)
+        } else if depth >= MAX_DEPTH {
+            rest = None;
+            self.child_of_shape(REST, size)
+        } else {
+            // What was called before needs no look at its shape. A shape's key has a brace, which no word has.
+            match self.children.get_mut(raw).filter(|_| !raw.contains(&b'{')) {
+                Some(child) => {
+                    if !is_refused && child.real_calls == 0 {
+                        is_real_now(&mut self.words);
+                    }
+                    child
+                }
+                None => self.step(raw, depth < visit.versions_until, is_refused, size),
             }
-            if depth >= MAX_DEPTH {
-                node = node.child_of_shape(REST, size);
-                break;
-            }
-            node = node.step(raw, depth < versions_until, is_refused, size);
-        }
-        node.real_calls += u64::from(!is_refused);
-        node.stats_of(method).count(call);
+        };
+        child.walk(rest, depth + 1, visit, size);
     }
 
     pub(super) fn stats_of(&mut self, method: u8) -> &mut Stats {
@@ -230,6 +266,7 @@ impl Node {
             .expect("it was inserted")
     }
 
+    /// The child of a segment that is no known word as it stands.
     fn step(
         &mut self,
         raw: &[u8],
@@ -237,10 +274,6 @@ impl Node {
         is_refused: bool,
         size: &mut Size,
     ) -> &mut Self {
-        // What was called before needs no look at its shape. A shape's key has a brace, which no word has.
-        if !raw.contains(&b'{') && self.children.contains_key(raw) {
-            return self.known(raw, is_refused);
-        }
         let key = match shape::segment(raw, may_be_version) {
             Segment::Shape(shape) if is_shape(shape.as_bytes()) && size.max_words > FEW => {
                 let child = self.child_of_shape(shape.as_bytes(), size);
@@ -250,15 +283,15 @@ impl Node {
             Segment::Shape(shape) => shape.into_owned().into_bytes(),
             Segment::Word(word) => word,
         };
-        if self.children.contains_key(&key[..]) {
-            return self.known(&key, is_refused);
-        }
-        let side = usize::from(is_refused);
-        let is_merged = self.wild.is_some() || is_refused && self.refused.is_some();
-        if !is_merged {
+        if let Some(child) = self.children.get(&key[..]) {
+            if !is_refused && child.real_calls == 0 && !is_shape(&key) {
+                is_real_now(&mut self.words);
+            }
+        } else if self.wild.is_none() && !(is_refused && self.refused.is_some()) {
             size.nodes += 1;
-            self.words[side] += 1;
+            self.words[usize::from(is_refused)] += 1;
             self.children.insert(key.clone().into(), Box::default());
+            // The word may be merged with the others at once.
             self.limit(size);
         }
         if self.children.contains_key(&key[..]) {
@@ -274,15 +307,6 @@ impl Node {
         };
         merged.values.see(&key);
         merged
-    }
-
-    fn known(&mut self, key: &[u8], is_refused: bool) -> &mut Self {
-        let child = self.children.get_mut(key).expect("it was looked up");
-        if !is_refused && child.real_calls == 0 && !is_shape(key) && self.words[1] > 0 {
-            self.words[1] -= 1;
-            self.words[0] += 1;
-        }
-        child
     }
 
     /// Merges the words of this place where they are too many.
@@ -368,9 +392,8 @@ impl Node {
         for (key, child) in other.children {
             let is_word = !is_shape(&key);
             if let Some(own) = self.children.get_mut(&key) {
-                if is_word && own.real_calls == 0 && child.real_calls > 0 && self.words[1] > 0 {
-                    self.words[1] -= 1;
-                    self.words[0] += 1;
+                if is_word && own.real_calls == 0 && child.real_calls > 0 {
+                    is_real_now(&mut self.words);
                 }
                 own.merge(*child, size);
                 continue;

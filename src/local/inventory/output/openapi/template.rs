@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::local::inventory::model::split_place;
+
 /// A template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template {
@@ -90,20 +92,6 @@ impl Template {
             unique,
             is_greedy: name.ends_with('+'),
         });
-    }
-}
-
-/// What is before the first place, its name, and what is behind it. A place does not reach over a slash.
-fn split_place(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    loop {
-        let start = from + text[from..].find('{')?;
-        let inner = &text[start + 1..];
-        let end = inner.find(['{', '}', '/'])?;
-        if inner[end..].starts_with('}') {
-            return Some((&text[..start], &inner[..end], &inner[end + 1..]));
-        }
-        from = start + 1;
     }
 }
 

@@ -226,6 +226,24 @@ fn hosts_and_shapes_by_strangers_are_harmless() {
     assert_eq!(parameter["description"], "<b>\\u{202e}");
 }
 
+/// A document is read on a terminal, too.
+#[test]
+fn what_acts_on_a_terminal_is_escaped_in_a_document() {
+    let names = ["\u{202e}", "\u{9b}31m"];
+    let endpoints = names.map(|name| endpoint("GET", &format!("/{{{name}}}"), &[(name, "text")]));
+    let inventory = Inventory {
+        endpoints: endpoints.to_vec(),
+        ..Inventory::default()
+    };
+    let mut out = Vec::new();
+    write(&inventory, HOST, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains(['\u{202e}', '\u{9b}']), "{text:?}");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let templates = &document["paths"]["/{_31m}"]["get"]["x-templates"];
+    assert_eq!(templates, &json!(["/{\u{9b}31m}", "/{\u{202e}}"]));
+}
+
 #[test]
 fn shapes_are_types_and_formats() {
     for (shape, expected) in [
