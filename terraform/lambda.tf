@@ -110,6 +110,7 @@ locals {
     X_NODE_CONNECT_TIMEOUT_MS = var.x_node_connect_timeout_ms
     X_NODE_TIMEOUT_MS         = var.x_node_timeout_ms
     X_NODE_DOWN_AFTER_MS      = var.x_node_down_after_ms
+    X_NODE_HEADER_NAMES       = length(var.x_node_header_names) > 0 ? jsonencode(var.x_node_header_names) : null
     X_NODE_CA_CERT            = var.x_node_ca_cert
     X_MAX_INFLATED_BYTES      = var.x_max_inflated_bytes
     X_STRIP_STAGE             = var.x_strip_stage
@@ -162,7 +163,6 @@ resource "aws_lambda_function" "resend" {
       },
       { for name, value in local.function_settings : name => value if value != null },
       nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
-      length(var.x_node_header_names) > 0 ? { X_NODE_HEADER_NAMES = jsonencode(var.x_node_header_names) } : {},
     )
   }
 

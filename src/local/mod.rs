@@ -2,8 +2,8 @@
 //! it what an operator asks: which endpoints there are, which of them a specification lacks, whether a stage logs
 //! what is needed, and whether a Node takes what the function sends.
 //!
-//! Nothing in here is part of the Lambda build. It needs no SDK and no credentials. Only `send` and `probe` connect to
-//! something outside of this machine, which the operator names.
+//! Nothing in here is part of the Lambda build. It needs no SDK and no credentials. Only `send`, `probe` and
+//! `invoke --node` connect to something outside of this machine, which the operator names.
 //!
 //! ```text
 //! files, folders, stdin

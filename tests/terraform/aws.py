@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
 
 
-def client(service):
-    return boto3.client(service, region_name=os.environ["AWS_REGION"])
+def client(service, **settings):
+    return boto3.client(service, region_name=os.environ["AWS_REGION"], config=Config(**settings))
 
 
 def invoke(arguments):
@@ -26,7 +27,9 @@ def invoke(arguments):
     parser.add_argument("outfile", type=Path)
     options = parser.parse_args(arguments)
     payload = Path(options.payload.removeprefix("fileb://")).read_bytes()
-    response = client("lambda").invoke(FunctionName=options.function_name, InvocationType="RequestResponse", Payload=payload)
+    # For the CLI, 0 is no timeout. After the default one, the same event would be sent again while the function works.
+    aws_lambda = client("lambda", read_timeout=None)
+    response = aws_lambda.invoke(FunctionName=options.function_name, InvocationType="RequestResponse", Payload=payload)
     options.outfile.write_bytes(response["Payload"].read())
     error = response.get("FunctionError")
     print(json.dumps({"StatusCode": response["StatusCode"], **({"FunctionError": error} if error else {})}))
