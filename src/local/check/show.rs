@@ -53,7 +53,7 @@ impl Checked {
         let name = stage
             .name
             .as_deref()
-            .map_or_else(|| "without a name".to_string(), shown);
+            .map_or_else(|| "without a name".into(), terminal);
         let api = stage.api;
         // Without a destination nothing is logged, whatever the format.
         let format = stage

@@ -38,7 +38,7 @@ pub struct Args {
     node: NodeArgs,
     #[command(flatten)]
     function: FunctionArgs,
-    /// The page with the Node's metrics, such as http://node.example.com:9000/metrics. It is read before and after.
+    /// The page with the Node's metrics, such as node.example.com:9000. It is read before and after.
     #[arg(long, value_name = "URL", value_parser = metrics::address)]
     metrics: Option<String>,
     /// The host under which the call shows up.

@@ -289,7 +289,7 @@ impl Host {
             None if size.is_full() => return false,
             None => {
                 size.nodes += 1;
-                self.known.entry(path.into()).or_insert(Template {
+                self.known.entry(path.into()).or_insert_with(|| Template {
                     source,
                     under: under.map(Into::into),
                     stats: Vec::new(),
