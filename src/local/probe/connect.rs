@@ -1,6 +1,5 @@
 //! The way to the Node, step by step: DNS, TCP, TLS.
 
-use crate::local::escape::terminal;
 use std::{
     error::Error,
     io::{self, ErrorKind, Read, Write},
@@ -23,7 +22,7 @@ use rustls::{
 use super::{steps::Step, x509};
 use crate::{
     config::NodeConfig,
-    local::{error::CommandError, send::settings::in_options},
+    local::{error::CommandError, escape::terminal, send::settings::in_options},
     node::fix_of_tls,
 };
 

@@ -1,6 +1,5 @@
 //! The two messages of a call, as the function writes them, and what comes back for each.
 
-use crate::local::escape::terminal;
 use std::{
     io::ErrorKind,
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use super::{connect::Stream, steps::Step};
 use crate::{
     config::WireConfig,
     http1::{HttpError, ResponseReader, Step as HttpStep},
-    local::error::CommandError,
+    local::{error::CommandError, escape::terminal},
     record::{Origin, RawLineReader, Reading},
     wire::{Call, Chunk, resend},
 };

@@ -4,12 +4,12 @@
 //! wallarm/product-documentation), for `/metrics` at port 9000. What stands before `_http_connector_server_` is the
 //! setting `metrics.namespace`.
 
-use crate::local::escape::terminal;
 use std::{collections::BTreeMap, time::Duration};
 
 use ureq::Agent;
 
 use super::steps::{Step, Verdict};
+use crate::local::escape::terminal;
 
 /// The longest page that is read, in bytes.
 const MAX_PAGE: u64 = 16 * 1024 * 1024;

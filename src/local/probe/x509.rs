@@ -1,11 +1,13 @@
 //! What a certificate says of itself (RFC 5280 §4.1), for an operator to read. Nothing is verified here.
 
-use crate::local::escape::terminal;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::config::der::{
-    DNS_NAME, IP_ADDRESS, SEQUENCE, SUBJECT_ALT_NAME, any_element, element, extension, extensions,
-    to_be_signed,
+use crate::{
+    config::der::{
+        DNS_NAME, IP_ADDRESS, SEQUENCE, SUBJECT_ALT_NAME, any_element, element, extension,
+        extensions, to_be_signed,
+    },
+    local::escape::terminal,
 };
 
 /// What is shown of a certificate. Every text is escaped.

@@ -1,6 +1,5 @@
 //! The installed AWS CLI, which has the credentials that this tool does without.
 
-use crate::local::escape::terminal;
 use std::{
     ffi::OsString,
     fs, io,
@@ -12,7 +11,9 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::local::{error::CommandError, interrupt::Interrupt, temporary::Folder};
+use crate::local::{
+    error::CommandError, escape::terminal, interrupt::Interrupt, temporary::Folder,
+};
 
 /// The most bytes of a synchronous invocation's payload.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;

@@ -1,7 +1,6 @@
 //! `send --queue`: events that have failed, from their queue to the function. A message is deleted only when the
 //! function has taken it.
 
-use crate::local::escape::terminal;
 use std::{collections::BTreeSet, ffi::OsString, io::Write};
 
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use super::aws::{Answer, Aws, MAX_PAYLOAD};
 use crate::local::{
     Status,
     error::{CommandError, printing},
+    escape::terminal,
     interrupt::Interrupt,
     ui::Ui,
 };
