@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     env,
+    fmt::Display,
     io::{self, IsTerminal, Write},
     time::{Duration, Instant},
 };
@@ -31,11 +32,9 @@ pub struct Ui {
 }
 
 /// A number and what it counts, such as `1 line` and `2 lines`.
-pub(crate) fn counted(number: u64, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{number} {what}s"),
-    }
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 /// What progress is counted in.

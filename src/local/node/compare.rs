@@ -14,7 +14,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    Args, End, POLL, count,
+    Args, End, POLL,
     differences::compare,
     listening,
     pairs::{Ours, Side},
@@ -27,7 +27,7 @@ use crate::{
         error::{CommandError, printing},
         escape,
         input::{self, Input, Line, Sink},
-        ui::Ui,
+        ui::{Ui, counted},
     },
     record::{Origin, RawLineReader, Reading},
     standin::{
@@ -138,8 +138,8 @@ fn begin(
         writeln!(
             out,
             "listening on {address}\nexpecting {} of {}: have the other forwarder send\nthe lines of {}\n",
-            count(messages, "message"),
-            count(messages / 2, "call"),
+            counted(messages, "message"),
+            counted(messages / 2, "call"),
             escape::path(file),
         )?;
     }
@@ -188,7 +188,7 @@ fn expected(
         ui.warn(&format!(
             "{} of the file are no calls, and this function would send nothing for them: \
              `cw-resend check` says why",
-            count(builder.skipped, "line")
+            counted(builder.skipped, "line")
         ));
     }
     if builder.ours.is_empty() {

@@ -11,13 +11,13 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Args, End, POLL, count, listening};
+use super::{Args, End, POLL, listening};
 use crate::{
     local::{
         Status,
         error::{CommandError, printing},
         escape::terminal,
-        ui::Ui,
+        ui::{Ui, counted},
     },
     standin::{
         inventory::{Call, Inventory},
@@ -168,12 +168,12 @@ impl View {
         let endpoints = self.inventory.count();
         format!(
             "{}, {}, {}; {} repeated, {} unpaired, {}",
-            count(self.calls, "call"),
-            count(endpoints, "endpoint"),
-            count(now.connections, "connection"),
+            counted(self.calls, "call"),
+            counted(endpoints, "endpoint"),
+            counted(now.connections, "connection"),
             now.repeated,
             now.unpaired,
-            count(now.violation_count, "violation"),
+            counted(now.violation_count, "violation"),
         )
     }
 

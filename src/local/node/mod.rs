@@ -8,7 +8,6 @@ mod settings;
 mod show;
 
 use std::{
-    fmt::Display,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -79,12 +78,6 @@ impl End {
 
 /// How often to look whether the end has come.
 const POLL: Duration = Duration::from_millis(50);
-
-/// A number and what it counts.
-fn count<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
 
 fn listening(address: &str, cause: std::io::Error) -> CommandError {
     CommandError::with_cause(format!("failed to listen on {address}"), cause)

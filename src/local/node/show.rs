@@ -8,11 +8,13 @@ use std::{
 use serde_json::json;
 
 use super::{
-    count,
     differences::{Comparison, Finding, What},
     settings::Setting,
 };
-use crate::local::escape::{shell, terminal};
+use crate::local::{
+    escape::{shell, terminal},
+    ui::counted,
+};
 
 /// How much of a value is shown, in characters.
 const MAX_VALUE: usize = 60;
@@ -56,7 +58,7 @@ impl Comparison {
             if messages.is_empty() {
                 continue;
             }
-            writeln!(out, "\n{} {what}:", count(messages.len(), "message"))?;
+            writeln!(out, "\n{} {what}:", counted(messages.len(), "message"))?;
             for message in messages.iter().take(MAX_NAMED) {
                 writeln!(out, "  {}", terminal(message))?;
             }

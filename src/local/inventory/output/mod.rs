@@ -225,12 +225,11 @@ pub(crate) fn shown_host(host: &str) -> &str {
 
 /// What there is, in one sentence without its end.
 pub(crate) fn headline(inventory: &Inventory) -> String {
-    let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
     let mut text = format!(
         "{} of {} on {}",
         counted(inventory.calls, "call"),
-        counted(count(inventory.endpoints.len()), "endpoint"),
-        counted(count(inventory.named_hosts().len()), "host"),
+        counted(inventory.endpoints.len(), "endpoint"),
+        counted(inventory.named_hosts().len(), "host"),
     );
     let (first, last) = (
         inventory.first.and_then(moment),
