@@ -71,9 +71,18 @@ impl Ui {
 
     /// Prints a warning in one line, unless the operator wants none. What would act on the terminal is escaped.
     pub fn warn(&self, text: &str) {
+        self.tell("warning", text);
+    }
+
+    /// Prints what is not wrong, as a warning is printed.
+    pub fn note(&self, text: &str) {
+        self.tell("note", text);
+    }
+
+    fn tell(&self, kind: &str, text: &str) {
         if !self.quiet {
             // A failure of this can not be reported anywhere.
-            let _ = writeln!(io::stderr(), "warning: {}", escape::terminal(text));
+            let _ = writeln!(io::stderr(), "{kind}: {}", escape::terminal(text));
         }
     }
 

@@ -123,10 +123,8 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
     } else {
         args.open_journal(&inputs)?
     };
-    if let Some(journal) = journal.as_ref().filter(|journal| journal.lines_done() > 0)
-        && !ui.quiet
-    {
-        note(&format!(
+    if let Some(journal) = journal.as_ref().filter(|journal| journal.lines_done() > 0) {
+        ui.note(&format!(
             "an earlier run has settled {} lines, which are not sent again ({})",
             journal.lines_done(),
             journal.path()
@@ -145,12 +143,6 @@ pub fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, CommandE
         ui,
         out,
     )
-}
-
-/// Tells the operator something that is not wrong.
-fn note(text: &str) {
-    // A failure of this can not be reported anywhere.
-    let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
 impl Args {
