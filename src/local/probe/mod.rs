@@ -17,6 +17,7 @@ use super::{
     Status,
     error::{CommandError, printing},
     interrupt::Interrupt,
+    inventory::output::json,
     send::{
         account::Totals,
         aws::{Answer, Aws, FunctionArgs},
@@ -117,16 +118,11 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<Status, CommandError> {
             "the answers say so, and the metrics that were to confirm it can't be read".into(),
         );
     }
-    let text = match args.json {
-        true => {
-            serde_json::to_string_pretty(&findings)
-                .map_err(|cause| CommandError::with_cause("failed to print JSON", cause))?
-                + "\n"
-        }
-        false => findings.text(),
+    let printed = match args.json {
+        true => json::pretty(&findings, out),
+        false => out.write_all(findings.text().as_bytes()),
     };
-    out.write_all(text.as_bytes()).map_err(printing)?;
-    out.flush().map_err(printing)?;
+    printed.and_then(|()| out.flush()).map_err(printing)?;
     match findings.verdict {
         Verdict::Taken => Ok(Status::Clean),
         Verdict::NotTaken => Ok(Status::Found),

@@ -17,6 +17,8 @@ use crate::local::{
 
 /// The most bytes of a synchronous invocation's payload.
 pub(crate) const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+/// So many invocations in a row may take nothing until no more is sent.
+pub(super) const MAX_FAILED: u32 = 3;
 /// How often a call is made that AWS has no room for. The pause before the next doubles each time.
 const ATTEMPTS: u32 = 5;
 /// How much is shown of what the AWS CLI, or the function, says of an error, in characters.

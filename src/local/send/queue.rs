@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, ffi::OsString, io::Write};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::aws::{Answer, Aws, MAX_PAYLOAD};
+use super::aws::{Answer, Aws, MAX_FAILED, MAX_PAYLOAD};
 use crate::local::{
     Status,
     error::{CommandError, printing},
@@ -22,8 +22,6 @@ const MESSAGES: &str = "5";
 const INVISIBLE: &str = "1860";
 /// For how many seconds the queue is asked for messages: without a wait, it may say that there are none while there are.
 const WAIT: &str = "3";
-/// So many invocations in a row may take nothing.
-const MAX_FAILED: u32 = 3;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]

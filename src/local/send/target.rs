@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     account::Totals,
-    aws::{Answer, Aws},
+    aws::{Answer, Aws, MAX_FAILED},
     settings::in_options,
 };
 use crate::{
@@ -19,8 +19,6 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 /// How long one attempt may take. A Node that does not respond counts as down after ten seconds.
 const TIME: Duration = Duration::from_secs(300);
-/// So many batches in a row may fail at a function until no more are sent.
-const MAX_FAILED: u32 = 3;
 
 /// Where batches go.
 #[derive(Debug)]
