@@ -37,7 +37,7 @@
 //!
 //! `account` is the vocabulary of the pipeline: counts and verdicts. `json` cuts text into tokens for
 //! `envelope`, `event` and `record`; `http1` reads responses for `runtime` and `node`; `crc32` is the checksum of `gzip`;
-//! `time` converts dates.
+//! `fnv` hashes names; `time` converts dates.
 //!
 //! Beside the function, for the tests and the operator, and not in the Lambda build: `standin` is what AWS and
 //! the Node are to the tests, and uses nothing of the function; `properties` says what holds for any bytes;
@@ -76,6 +76,7 @@ mod crc32;
 mod envelope;
 mod error;
 mod event;
+mod fnv;
 mod forwarder;
 mod function;
 mod groups;

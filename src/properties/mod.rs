@@ -11,7 +11,7 @@ mod wire;
 
 use std::borrow::Cow;
 
-use crate::standin::sample::Random;
+use crate::{fnv, standin::sample::Random};
 
 pub use self::{event::event, gzip::gzip, line::line, response::response, wire::wire};
 
@@ -60,10 +60,7 @@ pub fn expand(input: &[u8]) -> Cow<'_, [u8]> {
 /// Ways to cut bytes into pieces: whole, byte by byte, and at random places. The bytes seed these, so that
 /// an input fails again in the same way.
 fn cuts(bytes: &[u8]) -> [Vec<&[u8]>; 3] {
-    let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let mut random = Random::new(seed);
+    let mut random = Random::new(fnv::extend(fnv::EMPTY, bytes));
     let mut pieces = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {

@@ -5,6 +5,7 @@
 //! added ones, the added ones may be a caller's. Another stage's template differs elsewhere too.
 
 use super::names::{ESSENTIAL, Field, IDENTITY};
+use crate::fnv;
 
 /// In the hash of a name: a caller controls its value,
 const CONTROLLED: u64 = 1;
@@ -51,9 +52,7 @@ impl Shape {
             self.is_cut = true;
             return;
         }
-        let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv::extend(fnv::EMPTY, name);
         self.names.push(hash & !(CONTROLLED | FIELDS));
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::{
     event::is_id_byte,
+    fnv,
     local::{error::CommandError, input::Line},
     standin::cloudwatch,
 };
@@ -28,15 +29,12 @@ impl Place {
     pub(super) fn new() -> Self {
         Self {
             position: 0,
-            // FNV-1a, which is the same with each compiler.
-            digest: 0xcbf2_9ce4_8422_2325,
+            digest: fnv::EMPTY,
         }
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.digest = fnv::extend(self.digest, bytes);
     }
 
     /// Another document or file begins.
