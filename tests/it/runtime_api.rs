@@ -299,8 +299,8 @@ fn an_event_whose_failure_could_not_be_posted_is_handled_again() {
         panic!("{failed:?}");
     };
     assert_eq!(error_type.as_deref(), Some("Function.RecordsUndelivered"));
+    let report: Value = serde_json::from_str(&function.wait_for_line(1)).unwrap();
     assert_eq!(function.lines().len(), 2);
-    let report: Value = serde_json::from_str(&function.lines()[1]).unwrap();
     assert_eq!(report["recordsForwardedEarlier"], 4);
     assert_eq!(node.snapshot().distinct, 4);
 }
