@@ -1,11 +1,14 @@
-provider "aws" {
-  region = var.region
+variable "region" {
+  description = "AWS region. It must be the region of the API, since access logs do not leave it."
+  type        = string
+  default     = "us-east-1"
 
-  default_tags {
-    tags = local.tags
+  validation {
+    condition     = can(regex("^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$", var.region))
+    error_message = "The value of region must be the code of an AWS region, such as us-east-1."
   }
 }
 
-data "aws_caller_identity" "current" {}
-
-data "aws_partition" "current" {}
+provider "aws" {
+  region = var.region
+}

@@ -1,3 +1,5 @@
+# Written by tests/terraform/generate.py from modules/connector/variables.tf, which has what each value must be.
+
 ################################################################################
 # Wallarm
 ################################################################################
@@ -6,11 +8,6 @@ variable "wallarm_api_host" {
   description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud."
   type        = string
   default     = "api.wallarm.com"
-
-  validation {
-    condition     = contains(["us1.api.wallarm.com", "api.wallarm.com"], var.wallarm_api_host)
-    error_message = "The value of wallarm_api_host must be us1.api.wallarm.com for the US Cloud or api.wallarm.com for the EU Cloud, without a scheme."
-  }
 }
 
 variable "wallarm_api_token" {
@@ -18,81 +15,34 @@ variable "wallarm_api_token" {
   type        = string
   default     = "your-token-here"
   sensitive   = true
-
-  validation {
-    condition     = var.wallarm_api_token != "your-token-here"
-    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and set wallarm_api_token_secret_arn."
-  }
 }
 
 variable "wallarm_api_token_secret_arn" {
   description = "ARN of an SSM SecureString parameter or a Secrets Manager secret that holds the token. Terraform's state then never contains it. Set `wallarm_api_token` to `\"\"`."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^(arn:[a-z-]+:(ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+|secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:.+))?$", var.wallarm_api_token_secret_arn))
-    error_message = "The value of wallarm_api_token_secret_arn must be the ARN of an SSM parameter (arn:aws:ssm:...:parameter/...) or of a Secrets Manager secret (arn:aws:secretsmanager:...:secret:...)."
-  }
 }
 
 variable "wallarm_api_token_kms_key_arn" {
   description = "ARN of the customer-managed KMS key that encrypts `wallarm_api_token_secret_arn`. Empty for the keys that AWS manages."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^(arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+)?$", var.wallarm_api_token_kms_key_arn))
-    error_message = "The value of wallarm_api_token_kms_key_arn must be the ARN of a KMS key (arn:aws:kms:...:key/...), not an alias."
-  }
 }
 
 variable "x_wallarm_application_id" {
   description = "Wallarm application id for the calls, a whole number. `-1` is the default application."
   type        = string
   default     = "-1"
-
-  validation {
-    condition     = can(regex("^-?[0-9]{1,18}$", var.x_wallarm_application_id))
-    error_message = "The value of x_wallarm_application_id must be a whole number, such as -1 for the default application, or the id that Wallarm Console shows under Settings, Applications."
-  }
 }
 
 ################################################################################
 # Names and place
 ################################################################################
 
-variable "region" {
-  description = "AWS region. It must be the region of the API, since access logs do not leave it."
-  type        = string
-  default     = "us-east-1"
-
-  validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "The value of region must be the code of an AWS region, such as us-east-1."
-  }
-}
-
 variable "name_prefix" {
   description = "Prefix of all names, at most 38 characters. Two deployments in one account and region need different prefixes."
   type        = string
   default     = "api-gw-discovery"
-
-  validation {
-    condition     = length(var.name_prefix) <= 38
-    error_message = "The value of name_prefix must have at most 38 characters: the name of the function has no room for more."
-  }
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.name_prefix))
-    error_message = "The value of name_prefix must have at least two characters: lower-case letters, digits and hyphens, with a letter first and no hyphen last."
-  }
-
-  validation {
-    # A hyphen and the hash follow the prefix, so `internal` and `sg` alone are rejected too.
-    condition     = !can(regex("^(internal(-|$)|sg(-|$)|aws|ecs|fargate)", var.name_prefix))
-    error_message = "The value of name_prefix must not be internal or sg, and must not begin with internal- (AWS rejects it for load balancers), sg- (for security groups), aws, ecs or fargate (for ECS capacity providers)."
-  }
 }
 
 variable "tags" {
@@ -109,22 +59,12 @@ variable "vpc_cidr" {
   description = "Address range of the VPC that is created, from /16 to /20."
   type        = string
   default     = "10.0.0.0/16"
-
-  validation {
-    condition     = can(cidrnetmask(var.vpc_cidr)) && can(regex("/(1[6-9]|20)$", var.vpc_cidr))
-    error_message = "The value of vpc_cidr must be an IPv4 range of a size from /16 to /20, such as 10.0.0.0/16."
-  }
 }
 
 variable "availability_zones" {
   description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two."
   type        = list(string)
   default     = []
-
-  validation {
-    condition     = length(var.availability_zones) == 0 || (length(distinct(var.availability_zones)) >= 2 && length(distinct(var.availability_zones)) == length(var.availability_zones) && length(var.availability_zones) <= 6)
-    error_message = "The value of availability_zones must be empty or have two to six different zones: a load balancer needs two."
-  }
 }
 
 variable "nat_gateway_per_zone" {
@@ -137,22 +77,12 @@ variable "vpc_id" {
   description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^(vpc-[0-9a-f]+)?$", var.vpc_id))
-    error_message = "The value of vpc_id must be the id of a VPC, such as vpc-0a1b2c3d4e5f67890, or empty to have one created."
-  }
 }
 
 variable "private_subnet_ids" {
   description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT."
   type        = list(string)
   default     = []
-
-  validation {
-    condition     = alltrue([for id in var.private_subnet_ids : can(regex("^subnet-[0-9a-f]+$", id))])
-    error_message = "Each of private_subnet_ids must be the id of a subnet, such as subnet-0a1b2c3d4e5f67890."
-  }
 }
 
 ################################################################################
@@ -163,88 +93,48 @@ variable "node_image" {
   description = "Image of the Wallarm Native Node, without the tag. A copy in ECR avoids Docker Hub's limits."
   type        = string
   default     = "wallarm/node-native-aio"
-
-  validation {
-    condition     = can(regex("^[a-z0-9][a-zA-Z0-9._:/-]*[a-z0-9]$", var.node_image)) && !can(regex(":[^/]*$", var.node_image))
-    error_message = "The value of node_image must be an image's name without its tag, such as wallarm/node-native-aio: set the tag as node_tag."
-  }
 }
 
 variable "node_tag" {
   description = "Tag of the Node's image. Pin it: a new version then comes with an apply, and not whenever a task starts."
   type        = string
   default     = "latest"
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$", var.node_tag))
-    error_message = "The value of node_tag must be an image's tag, such as 0.25.5."
-  }
 }
 
 variable "node_group" {
   description = "Group that the Node joins in Wallarm Console, as its label `group`."
   type        = string
   default     = "api-gateway-api-discovery"
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9._-]*$", var.node_group))
-    error_message = "The value of node_group must be a name of letters, digits, dots, underscores and hyphens."
-  }
 }
 
 variable "node_replicas" {
   description = "Minimum number of Nodes. The mesh keeps a call and its response together on one of them."
   type        = number
   default     = 1
-
-  validation {
-    condition     = var.node_replicas >= 1 && var.node_replicas <= 50 && floor(var.node_replicas) == var.node_replicas
-    error_message = "The value of node_replicas must be a whole number from 1 to 50."
-  }
 }
 
 variable "node_max_replicas" {
   description = "Maximum number of Nodes: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
   type        = number
   default     = 3
-
-  validation {
-    condition     = var.node_max_replicas >= 1 && var.node_max_replicas <= 50 && floor(var.node_max_replicas) == var.node_max_replicas
-    error_message = "The value of node_max_replicas must be a whole number from 1 to 50."
-  }
 }
 
 variable "node_cpu" {
   description = "CPU that a Node reserves, in units of 1/1024 of a processor."
   type        = number
   default     = 1024
-
-  validation {
-    condition     = var.node_cpu >= 256 && floor(var.node_cpu) == var.node_cpu
-    error_message = "The value of node_cpu must be a whole number of at least 256."
-  }
 }
 
 variable "node_memory" {
   description = "Memory of a Node, in MiB: both reserved and the maximum. The instance needs about 500 MiB more."
   type        = number
   default     = 3072
-
-  validation {
-    condition     = var.node_memory >= 1024 && floor(var.node_memory) == var.node_memory
-    error_message = "The value of node_memory must be a whole number of at least 1024."
-  }
 }
 
 variable "node_log_level" {
   description = "Log level of the Node: `debug`, `info`, `warn`, `error` or `fatal`."
   type        = string
   default     = "info"
-
-  validation {
-    condition     = contains(["debug", "info", "warn", "error", "fatal"], var.node_log_level)
-    error_message = "The value of node_log_level must be one of debug, info, warn, error or fatal."
-  }
 }
 
 variable "node_access_log" {
@@ -263,11 +153,6 @@ variable "ecs_ami_ssm_parameter" {
   description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` changes: an apply after a new image replaces the instances."
   type        = string
   default     = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended/image_id"
-
-  validation {
-    condition     = can(regex("^/.+/image_id$", var.ecs_ami_ssm_parameter))
-    error_message = "The value of ecs_ami_ssm_parameter must be an SSM parameter that holds only an image's id: its name ends with /image_id."
-  }
 }
 
 variable "config_image" {
@@ -284,22 +169,12 @@ variable "r53_domain_name" {
   description = "Public Route 53 zone for the Node's name. With `node_dns_name`, the function uses HTTPS to the Node."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^(([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z][a-z0-9-]*[a-z0-9])?$", var.r53_domain_name))
-    error_message = "The value of r53_domain_name must be the name of a Route 53 hosted zone in lower case, such as example.com, without a dot at the end."
-  }
 }
 
 variable "node_dns_name" {
   description = "Name of the Node in `r53_domain_name`: `node`, or in full `node.example.com`."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$", var.node_dns_name))
-    error_message = "The value of node_dns_name must be a DNS name in lower case, such as node or node.example.com, without a dot at the end."
-  }
 }
 
 variable "alb_access_logs_bucket" {
@@ -328,77 +203,42 @@ variable "lambda_architecture" {
   description = "Processor of the function: `arm64` or `x86_64`. The package must be built for it."
   type        = string
   default     = "arm64"
-
-  validation {
-    condition     = contains(["arm64", "x86_64"], var.lambda_architecture)
-    error_message = "The value of lambda_architecture must be arm64 or x86_64."
-  }
 }
 
 variable "lambda_memory_size" {
   description = "Memory of the function, in MB. Its share of a processor is proportional to it."
   type        = number
   default     = 128
-
-  validation {
-    condition     = var.lambda_memory_size >= 128 && var.lambda_memory_size <= 10240 && floor(var.lambda_memory_size) == var.lambda_memory_size
-    error_message = "The value of lambda_memory_size must be a whole number from 128 to 10240."
-  }
 }
 
 variable "lambda_timeout" {
   description = "Seconds that the function may take for an event."
   type        = number
   default     = 60
-
-  validation {
-    condition     = var.lambda_timeout >= 10 && var.lambda_timeout <= 900 && floor(var.lambda_timeout) == var.lambda_timeout
-    error_message = "The value of lambda_timeout must be a whole number of seconds from 10 to 900."
-  }
 }
 
 variable "lambda_reserved_concurrency" {
   description = "Number of function instances that may run at the same time. `null` for the account's limit. Events that must wait are kept for `lambda_maximum_event_age`. With `enable_redrive`, at least 2."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.lambda_reserved_concurrency == null ? true : var.lambda_reserved_concurrency >= 1 && floor(var.lambda_reserved_concurrency) == var.lambda_reserved_concurrency
-    error_message = "The value of lambda_reserved_concurrency must be a whole number of at least 1, or null: with 0, no event would ever be forwarded."
-  }
 }
 
 variable "lambda_maximum_event_age" {
   description = "Seconds for which Lambda retries an event, or a record of `kinesis_stream_arn`, before it goes to the failure queue, from 60 to 21600."
   type        = number
   default     = 21600
-
-  validation {
-    condition     = var.lambda_maximum_event_age >= 60 && var.lambda_maximum_event_age <= 21600 && floor(var.lambda_maximum_event_age) == var.lambda_maximum_event_age
-    error_message = "The value of lambda_maximum_event_age must be a whole number of seconds from 60 to 21600."
-  }
 }
 
 variable "lambda_maximum_retry_attempts" {
   description = "How often Lambda retries an event that failed, from 0 to 2."
   type        = number
   default     = 2
-
-  validation {
-    condition     = contains([0, 1, 2], var.lambda_maximum_retry_attempts)
-    error_message = "The value of lambda_maximum_retry_attempts must be 0, 1 or 2."
-  }
 }
 
 variable "failure_queue_max_message_size" {
   description = "Maximum size of an event in the failure queue, in bytes: a larger event can't be kept. `1048576` is enough for nearly all events, but needs a current version 6 of the provider."
   type        = number
   default     = 262144
-
-  validation {
-    condition     = var.failure_queue_max_message_size >= 262144 && var.failure_queue_max_message_size <= 1048576 && floor(var.failure_queue_max_message_size) == var.failure_queue_max_message_size
-    error_message = "The value of failure_queue_max_message_size must be a whole number from 262144 to 1048576."
-  }
 }
 
 variable "enable_redrive" {
@@ -411,79 +251,42 @@ variable "failure_bucket_name" {
   description = "An existing S3 bucket of this account. It keeps failed events of any size instead of the queue, and failed records of `kinesis_stream_arn`. Empty for the queue."
   type        = string
   default     = ""
-
-  validation {
-    condition     = var.failure_bucket_name == "" || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.failure_bucket_name))
-    error_message = "The value of failure_bucket_name must be the name of a bucket, without s3:// or a path, or empty to use the queue."
-  }
 }
 
 variable "kinesis_stream_arn" {
   description = "ARN of an existing Kinesis stream that carries documents of subscriptions, as central logging does. Empty for none."
   type        = string
   default     = ""
-
-  validation {
-    condition     = var.kinesis_stream_arn == "" || can(regex("^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]+$", var.kinesis_stream_arn))
-    error_message = "The value of kinesis_stream_arn must be the ARN of a stream, such as arn:aws:kinesis:us-east-1:123456789012:stream/logs, or empty."
-  }
 }
-
-# The function's own settings, each with its name in lower case. `null` keeps the function's default.
 
 variable "x_node_format" {
   description = "`X_NODE_FORMAT`: what is sent to the Node, `resend` or `batch`."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.x_node_format == null ? true : contains(["resend", "batch"], var.x_node_format)
-    error_message = "The value of x_node_format must be resend or batch, or null for the function's default."
-  }
 }
 
 variable "x_node_connections" {
   description = "`X_NODE_CONNECTIONS`: simultaneous connections to the Node, from 1 to 64."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.x_node_connections == null ? true : var.x_node_connections >= 1 && var.x_node_connections <= 64 && floor(var.x_node_connections) == var.x_node_connections
-    error_message = "The value of x_node_connections must be a whole number from 1 to 64, or null for the function's default."
-  }
 }
 
 variable "x_node_connect_timeout_ms" {
   description = "`X_NODE_CONNECT_TIMEOUT_MS`: milliseconds that connecting to the Node may take."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.x_node_connect_timeout_ms == null ? true : var.x_node_connect_timeout_ms >= 1 && var.x_node_connect_timeout_ms <= 900000 && floor(var.x_node_connect_timeout_ms) == var.x_node_connect_timeout_ms
-    error_message = "The value of x_node_connect_timeout_ms must be a whole number from 1 to 900000, or null for the function's default."
-  }
 }
 
 variable "x_node_timeout_ms" {
   description = "`X_NODE_TIMEOUT_MS`: milliseconds that a response of the Node may take."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.x_node_timeout_ms == null ? true : var.x_node_timeout_ms >= 1 && var.x_node_timeout_ms <= 900000 && floor(var.x_node_timeout_ms) == var.x_node_timeout_ms
-    error_message = "The value of x_node_timeout_ms must be a whole number from 1 to 900000, or null for the function's default."
-  }
 }
 
 variable "x_node_down_after_ms" {
   description = "`X_NODE_DOWN_AFTER_MS`: milliseconds without a success until the Node counts as down, at least `x_node_timeout_ms`. For both, the function's default is 10000."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.x_node_down_after_ms == null ? true : var.x_node_down_after_ms >= 1 && var.x_node_down_after_ms <= 900000 && floor(var.x_node_down_after_ms) == var.x_node_down_after_ms
-    error_message = "The value of x_node_down_after_ms must be a whole number from 1 to 900000, or null for the function's default."
-  }
 }
 
 variable "x_node_headers" {
@@ -491,49 +294,24 @@ variable "x_node_headers" {
   type        = map(string)
   default     = {}
   sensitive   = true
-
-  validation {
-    condition     = alltrue([for name in keys(var.x_node_headers) : can(regex("^[a-zA-Z0-9-]+$", name))])
-    error_message = "Each name in x_node_headers must have only letters, digits and hyphens: the load balancer drops a header with any other name."
-  }
-
-  validation {
-    condition     = length(distinct([for name in keys(var.x_node_headers) : lower(name)])) == length(var.x_node_headers)
-    error_message = "Two names in x_node_headers differ only in their case: they are one header, so that only one of them may be set."
-  }
 }
 
 variable "x_node_header_names" {
   description = "`X_NODE_HEADER_NAMES`: other names for headers of the function's own. They may have only letters, digits and hyphens."
   type        = map(string)
   default     = {}
-
-  validation {
-    condition     = alltrue([for name in values(var.x_node_header_names) : can(regex("^[a-zA-Z0-9-]+$", name))])
-    error_message = "Each value in x_node_header_names must have only letters, digits and hyphens: the load balancer drops a header with any other name."
-  }
 }
 
 variable "x_node_ca_cert" {
   description = "`X_NODE_CA_CERT`: certificates to trust in addition to the public ones, as PEM text. The certificate that is created here needs none."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.x_node_ca_cert == null ? true : can(regex("-----BEGIN CERTIFICATE-----", var.x_node_ca_cert))
-    error_message = "The value of x_node_ca_cert must be certificates as PEM text that contains BEGIN CERTIFICATE, or null."
-  }
 }
 
 variable "x_max_inflated_bytes" {
   description = "`X_MAX_INFLATED_BYTES`: the maximum number of bytes that one event may inflate to."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.x_max_inflated_bytes == null ? true : var.x_max_inflated_bytes >= 1024 && floor(var.x_max_inflated_bytes) == var.x_max_inflated_bytes
-    error_message = "The value of x_max_inflated_bytes must be a whole number of at least 1024, or null for the function's default."
-  }
 }
 
 variable "x_strip_stage" {
@@ -546,97 +324,36 @@ variable "default_hosts" {
   description = "`X_DEFAULT_HOST`: log group, or Firehose stream, to the host of its lines that log none; `*` stands for all others. Only for lines with a status, and a request id or a route template."
   type        = map(string)
   default     = {}
-
-  validation {
-    condition     = alltrue([for source in keys(var.default_hosts) : source == "*" || can(regex("^[a-zA-Z0-9_./#-]{1,512}$", source))])
-    error_message = "Each key of default_hosts must be the name of a log group or of a Firehose stream, not its ARN, or * for all others."
-  }
-
-  validation {
-    condition = alltrue([
-      for host in values(var.default_hosts) :
-      can(regex("^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\\.)*[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(:[0-9]{1,5})?$", host)) && length(host) <= 253
-    ])
-    error_message = "Each value of default_hosts must be a host, such as api.example.com: labels of letters, digits and hyphens, with a port if it has one, and without a scheme or a path."
-  }
-
-  validation {
-    condition     = alltrue([for host in values(var.default_hosts) : try(tonumber(split(":", host)[1]) >= 1 && tonumber(split(":", host)[1]) <= 65535, true)])
-    error_message = "A port in default_hosts must be a number from 1 to 65535."
-  }
-
-  # All variables of a function have 4 KB together. Certificates may need most of them.
-  validation {
-    condition     = length(jsonencode(var.default_hosts)) <= 2048
-    error_message = "The value of default_hosts must have at most 2048 characters as JSON, since Lambda gives all settings of a function 4 KB: let * stand for the host of most log groups."
-  }
 }
 
 variable "path_source" {
   description = "`X_PATH`: `path` sends the path of each call; `template` sends the route's template in place of it, such as `/pets/{id}`."
   type        = string
   default     = "path"
-
-  validation {
-    condition     = contains(["path", "template"], var.path_source)
-    error_message = "The value of path_source must be path or template."
-  }
 }
 
 variable "firehose_result" {
   description = "`X_FIREHOSE_RESULT`: `ok` has a Firehose stream store each record; `dropped` has it store no record of which every line was forwarded. It does something only if a Firehose stream uses the function."
   type        = string
   default     = "ok"
-
-  validation {
-    condition     = contains(["ok", "dropped"], var.firehose_result)
-    error_message = "The value of firehose_result must be ok or dropped."
-  }
 }
 
 variable "sample" {
   description = "`X_SAMPLE`: forwards only the first `calls` calls of each endpoint in each `seconds`, and with `keep = \"errors\"` all whose status is 400 or more. It breaks counts of calls, sessions and attack detection. Null forwards every call."
   type        = map(string)
   default     = null
-
-  validation {
-    condition     = try(length(setsubtract(keys(var.sample), ["calls", "seconds", "keep"])) == 0, var.sample == null)
-    error_message = "The value of sample may have calls, seconds and keep, and nothing else."
-  }
-  validation {
-    condition     = try(tonumber(var.sample.calls) >= 2 && tonumber(var.sample.calls) <= 1000 && floor(var.sample.calls) == tonumber(var.sample.calls), var.sample == null)
-    error_message = "The calls of sample must be a whole number from 2 to 1000."
-  }
-  validation {
-    condition     = try(tonumber(var.sample.seconds) >= 600 && tonumber(var.sample.seconds) <= 604800 && floor(var.sample.seconds) == tonumber(var.sample.seconds), var.sample == null)
-    error_message = "The seconds of sample must be a whole number from 600 to 604800, a week."
-  }
-  validation {
-    condition     = try(lookup(var.sample, "keep", "errors") == "errors", var.sample == null)
-    error_message = "The keep of sample must be errors, or absent."
-  }
 }
 
 variable "x_log_level" {
   description = "`X_LOG_LEVEL`: the minimum level that the function prints. With a level above `INFO`, events without a problem have no metrics."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.x_log_level == null ? true : contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.x_log_level)
-    error_message = "The value of x_log_level must be one of TRACE, DEBUG, INFO, WARN, ERROR or FATAL, or null for the function's default."
-  }
 }
 
 variable "report_line" {
   description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation."
   type        = string
   default     = "compact"
-
-  validation {
-    condition     = contains(["compact", "metrics"], var.report_line)
-    error_message = "The value of report_line must be compact or metrics."
-  }
 }
 
 ################################################################################
@@ -647,32 +364,12 @@ variable "api_gateway_log_group_name" {
   description = "Existing log group with the API's access logs. It is used and never destroyed. Empty to create one."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^[a-zA-Z0-9_./#-]{0,512}$", var.api_gateway_log_group_name))
-    error_message = "The value of api_gateway_log_group_name must be the name of a log group, not its ARN."
-  }
-
-  validation {
-    condition     = !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", var.api_gateway_log_group_name))
-    error_message = "The value of api_gateway_log_group_name must not be a log group that the connector itself writes to: each line would cause another line, without end. Set it to the group of the API's access logs."
-  }
 }
 
 variable "additional_log_group_names" {
   description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed."
   type        = list(string)
   default     = []
-
-  validation {
-    condition     = alltrue([for name in var.additional_log_group_names : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", name))])
-    error_message = "Each of additional_log_group_names must be the name of a log group, not its ARN."
-  }
-
-  validation {
-    condition     = alltrue([for name in var.additional_log_group_names : !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", name))])
-    error_message = "Each of additional_log_group_names must be a log group that the connector itself does not write to: each line would cause another line, without end. Set it to groups of access logs."
-  }
 }
 
 variable "subscription_filter_pattern" {
@@ -685,11 +382,6 @@ variable "log_retention_days" {
   description = "Days for which the log groups that are created keep their lines, and the bucket of `enable_access_log_stream`. The API's lines are in its log group even if the Node was down."
   type        = number
   default     = 30
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "The value of log_retention_days must be a number of days that CloudWatch Logs supports, such as 7, 14, 30, 90 or 365."
-  }
 }
 
 variable "manage_api_gateway_account" {
@@ -712,23 +404,12 @@ variable "access_log_stream_buffer_mb" {
   description = "Megabytes of lines that Firehose collects for an invocation of the function, from 0.2 to 2."
   type        = number
   default     = 1
-
-  # An invocation accepts 6 MB. Each line is in it as base64, beside an id and a time of up to 200 bytes.
-  validation {
-    condition     = var.access_log_stream_buffer_mb >= 0.2 && var.access_log_stream_buffer_mb <= 2
-    error_message = "The value of access_log_stream_buffer_mb must be from 0.2 to 2: with more, an event with many short lines is larger than the 6 MB that Lambda accepts."
-  }
 }
 
 variable "access_log_stream_buffer_seconds" {
   description = "Seconds after which Firehose invokes the function even if it has fewer lines, from 1 to 900."
   type        = number
   default     = 60
-
-  validation {
-    condition     = var.access_log_stream_buffer_seconds >= 1 && var.access_log_stream_buffer_seconds <= 900 && floor(var.access_log_stream_buffer_seconds) == var.access_log_stream_buffer_seconds
-    error_message = "The value of access_log_stream_buffer_seconds must be a whole number from 1 to 900."
-  }
 }
 
 variable "access_log_stream_force_destroy" {
@@ -745,9 +426,4 @@ variable "alarm_sns_topic_arn" {
   description = "SNS topic that alarms are sent to. If it is empty, alarms are visible only in CloudWatch."
   type        = string
   default     = ""
-
-  validation {
-    condition     = can(regex("^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+)?$", var.alarm_sns_topic_arn))
-    error_message = "The value of alarm_sns_topic_arn must be the ARN of an SNS topic (arn:aws:sns:...), or empty."
-  }
 }

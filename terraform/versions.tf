@@ -1,7 +1,7 @@
-# Nothing in *.tf is newer than Terraform 1.0, and every argument exists in versions 5.100 and 6 of
+# Nothing in *.tf is newer than Terraform 1.0 but `moved`, and every argument exists in versions 5.100 and 6 of
 # the provider. No other provider is used, so `terraform init` downloads only one.
 terraform {
-  required_version = ">= 1.0"
+  required_version = ">= 1.1"
 
   required_providers {
     aws = {

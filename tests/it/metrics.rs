@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Function, event_of, event_of_calls, faulty_node, line, node};
 
 /// What is deployed.
-const FILTERS: &str = include_str!("../../terraform/metrics.tf");
+const FILTERS: &str = include_str!("../../terraform/modules/connector/metrics.tf");
 
 /// A metric filter of CloudWatch Logs.
 struct Filter {

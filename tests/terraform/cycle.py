@@ -18,7 +18,7 @@ import end_to_end
 import mutations
 from deployed import equal
 from emulator import ACCOUNT, Emulator
-from tf import Failed, Terraform
+from tf import MODULE, Failed, Terraform
 
 TOKEN = "test-token-3f9c2a"
 CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
@@ -362,7 +362,7 @@ def plan_variant(cycle):
     plan, changes = cycle.terraform.plan(file="variant.plan")
     cycle.variables.unlink()
     secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
-    after = {each["address"]: each["change"]["after"] for each in plan["resource_changes"]}
+    after = {each["address"].removeprefix(MODULE): each["change"]["after"] for each in plan["resource_changes"]}
 
     network = "aws_(vpc|subnet|nat_gateway|eip|route|route_table|internet_gateway|vpc_endpoint|default_security_group)"
     equal([each for each in changes if re.match(rf"{network}\.", each)], [], "the network planned beside an existing VPC")

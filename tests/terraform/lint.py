@@ -14,6 +14,8 @@ from pathlib import Path
 import hcl2
 from lark import Token, Tree
 
+import generate
+
 # Constructs that the lowest version in the README does not support, and the version that introduced them.
 NEWER_FUNCTIONS = {
     "optional": "1.3",
@@ -30,7 +32,6 @@ NEWER_FUNCTIONS = {
 # Terraform 1.6, nonsensitive() is an error for a value that is not sensitive.
 UNMARKING_FUNCTIONS = {"can", "try"}
 NEWER_BLOCKS = {
-    "moved": "1.1",
     "check": "1.5",
     "import": "1.5",
     "removed": "1.7",
@@ -333,7 +334,7 @@ def nothing_unused(configuration):
 
 @rule
 def terraform_1_0(configuration):
-    """Only constructs of the language that Terraform 1.0 supports."""
+    """Only constructs of the language that Terraform 1.0 supports, and `moved`."""
     for module in configuration.modules:
         for name, tree in module.trees:
             for function, line in function_calls(tree):
@@ -402,8 +403,8 @@ def promised_versions(configuration):
         yield Problem("versions.tf", 1, promised_versions.__name__, "there is no block terraform")
         return
     required = blocks[0].attributes.get("required_version")
-    if required is None or required.literal != ">= 1.0":
-        yield problem(promised_versions, blocks[0], 'required_version must be ">= 1.0"')
+    if required is None or required.literal != ">= 1.1":
+        yield problem(promised_versions, blocks[0], 'required_version must be ">= 1.1"')
     providers = [block for block in blocks[0].blocks if block.kind == "required_providers"]
     found = {name: each for block in providers for name, each in block.attributes.items()}
     for name, provider in found.items():
@@ -415,58 +416,22 @@ def promised_versions(configuration):
         yield problem(promised_versions, blocks[0], text)
 
 
-def tables(markdown):
-    """Each table's header and rows, with the line number of each."""
-    table = []
-    for number, line in enumerate([*markdown.splitlines(), ""], 1):
-        if line.startswith("|"):
-            # In a table, a bar in code is escaped.
-            cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
-            table.append((number, [cell.strip() for cell in cells]))
-        elif table:
-            yield [cell.lower() for cell in table[0][1]], table[2:]
-            table = []
-
-
-def code_of(cell):
-    match = re.match(r"`` ?(.*?) ?``|`([^`]*)`", cell)
-    return (match.group(1) or match.group(2) or "").replace("\\|", "|") if match else cell
-
-
 def squeezed(text):
     return re.sub(r"\s+", "", text)
 
 
 @rule
-def readme_tables(configuration):
-    """The README's tables have each input and output once, with its default."""
-    name = readme_tables.__name__
-    readme = configuration.text("README.md")
-    if readme is None:
-        yield Problem("README.md", 1, name, "there is no README.md")
+def generated_files(configuration):
+    """What repeats the module's variables and outputs is as it would be written."""
+    if not (configuration.root / generate.MODULE).is_dir():
         return
-    for kind, first in (("variable", "variable"), ("output", "output")):
-        declared = {block.name: block for block in configuration.main.of(kind)}
-        seen = set()
-        for header, rows in tables(readme):
-            if header[0] != first:
-                continue
-            for line, cells in rows:
-                own = code_of(cells[0])
-                if own in seen:
-                    yield Problem("README.md", line, name, f"{kind} {own} is there twice")
-                seen.add(own)
-                if own not in declared:
-                    yield Problem("README.md", line, name, f"there is no {kind} {own}")
-                elif "default" in header:
-                    default = declared[own].attributes.get("default")
-                    written = cells[header.index("default")]
-                    expected = squeezed(default.text) if default else "required"
-                    if squeezed(code_of(written)).strip('"') != expected.strip('"'):
-                        text = f"{own} has the default {expected}, not {written}"
-                        yield Problem("README.md", line, name, text)
-        for missing in sorted(set(declared) - seen):
-            yield Problem("README.md", 1, name, f"no table has the {kind} {missing}")
+    try:
+        names = generate.outdated(configuration.root)
+    except (ValueError, OSError) as error:
+        yield Problem("README.md", 1, generated_files.__name__, str(error))
+        return
+    for name in names:
+        yield Problem(name, 1, generated_files.__name__, "is not as tests/terraform/generate.py writes it: run that")
 
 
 @rule

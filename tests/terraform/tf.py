@@ -8,6 +8,10 @@ import time
 from pathlib import Path
 
 
+# Where the root has what it makes.
+MODULE = "module.connector."
+
+
 class Failed(Exception):
     """A command failed; the message is its output."""
 
@@ -89,11 +93,11 @@ class Terraform:
         return json.loads(self.run(*arguments).stdout)
 
     def plan(self, *arguments, file="change.plan"):
-        """A plan, and its changes of resources: address to actions, without unchanged resources."""
+        """A plan, and its changes of resources: address in the module to actions, without unchanged resources."""
         self.run("plan", f"-out={file}", *arguments)
         plan = self.json("show", "-json", file)
         return plan, {
-            change["address"]: change["change"]["actions"]
+            change["address"].removeprefix(MODULE): change["change"]["actions"]
             for change in plan.get("resource_changes", [])
             if change["mode"] == "managed" and change["change"]["actions"] != ["no-op"]
         }

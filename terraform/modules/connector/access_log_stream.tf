@@ -66,6 +66,8 @@ resource "aws_kinesis_firehose_delivery_stream" "access_log" {
     }
   }
 
+  tags = local.tags
+
   # Lines that come before the bucket is private and encrypted, or before the role may do its work, are not kept.
   depends_on = [
     aws_iam_role_policy.access_log_stream,
@@ -80,6 +82,8 @@ resource "aws_cloudwatch_log_group" "access_log_stream" {
 
   name              = local.access_log_stream_group
   retention_in_days = var.log_retention_days
+
+  tags = local.tags
 }
 
 resource "aws_cloudwatch_log_stream" "access_log_stream" {
@@ -110,6 +114,8 @@ resource "aws_iam_role" "access_log_stream" {
   name               = "${local.name}-firehose"
   description        = "The stream that passes access-log lines to the function"
   assume_role_policy = data.aws_iam_policy_document.assume_firehose.json
+
+  tags = local.tags
 }
 
 data "aws_iam_policy_document" "access_log_stream" {
@@ -157,6 +163,8 @@ resource "aws_s3_bucket" "access_log" {
 
   bucket        = local.access_log_stream_bucket
   force_destroy = var.access_log_stream_force_destroy
+
+  tags = local.tags
 }
 
 resource "aws_s3_bucket_public_access_block" "access_log" {
@@ -273,4 +281,6 @@ resource "aws_cloudwatch_metric_alarm" "access_log_stream_failed" {
       }
     }
   }
+
+  tags = local.tags
 }

@@ -11,7 +11,7 @@ resource "aws_security_group" "lambda" {
   description = "The function that forwards access-log lines"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${local.name}-lambda" }
+  tags = merge(local.tags, { Name = "${local.name}-lambda" })
 
   # After the function is deleted, Lambda takes up to 45 minutes to remove its network interfaces, and needs
   # the function's role for it. The group is deleted after the interfaces, and the role after the group.
@@ -27,7 +27,7 @@ resource "aws_security_group" "alb" {
   description = "The load balancer in front of the Node"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${local.name}-alb" }
+  tags = merge(local.tags, { Name = "${local.name}-alb" })
 }
 
 resource "aws_security_group" "node" {
@@ -35,7 +35,7 @@ resource "aws_security_group" "node" {
   description = "The Wallarm Native Node"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${local.name}-node" }
+  tags = merge(local.tags, { Name = "${local.name}-node" })
 }
 
 resource "aws_security_group" "instance" {
@@ -43,7 +43,7 @@ resource "aws_security_group" "instance" {
   description = "The instances that the Node runs on"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${local.name}-instance" }
+  tags = merge(local.tags, { Name = "${local.name}-instance" })
 }
 
 resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
@@ -53,6 +53,8 @@ resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
   ip_protocol                  = "tcp"
   from_port                    = local.listener_port
   to_port                      = local.listener_port
+
+  tags = local.tags
 
   # If a live stack changes to HTTPS, the old port stays open until the listener can leave it: a certificate
   # may take some time.
@@ -67,6 +69,8 @@ resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
   from_port                    = local.listener_port
   to_port                      = local.listener_port
 
+  tags = local.tags
+
   # As above.
   depends_on = [aws_acm_certificate_validation.node]
 }
@@ -78,6 +82,8 @@ resource "aws_vpc_security_group_egress_rule" "alb_to_node" {
   ip_protocol                  = "tcp"
   from_port                    = local.node_port
   to_port                      = local.node_port
+
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_ingress_rule" "node_from_alb" {
@@ -87,6 +93,8 @@ resource "aws_vpc_security_group_ingress_rule" "node_from_alb" {
   ip_protocol                  = "tcp"
   from_port                    = local.node_port
   to_port                      = local.node_port
+
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_ingress_rule" "node_mesh" {
@@ -96,6 +104,8 @@ resource "aws_vpc_security_group_ingress_rule" "node_mesh" {
   ip_protocol                  = "tcp"
   from_port                    = local.mesh_port
   to_port                      = local.mesh_port
+
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "node_mesh" {
@@ -105,6 +115,8 @@ resource "aws_vpc_security_group_egress_rule" "node_mesh" {
   ip_protocol                  = "tcp"
   from_port                    = local.mesh_port
   to_port                      = local.mesh_port
+
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "node_to_cloud" {
@@ -114,6 +126,8 @@ resource "aws_vpc_security_group_egress_rule" "node_to_cloud" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+
+  tags = local.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "instance_to_internet" {
@@ -123,4 +137,6 @@ resource "aws_vpc_security_group_egress_rule" "instance_to_internet" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+
+  tags = local.tags
 }

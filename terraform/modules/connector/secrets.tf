@@ -18,4 +18,6 @@ resource "aws_ssm_parameter" "token" {
   description = "Wallarm API token of the Native Node"
   type        = "SecureString"
   value       = var.wallarm_api_token
+
+  tags = local.tags
 }

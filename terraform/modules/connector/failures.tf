@@ -20,6 +20,8 @@ resource "aws_sqs_queue" "failed" {
     deadLetterTargetArn = aws_sqs_queue.dead[0].arn
     maxReceiveCount     = 100
   }) : null
+
+  tags = local.tags
 }
 
 resource "aws_lambda_function_event_invoke_config" "resend" {
@@ -48,6 +50,8 @@ resource "aws_sqs_queue" "dead" {
   sqs_managed_sse_enabled   = true
   message_retention_seconds = 1209600
   max_message_size          = var.failure_queue_max_message_size
+
+  tags = local.tags
 }
 
 resource "aws_lambda_event_source_mapping" "redrive" {
@@ -63,6 +67,8 @@ resource "aws_lambda_event_source_mapping" "redrive" {
   scaling_config {
     maximum_concurrency = 2
   }
+
+  tags = local.tags
 
   depends_on = [aws_iam_role_policy.lambda]
 }

@@ -4,6 +4,8 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
   name        = "${local.name}.internal"
   description = "Names of the Wallarm Native Nodes"
   vpc         = local.vpc_id
+
+  tags = local.tags
 }
 
 resource "aws_service_discovery_service" "node" {
@@ -27,4 +29,6 @@ resource "aws_service_discovery_service" "node" {
 
   # An instance that ECS did not remove in time would block a destroy.
   force_destroy = true
+
+  tags = local.tags
 }

@@ -20,7 +20,6 @@ run "wrong_values_1" {
     wallarm_api_token_secret_arn     = "wallarm/token"                                                # A name.
     wallarm_api_token_kms_key_arn    = "alias/wallarm"                                                # An alias.
     x_wallarm_application_id         = 1.5                                                            # A fraction.
-    region                           = "us-east-1a"                                                   # A zone.
     name_prefix                      = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"                      # 39 characters.
     vpc_cidr                         = "10.0.0.0/24"                                                  # Too small.
     availability_zones               = ["us-east-1a"]                                                 # One zone.
@@ -75,7 +74,6 @@ run "wrong_values_1" {
     var.wallarm_api_token_secret_arn,
     var.wallarm_api_token_kms_key_arn,
     var.x_wallarm_application_id,
-    var.region,
     var.name_prefix,
     var.vpc_cidr,
     var.availability_zones,

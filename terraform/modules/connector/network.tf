@@ -30,7 +30,7 @@ resource "aws_vpc" "this" {
   enable_dns_support   = true
   enable_dns_hostnames = true
 
-  tags = { Name = local.name }
+  tags = merge(local.tags, { Name = local.name })
 }
 
 # Nothing uses this group, and nothing may use it: without rules it allows no traffic.
@@ -39,7 +39,7 @@ resource "aws_default_security_group" "this" {
 
   vpc_id = local.vpc_id
 
-  tags = { Name = "${local.name}-default-unused" }
+  tags = merge(local.tags, { Name = "${local.name}-default-unused" })
 }
 
 resource "aws_internet_gateway" "this" {
@@ -47,7 +47,7 @@ resource "aws_internet_gateway" "this" {
 
   vpc_id = local.vpc_id
 
-  tags = { Name = local.name }
+  tags = merge(local.tags, { Name = local.name })
 }
 
 ################################################################################
@@ -62,7 +62,7 @@ resource "aws_subnet" "public" {
   # Within the first sixteenth of the range; the private ones have a sixteenth each.
   cidr_block = cidrsubnet(var.vpc_cidr, 8, each.value)
 
-  tags = { Name = "${local.name}-public-${each.key}" }
+  tags = merge(local.tags, { Name = "${local.name}-public-${each.key}" })
 }
 
 resource "aws_route_table" "public" {
@@ -70,7 +70,7 @@ resource "aws_route_table" "public" {
 
   vpc_id = local.vpc_id
 
-  tags = { Name = "${local.name}-public" }
+  tags = merge(local.tags, { Name = "${local.name}-public" })
 }
 
 resource "aws_route" "public_internet" {
@@ -93,7 +93,7 @@ resource "aws_eip" "nat" {
 
   domain = "vpc"
 
-  tags = { Name = "${local.name}-nat-${each.key}" }
+  tags = merge(local.tags, { Name = "${local.name}-nat-${each.key}" })
 
   # An address in a VPC without its gateway can neither be used nor released.
   depends_on = [aws_internet_gateway.this]
@@ -105,7 +105,7 @@ resource "aws_nat_gateway" "this" {
   allocation_id = aws_eip.nat[each.key].id
   subnet_id     = aws_subnet.public[each.key].id
 
-  tags = { Name = "${local.name}-${each.key}" }
+  tags = merge(local.tags, { Name = "${local.name}-${each.key}" })
 
   depends_on = [aws_route.public_internet, aws_route_table_association.public]
 }
@@ -121,7 +121,7 @@ resource "aws_subnet" "private" {
   availability_zone = each.key
   cidr_block        = cidrsubnet(var.vpc_cidr, 4, each.value + 1)
 
-  tags = { Name = "${local.name}-private-${each.key}" }
+  tags = merge(local.tags, { Name = "${local.name}-private-${each.key}" })
 
   # As long as the timeout of the function's security group, which waits for Lambda.
   timeouts {
@@ -134,7 +134,7 @@ resource "aws_route_table" "private" {
 
   vpc_id = local.vpc_id
 
-  tags = { Name = "${local.name}-private-${each.key}" }
+  tags = merge(local.tags, { Name = "${local.name}-private-${each.key}" })
 }
 
 # A task on EC2 never gets a public address, so the Node reaches Wallarm's Cloud only over NAT.
@@ -159,9 +159,9 @@ resource "aws_vpc_endpoint" "s3" {
   count = local.create_vpc ? 1 : 0
 
   vpc_id            = local.vpc_id
-  service_name      = "com.amazonaws.${var.region}.s3"
+  service_name      = "com.amazonaws.${local.region}.s3"
   vpc_endpoint_type = "Gateway"
   route_table_ids   = [for zone in local.zone_names : aws_route_table.private[zone].id]
 
-  tags = { Name = "${local.name}-s3" }
+  tags = merge(local.tags, { Name = "${local.name}-s3" })
 }

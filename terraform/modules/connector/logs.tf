@@ -18,6 +18,8 @@ resource "aws_cloudwatch_log_group" "api" {
 
   name              = local.api_group
   retention_in_days = var.log_retention_days
+
+  tags = local.tags
 }
 
 # This configuration only reads these groups, so it can't destroy them.
@@ -30,11 +32,15 @@ data "aws_cloudwatch_log_group" "existing" {
 resource "aws_cloudwatch_log_group" "function" {
   name              = local.function_group
   retention_in_days = var.log_retention_days
+
+  tags = local.tags
 }
 
 resource "aws_cloudwatch_log_group" "node" {
   name              = local.node_group
   retention_in_days = var.log_retention_days
+
+  tags = local.tags
 }
 
 # CloudWatch Logs tests the permission when a filter is created. It calls the function with the ARN of one of
@@ -45,7 +51,7 @@ resource "aws_lambda_permission" "logs" {
   statement_id   = "Logs-${substr(sha1(each.key), 0, 12)}"
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.resend.function_name
-  principal      = "logs.${var.region}.amazonaws.com"
+  principal      = "logs.${local.region}.amazonaws.com"
   source_arn     = "${each.value}:*"
   source_account = data.aws_caller_identity.current.account_id
 }
@@ -84,6 +90,8 @@ resource "aws_iam_role" "api_gateway" {
   name               = "${local.name}-apigateway"
   description        = "Logs of all REST and WebSocket APIs of this account in this region"
   assume_role_policy = data.aws_iam_policy_document.assume_api_gateway.json
+
+  tags = local.tags
 }
 
 resource "aws_iam_role_policy_attachment" "api_gateway" {

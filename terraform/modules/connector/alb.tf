@@ -22,6 +22,8 @@ resource "aws_lb" "node" {
       enabled = true
     }
   }
+
+  tags = local.tags
 }
 
 resource "aws_lb_target_group" "node" {
@@ -44,6 +46,8 @@ resource "aws_lb_target_group" "node" {
     healthy_threshold   = 2
     unhealthy_threshold = 3
   }
+
+  tags = local.tags
 }
 
 resource "aws_lb_listener" "node" {
@@ -58,4 +62,6 @@ resource "aws_lb_listener" "node" {
     type             = "forward"
     target_group_arn = aws_lb_target_group.node.arn
   }
+
+  tags = local.tags
 }

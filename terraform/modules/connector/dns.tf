@@ -14,6 +14,8 @@ resource "aws_acm_certificate" "node" {
   domain_name       = local.fqdn
   validation_method = "DNS"
 
+  tags = local.tags
+
   # The listener uses the old certificate until it has the new one.
   lifecycle {
     create_before_destroy = true

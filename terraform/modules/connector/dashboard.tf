@@ -145,7 +145,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         properties = {
           title   = widget.title
           view    = "timeSeries"
-          region  = var.region
+          region  = local.region
           stat    = widget.stat
           period  = 300
           metrics = widget.metrics
@@ -160,7 +160,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         properties = {
           title  = widget.title
           view   = widget.view
-          region = var.region
+          region = local.region
           query  = "SOURCE '${local.function_group}' | ${widget.query}"
         }
       }],

@@ -36,7 +36,7 @@ locals {
 
   node_log_options = {
     "awslogs-group"         = aws_cloudwatch_log_group.node.name
-    "awslogs-region"        = var.region
+    "awslogs-region"        = local.region
     "awslogs-stream-prefix" = "node"
     # A Node never waits for its log.
     "mode"            = "non-blocking"
@@ -73,6 +73,8 @@ resource "aws_iam_role" "instance" {
   name               = "${local.name}-instance"
   description        = "Instances that the Wallarm Native Node runs on"
   assume_role_policy = data.aws_iam_policy_document.assume_ec2.json
+
+  tags = local.tags
 }
 
 # AWS maintains this policy with what the ECS agent needs.
@@ -84,6 +86,8 @@ resource "aws_iam_role_policy_attachment" "instance" {
 resource "aws_iam_instance_profile" "instance" {
   name = "${local.name}-instance"
   role = aws_iam_role.instance.name
+
+  tags = local.tags
 }
 
 data "aws_iam_policy_document" "assume_tasks" {
@@ -102,6 +106,8 @@ resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
   description        = "Start of the Wallarm Native Node: its token, its log, its image"
   assume_role_policy = data.aws_iam_policy_document.assume_tasks.json
+
+  tags = local.tags
 }
 
 data "aws_iam_policy_document" "execution" {
@@ -160,6 +166,8 @@ resource "aws_iam_role_policy" "execution" {
 
 resource "aws_ecs_cluster" "this" {
   name = local.name
+
+  tags = local.tags
 }
 
 data "aws_ssm_parameter" "ecs_ami" {
@@ -219,6 +227,8 @@ resource "aws_launch_template" "node" {
     resource_type = "volume"
     tags          = merge(local.tags, { Name = local.name })
   }
+
+  tags = local.tags
 }
 
 resource "aws_autoscaling_group" "node" {
@@ -295,6 +305,8 @@ resource "aws_ecs_capacity_provider" "node" {
       target_capacity = 100
     }
   }
+
+  tags = local.tags
 }
 
 resource "aws_ecs_cluster_capacity_providers" "this" {
@@ -371,6 +383,8 @@ resource "aws_ecs_task_definition" "node" {
     },
   ])
 
+  tags = local.tags
+
   # The service leaves the old revision before that is deregistered. Otherwise an apply that fails halfway
   # would leave it with an inactive revision, and ECS updates no service to such a revision.
   lifecycle {
@@ -431,6 +445,8 @@ resource "aws_ecs_service" "node" {
     registry_arn = aws_service_discovery_service.node.arn
   }
 
+  tags = local.tags
+
   # Autoscaling decides how many replicas there are.
   lifecycle {
     ignore_changes = [desired_count]
@@ -455,6 +471,8 @@ resource "aws_appautoscaling_target" "node" {
   resource_id        = "service/${aws_ecs_cluster.this.name}/${aws_ecs_service.node.name}"
   min_capacity       = var.node_replicas
   max_capacity       = local.node_max_replicas
+
+  tags = local.tags
 }
 
 resource "aws_appautoscaling_policy" "node_cpu" {

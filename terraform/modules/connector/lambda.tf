@@ -13,6 +13,8 @@ resource "aws_iam_role" "lambda" {
   name               = "${local.name}-lambda"
   description        = "The function that forwards access-log lines"
   assume_role_policy = data.aws_iam_policy_document.assume_lambda.json
+
+  tags = local.tags
 }
 
 data "aws_iam_policy_document" "lambda" {
@@ -165,6 +167,8 @@ resource "aws_lambda_function" "resend" {
       nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
     )
   }
+
+  tags = local.tags
 
   # The metric filters are there before the first compact line, and a destroy deletes them after the function. From
   # `compact` to `metrics` Terraform deletes them first: compact lines that come before the update make no metrics.

@@ -1,7 +1,16 @@
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
 locals {
+  # Version 6 of the provider has the attribute `name` no longer in favour, and version 5 has no `region`.
+  region = data.aws_region.current.id
+
   # The hash is known at plan, without a provider for random values. If names are unknown at plan, the AWS
   # provider fails on the service's capacity provider. And the plan shows its reader the real names.
-  name_hash = substr(sha1("${data.aws_caller_identity.current.account_id}/${var.region}/${var.name_prefix}"), 0, 6)
+  name_hash = substr(sha1("${data.aws_caller_identity.current.account_id}/${local.region}/${var.name_prefix}"), 0, 6)
   name      = "${var.name_prefix}-${local.name_hash}"
 
   # Load balancers and target groups have names of at most 32 characters, without a hyphen at the end.
@@ -15,7 +24,7 @@ locals {
   tags = merge({ Application = "wallarm-api-discovery", Deployment = var.name_prefix }, var.tags)
 
   arn_prefix = "arn:${data.aws_partition.current.partition}"
-  arn_region = "${var.region}:${data.aws_caller_identity.current.account_id}"
+  arn_region = "${local.region}:${data.aws_caller_identity.current.account_id}"
 
   # HTTPS needs both names; the check below rejects one without the other.
   is_https = var.r53_domain_name != "" && var.node_dns_name != ""
@@ -29,7 +38,7 @@ locals {
   mesh_port   = 9093
   health_path = "/wallarm-external-health"
 
-  bootstrap_zip = var.bootstrap_zip != "" ? var.bootstrap_zip : "${path.module}/../bootstrap/dist/${var.lambda_architecture}/bootstrap.zip"
+  bootstrap_zip = var.bootstrap_zip != "" ? var.bootstrap_zip : "${path.module}/../../../bootstrap/dist/${var.lambda_architecture}/bootstrap.zip"
 
   # The one line that the API's stage must log. The README of the function has the same line.
   access_log_fields = [
@@ -63,7 +72,7 @@ locals {
     kind => "{${join(",", [for field in fields : "\"${field}\":\"$context.${field}\""])}}"
   }
 
-  console_url = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}"
+  console_url = "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}"
 }
 
 # Before Terraform 1.9, a variable's validation sees only that variable. Checks of several variables use the

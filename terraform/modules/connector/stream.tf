@@ -28,5 +28,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
     }
   }
 
+  tags = local.tags
+
   depends_on = [aws_iam_role_policy.lambda]
 }
