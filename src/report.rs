@@ -292,7 +292,11 @@ impl Log {
             name if name.is_empty() => advice(group.lacks),
             name => format!("{name}: {}", advice(group.lacks)),
         });
-        let hints: Vec<String> = hints.collect();
+        let mut hints: Vec<String> = hints.collect();
+        let error_message = error.map(ToString::to_string).unwrap_or_default();
+        // The error of an event that was refused as a whole has it already.
+        let advice = counts.refused_advice();
+        hints.extend(advice.filter(|advice| !error_message.contains(advice)));
         let mut skipped = BTreeMap::new();
         for (reason, count) in counts.skipped_by() {
             *skipped.entry(reason.name()).or_default() += count;
@@ -396,7 +400,7 @@ impl Log {
         line.some("itemsFailed", items_failed as u64);
         if let Some(error) = error {
             line.text("errorType", error.error_type());
-            line.text("errorMessage", &error.to_string());
+            line.text("errorMessage", &error_message);
         }
         if !hints.is_empty() {
             line.text("hint", &hints.join("; "));
