@@ -242,6 +242,15 @@ pub(crate) struct Account {
 }
 
 impl Account {
+    /// Whether there was nothing but lines of the function's own log. To print a line for such an event would be to make
+    /// the next one, for ever, where a subscription policy of the whole account takes that log group too. Items that
+    /// failed are something else.
+    pub(crate) fn is_of_own_log_group(&self) -> bool {
+        let counts = &self.counts;
+        let own = counts.skipped[Skip::OwnLogGroup as usize];
+        own > 0 && own == counts.received && self.failures.is_empty()
+    }
+
     /// Adds that of another document.
     pub(crate) fn add(&mut self, other: Self) {
         self.counts.add(&other.counts);
@@ -369,6 +378,22 @@ mod tests {
             );
             assert_eq!(has_words, expected, "{error}");
         }
+    }
+
+    #[test]
+    fn only_an_event_of_nothing_but_the_own_log_is_one() {
+        let account = |own: u64, others: u64, failures: u64| {
+            let mut account = Account::default();
+            account.counts.received = own + others;
+            for _ in 0..own {
+                account.counts.skip(Skip::OwnLogGroup);
+            }
+            let failure = |_| Error::new(Category::InvalidEvent, "read it", "no");
+            account.failures.extend((0..failures).map(failure));
+            account.is_of_own_log_group()
+        };
+        assert!(account(2, 0, 0));
+        assert!(!account(0, 0, 0) && !account(2, 1, 0) && !account(2, 0, 1));
     }
 
     #[test]

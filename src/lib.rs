@@ -28,6 +28,7 @@
 //! | a verdict is booked on another record of Firehose's | `forwarder::share` |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
+//! | an event of the function's own log prints a line, or one of another log none | `account::Account::is_of_own_log_group` |
 //! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
 //! | the operator is told of a format too often, or never; a log group counts as mostly skipped | `groups` |
 //! | the advice has the wrong words; a line of the function's own log, or a metric, has the wrong form | `report` |

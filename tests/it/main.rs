@@ -26,6 +26,7 @@ mod metrics;
 mod node;
 mod openapi;
 mod output;
+mod own_log;
 mod paths;
 mod probe;
 mod readme;
