@@ -230,6 +230,13 @@ impl Group {
     }
 }
 
+/// What waiting for the Node took.
+#[derive(Debug, Default)]
+pub(crate) struct Waited {
+    pub(crate) attempts: u64,
+    pub(crate) seconds: u64,
+}
+
 /// What came of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
@@ -239,6 +246,8 @@ pub(crate) struct Account {
     /// Why items of a batch have failed.
     pub(crate) failures: Vec<Error>,
     pub(crate) groups: Vec<Group>,
+    /// The event was to wait for the Node, and had no lines.
+    pub(crate) waited: Option<Waited>,
 }
 
 impl Account {

@@ -42,3 +42,4 @@ mod tls;
 mod tool;
 mod tool_memory;
 mod truth;
+mod wait;
