@@ -35,6 +35,7 @@ module "connector" {
   node_log_level        = var.node_log_level
   node_access_log       = var.node_access_log
   instance_type         = var.instance_type
+  wait_for_node_seconds = var.wait_for_node_seconds
   instance_cpu_credits  = var.instance_cpu_credits
   spot_instance_types   = var.spot_instance_types
   ecs_ami_ssm_parameter = var.ecs_ami_ssm_parameter

@@ -167,6 +167,12 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string

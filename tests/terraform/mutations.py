@@ -46,7 +46,7 @@ def function_reaches_the_node(stack):
 @mutation("default_security_group_allows_no_traffic")
 def default_group_allows_itself(stack):
     ec2 = stack.aws("ec2")
-    filters = [{"Name": "vpc-id", "Values": [stack.load_balancer["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+    filters = [{"Name": "vpc-id", "Values": [stack.vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
     pair = {"GroupId": group["GroupId"]}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}])
@@ -76,9 +76,30 @@ def one_nat_gateway_more(stack):
     ec2.create_nat_gateway(SubnetId=gateway["SubnetId"], ConnectivityType="private")
 
 
+@mutation("single_node_has_a_fixed_address_of_its_own")
+def second_instance(stack):
+    stack.aws("autoscaling").update_auto_scaling_group(AutoScalingGroupName=stack.scaling_group["AutoScalingGroupName"], MaxSize=2)
+
+
+@mutation("single_service_leaves_its_port_before_a_new_one_takes_it")
+def both_at_once(stack):
+    configuration = stack.service["deploymentConfiguration"] | {"minimumHealthyPercent": 100, "maximumPercent": 200}
+    stack.aws("ecs").update_service(
+        cluster=stack.name, service=stack.service["serviceName"], deploymentConfiguration=configuration
+    )
+
+
+@mutation("container_reaches_only_the_agents_permissions")
+def managed_policy_for_the_instance(stack):
+    stack.aws("iam").attach_role_policy(
+        RoleName=deployed.instance_role(stack).rsplit("/", 1)[1],
+        PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
+    )
+
+
 @mutation("vpc_resolves_private_names")
 def no_host_names(stack):
-    stack.aws("ec2").modify_vpc_attribute(VpcId=stack.load_balancer["VpcId"], EnableDnsHostnames={"Value": False})
+    stack.aws("ec2").modify_vpc_attribute(VpcId=stack.vpc, EnableDnsHostnames={"Value": False})
 
 
 @mutation("s3_is_reached_without_nat")
@@ -249,7 +270,7 @@ def metric_filter_is_missing(stack):
 
 @mutation("outputs_name_what_is_deployed")
 def output_names_another_group(stack):
-    stack.outputs["node_log_group"] += "x"
+    stack.outputs["function_log_group"] += "x"
 
 
 @mutation("roles_trust_only_their_services")
@@ -302,7 +323,8 @@ def run(stack, some=None):
     names = [check.__name__ for check in deployed.CHECKS]
     assert sorted(names) == sorted(MUTATIONS), f"without a mutation, or without a check: {sorted(set(names) ^ set(MUTATIONS))}"
     blind = []
-    for name in some or names:
+    fitting = [check.__name__ for check in deployed.CHECKS if check.part in {None, *stack.parts}]
+    for name in some or fitting:
         # Nothing is in progress in this process now, so a copy of it is complete except for its threads.
         child = os.fork()
         if child == 0:

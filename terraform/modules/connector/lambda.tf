@@ -83,7 +83,7 @@ data "aws_iam_policy_document" "lambda" {
       condition {
         test     = "ArnEquals"
         variable = "lambda:SourceFunctionArn"
-        values   = ["${local.arn_prefix}:lambda:${local.arn_region}:function:${local.function_name}"]
+        values   = [for name in [local.function_name, local.wait_name] : "${local.arn_prefix}:lambda:${local.arn_region}:function:${name}"]
       }
     }
   }
@@ -130,6 +130,18 @@ locals {
     # In a map all values are text, and the function takes numbers.
     X_SAMPLE = var.sample != null ? jsonencode({ for name, value in var.sample : name => try(tonumber(value), value) }) : null
   }
+
+  function_variables = merge(
+    {
+      X_WALLARM_APPLICATION_ID = var.x_wallarm_application_id
+      X_NODE_URL               = local.node_host
+      X_NODE_SCHEME            = local.node_scheme
+    },
+    { for name, value in local.function_settings : name => value if value != null },
+    nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
+  )
+
+  function_security_group_ids = local.own_node ? aws_security_group.lambda[*].id : var.function_security_group_ids
 }
 
 resource "aws_lambda_function" "resend" {
@@ -153,7 +165,7 @@ resource "aws_lambda_function" "resend" {
 
     content {
       subnet_ids         = vpc_config.value
-      security_group_ids = local.own_node ? aws_security_group.lambda[*].id : var.function_security_group_ids
+      security_group_ids = local.function_security_group_ids
     }
   }
 
@@ -167,15 +179,7 @@ resource "aws_lambda_function" "resend" {
   }
 
   environment {
-    variables = merge(
-      {
-        X_WALLARM_APPLICATION_ID = var.x_wallarm_application_id
-        X_NODE_URL               = local.node_host
-        X_NODE_SCHEME            = local.node_scheme
-      },
-      { for name, value in local.function_settings : name => value if value != null },
-      nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
-    )
+    variables = local.function_variables
   }
 
   tags = local.tags

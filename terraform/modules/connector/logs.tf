@@ -67,8 +67,8 @@ resource "aws_cloudwatch_log_subscription_filter" "resend" {
   filter_pattern  = var.subscription_filter_pattern
   destination_arn = aws_lambda_function.resend.arn
 
-  # Events that fail before the queue exists would be lost.
-  depends_on = [aws_lambda_permission.logs, aws_lambda_function_event_invoke_config.resend]
+  # Events that fail before the queue exists would be lost. Where an apply waits for the Node, so do the lines.
+  depends_on = [aws_lambda_permission.logs, aws_lambda_function_event_invoke_config.resend, aws_lambda_invocation.wait]
 }
 
 ################################################################################

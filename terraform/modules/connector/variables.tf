@@ -276,6 +276,17 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.wait_for_node_seconds >= 0 && var.wait_for_node_seconds <= 840 && floor(var.wait_for_node_seconds) == var.wait_for_node_seconds
+    error_message = "The value of wait_for_node_seconds must be a whole number from 0 to 840: a function of Lambda ends after 900 seconds."
+  }
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
