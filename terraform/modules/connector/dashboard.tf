@@ -15,7 +15,7 @@ locals {
   # Insights has no expression for a whole list.
   mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":\\[(?<groups>[^\\]]*)\\]/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
 
-  metric_widgets = concat(local.common_widgets, local.access_log_stream_widgets)
+  metric_widgets = concat(local.common_widgets, local.node_metric_widgets, local.access_log_stream_widgets)
 
   common_widgets = [
     {

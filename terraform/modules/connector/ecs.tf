@@ -1,39 +1,4 @@
 locals {
-  # The Node reads one file, at one path. Wallarm documents a bind mount of that single file, which hides
-  # nothing else of the image.
-  node_config_path = "/opt/wallarm/etc/wallarm/go-node.yaml"
-
-  node_config = yamlencode({
-    version = 4
-    mode    = "connector-server"
-    connector = {
-      address = ":${local.node_port}"
-      mesh = {
-        discovery = "dns"
-        name      = "${aws_service_discovery_service.node.name}.${aws_service_discovery_private_dns_namespace.this.name}"
-        port      = local.mesh_port
-      }
-      external_health_check = {
-        enabled  = true
-        endpoint = local.health_path
-      }
-    }
-    # The Node writes its standard error to a file in the container; only standard output leaves it.
-    log = {
-      pretty   = false
-      level    = var.node_log_level
-      log_file = "stdout"
-      access_log = {
-        enabled  = var.node_access_log
-        verbose  = false
-        log_file = "stdout"
-      }
-    }
-  })
-
-  # Each content has its own path, so a task never finds the file of another revision.
-  node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
-
   node_log_options = {
     "awslogs-group"         = aws_cloudwatch_log_group.node.name
     "awslogs-region"        = local.region
@@ -101,7 +66,7 @@ data "aws_iam_policy_document" "assume_tasks" {
   }
 }
 
-# ECS starts the task with this role. The Node itself has no role, since it does not call AWS.
+# ECS starts the task with this role. The Node itself has none unless ECS Exec is enabled, since it does not call AWS.
 resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
   description        = "Start of the Wallarm Native Node: its token, its log, its image"
@@ -129,6 +94,16 @@ data "aws_iam_policy_document" "execution" {
     content {
       sid       = "TokenKey"
       actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.node_registry_secret_arn != "" ? [var.node_registry_secret_arn] : []
+
+    content {
+      sid       = "RegistryCredentials"
+      actions   = ["secretsmanager:GetSecretValue"]
       resources = [statement.value]
     }
   }
@@ -328,6 +303,7 @@ resource "aws_ecs_task_definition" "node" {
   network_mode             = "awsvpc"
   requires_compatibilities = ["EC2"]
   execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = one(aws_iam_role.task[*].arn)
 
   # The configuration is part of the task definition: the first container writes the file onto the instance,
   # and the Node starts when this has succeeded. If the instance's user data wrote it instead, a changed
@@ -343,7 +319,7 @@ resource "aws_ecs_task_definition" "node" {
     host_path = "${local.node_config_dir}/go-node.yaml"
   }
 
-  container_definitions = jsonencode([
+  container_definitions = jsonencode(concat([
     {
       name                   = "config"
       image                  = var.config_image
@@ -368,20 +344,21 @@ resource "aws_ecs_task_definition" "node" {
       memory       = var.node_memory
       dependsOn    = [{ containerName = "config", condition = "SUCCESS" }]
       portMappings = [for port in [local.node_port, local.mesh_port] : { containerPort = port, hostPort = port, protocol = "tcp" }]
-      environment = [
-        { name = "WALLARM_API_HOST", value = var.wallarm_api_host },
-        { name = "WALLARM_LABELS", value = "group=${var.node_group}" },
-      ]
-      secrets     = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
-      mountPoints = [{ sourceVolume = "config-file", containerPath = local.node_config_path, readOnly = false }]
+      environment  = local.node_environment
+      secrets      = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
+      mountPoints  = [{ sourceVolume = "config-file", containerPath = local.node_config_path, readOnly = false }]
       # A token is read when a task starts. This label has its version, so a changed token starts new tasks.
       dockerLabels = { "wallarm.token-version" = local.create_token ? tostring(aws_ssm_parameter.token[0].version) : "external" }
+      # Only a private registry other than ECR needs them.
+      repositoryCredentials = var.node_registry_secret_arn != "" ? { credentialsParameter = var.node_registry_secret_arn } : null
+      # As long as Wallarm's chart gives the Node to stop.
+      stopTimeout = 90
       logConfiguration = {
         logDriver = "awslogs"
         options   = local.node_log_options
       }
     },
-  ])
+  ], local.node_metrics_containers))
 
   tags = local.tags
 
@@ -404,6 +381,7 @@ resource "aws_ecs_service" "node" {
   # It registers in Wallarm's Cloud before it responds.
   health_check_grace_period_seconds = 300
 
+  enable_execute_command  = var.enable_execute_command
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 

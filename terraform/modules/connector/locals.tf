@@ -21,6 +21,9 @@ locals {
   api_group      = "/aws/apigateway/wallarm-api-discovery-${local.name}"
   node_group     = "/aws/ecs/native-node/${local.name}"
 
+  # Whether the Node is one of this configuration's.
+  own_node = true
+
   tags = merge({ Application = "wallarm-api-discovery", Deployment = var.name_prefix }, var.tags)
 
   arn_prefix = "arn:${data.aws_partition.current.partition}"
