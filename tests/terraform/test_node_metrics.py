@@ -191,7 +191,7 @@ class StandIn:
         if isinstance(reading, Hang):
             request.end_headers()
             request.wfile.write(response()[:300])
-            time.sleep(10)
+            time.sleep(100)
             return
         request.send_header("Content-Length", str(len(body) + 1000 * isinstance(reading, CutOff)))
         request.end_headers()

@@ -37,6 +37,8 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_cloudwatch_log_group" "node" {
+  count = local.own_node ? 1 : 0
+
   name              = local.node_group
   retention_in_days = var.log_retention_days
 

@@ -22,7 +22,7 @@ locals {
     )
     mesh = {
       discovery = "dns"
-      name      = "${aws_service_discovery_service.node.name}.${aws_service_discovery_private_dns_namespace.this.name}"
+      name      = local.mesh_name
       port      = local.mesh_port
     }
     external_health_check = {
@@ -60,10 +60,10 @@ locals {
       connector = merge(
         local.node_config_default.connector,
         try(var.node_config.connector, {}),
-        {
-          mesh                  = merge(local.node_config_default.mesh, try(var.node_config.connector.mesh, {}))
-          external_health_check = merge(local.node_config_default.external_health_check, try(var.node_config.connector.external_health_check, {}))
-        },
+        { external_health_check = merge(local.node_config_default.external_health_check, try(var.node_config.connector.external_health_check, {})) },
+        # One Node alone has no mesh.
+        { for key in ["mesh"] : key => merge(local.node_config_default.mesh, try(var.node_config.connector.mesh, {})) if local.has_nat_gateway },
+        { for key, path in local.node_tls : key => path if local.node_has_tls },
       )
       route_config = merge(local.node_config_default.route_config, try(var.node_config.route_config, {}))
       log = merge(
@@ -77,7 +77,7 @@ locals {
   # Each content has its own path, so a task never finds the file of another revision.
   node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
 
-  # Where the messages come from: the load balancer has an address in each of its subnets.
+  # Where the messages come from: the load balancer has an address in each of these subnets, and without one the function.
   node_peer_networks = local.create_vpc ? [for zone in local.zone_names : aws_subnet.private[zone].cidr_block] : data.aws_subnet.private[*].cidr_block
 
   # The load balancer leaves this header as the function sends it.
@@ -94,7 +94,7 @@ locals {
 }
 
 data "aws_subnet" "private" {
-  count = local.create_vpc ? 0 : length(var.private_subnet_ids)
+  count = local.own_node && !local.create_vpc ? length(var.private_subnet_ids) : 0
 
   id = var.private_subnet_ids[count.index]
 }
