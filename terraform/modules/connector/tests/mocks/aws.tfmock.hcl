@@ -16,6 +16,10 @@ mock_data "aws_availability_zones" {
   defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
 }
 
+mock_data "aws_subnet" {
+  defaults = { cidr_block = "192.0.2.0/24" }
+}
+
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
 }
