@@ -82,7 +82,7 @@ run "neighbours_stay" {
     condition = alltrue([
       [for container in jsondecode(aws_ecs_task_definition.node[0].container_definitions) : container.name] == ["config", "node"],
       length([for alarm in keys(local.alarms) : alarm if can(regex("^node-(rejects|metrics)", alarm))]) == 0,
-      length([for widget in local.metric_widgets : widget if strcontains(jsonencode(widget), "WallarmNode")]) == 0,
+      length(local.node_metric_widgets) == 0,
     ])
     error_message = "Without the metrics there is neither their container nor what shows them."
   }

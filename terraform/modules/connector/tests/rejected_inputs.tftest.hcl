@@ -24,7 +24,6 @@ run "wrong_values_1" {
     kinesis_parallelization_factor   = 11                                                             # One too many.
     kinesis_batching_window_seconds  = 301                                                            # One too many.
     wallarm_api_host                 = "api.example.com"                                              # Neither of the two Clouds.
-    wallarm_api_token                = "your-token-here"                                              # The placeholder.
     wallarm_api_token_secret_arn     = "wallarm/token"                                                # A name.
     wallarm_api_token_kms_key_arn    = "alias/wallarm"                                                # An alias.
     x_wallarm_application_id         = 1.5                                                            # A fraction.
@@ -86,7 +85,6 @@ run "wrong_values_1" {
     var.kinesis_parallelization_factor,
     var.kinesis_batching_window_seconds,
     var.wallarm_api_host,
-    var.wallarm_api_token,
     var.wallarm_api_token_secret_arn,
     var.wallarm_api_token_kms_key_arn,
     var.x_wallarm_application_id,
