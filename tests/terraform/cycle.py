@@ -287,6 +287,8 @@ class Cycle:
             "subscription_filter_pattern": '{ $.status != "404" }',
             "failure_bucket_name": FAILURE_BUCKET,
             "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
+            "kinesis_parallelization_factor": 2,
+            "kinesis_batching_window_seconds": 5,
             "access_log_stream_buffer_mb": 0.5,
             "access_log_stream_force_destroy": True,
             "report_line": "compact",
@@ -416,6 +418,17 @@ class Cycle:
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
             "x_node_header_names": {"X-Real-IP": "X-Client-IP"},
+            "node_allowed_hosts": ["*.example.com"],
+            "node_apid_only": True,
+            "node_environment": {"WALLARM_WSTORE__SERVICE__PROTOCOL": "tcp"},
+            "node_registry_secret_arn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:docker-hub-AbCdEf",
+            "node_config": {
+                "connector": {"url_normalize": False, "mesh": {}},
+                "http_inspector": {"workers": 2, "wmcp_enabled": False},
+                "input_filters": {"bypass": [{"path": "^/health$"}, {"headers": {"host": "^internal\\."}}]},
+                "metrics": {"listen_address": ":9100"},
+            },
+            "enable_execute_command": True,
         }
 
         def set_variables(settings):

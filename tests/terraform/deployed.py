@@ -1,8 +1,10 @@
 """Checks of a deployed stack. They read from AWS, as an auditor would, and not from Terraform."""
 
 import base64
+import ipaddress
 import json
 import re
+from pathlib import Path
 
 import yaml
 from botocore.exceptions import ClientError
@@ -15,6 +17,7 @@ CHECKS = []
 
 # Wallarm documents this path for the one file that the Node reads.
 NODE_CONFIGURATION = "/opt/wallarm/etc/wallarm/go-node.yaml"
+METRICS_SCRIPT = Path(__file__).resolve().parents[2] / "terraform/modules/connector/files/node-metrics.sh"
 LISTENER_PORTS = {"http": 80, "https": 443}
 NODE_PORT = 5050
 MESH_PORT = 9093
@@ -521,6 +524,14 @@ def task_gets_its_token_as_a_secret(stack):
     assert execution.allows("ssm:GetParameters", parameter["ARN"]), "the execution role may not read the token"
     environment = {each["name"]: each["value"] for each in node["environment"]}
     assert "WALLARM_API_TOKEN" not in environment, "the token is in the environment"
+    known = {"WALLARM_API_HOST", "WALLARM_LABELS"}
+    own = settings.get("node_environment", {}) | ({"WALLARM_APID_ONLY": "true"} if settings.get("node_apid_only") else {})
+    equal({key: value for key, value in environment.items() if key not in known}, own, "the Node's other variables")
+    secret = settings.get("node_registry_secret_arn")
+    equal((node.get("repositoryCredentials") or {}).get("credentialsParameter"), secret, "the credentials of the image's registry")
+    if secret:
+        assert execution.allows("secretsmanager:GetSecretValue", secret), "the execution role may not read the registry's credentials"
+    equal(node["stopTimeout"], 90, "the seconds that the Node has to stop")
     equal(environment["WALLARM_API_HOST"], settings.get("wallarm_api_host", "api.wallarm.com"), "the API host")
     group = settings.get("node_group", "api-gateway-api-discovery")
     equal(environment["WALLARM_LABELS"], f"group={group}", "the Node's labels")
@@ -578,6 +589,13 @@ def node_configuration_matches_the_other_parts(stack):
     mesh = {"discovery": "dns", "port": MESH_PORT, "name": mesh_name(stack)} if stack.has("NAT gateway") else None
     equal(connector.get("mesh"), mesh, "the mesh")
     equal(configuration["log"]["log_file"], "stdout", "the log file of the Node")
+    equal(connector["blocking"], False, "whether the Node blocks")
+    application = int(stack.function["Environment"]["Variables"]["X_WALLARM_APPLICATION_ID"])
+    equal(configuration["route_config"], {"wallarm_application": application, "wallarm_mode": "monitoring"}, "the Node's routes")
+    equal(connector.get("allowed_hosts", []), stack.settings.get("node_allowed_hosts", []), "the hosts that the Node accepts")
+    own = stack.settings.get("node_config", {})
+    for section in set(own) - {"connector", "log", "route_config"}:
+        equal(configuration.get(section), own[section], f"the section {section} of node_config")
     ports = {each["containerPort"] for each in stack.container("node")["portMappings"]}
     equal(ports, {NODE_PORT, MESH_PORT} if mesh else {NODE_PORT}, "the ports of the container")
 
@@ -606,9 +624,48 @@ def mesh_name(stack):
 
 
 @check_of("node")
+def node_trusts_what_is_in_front_of_it(stack):
+    """The client is the caller of the API, as the function's header says, and not the load balancer."""
+    (rule,) = node_configuration(stack)["proxy_headers"]
+    names = json.loads(stack.function["Environment"]["Variables"].get("X_NODE_HEADER_NAMES", "{}"))
+    equal(rule["real_ip"], [names.get("X-Forwarded-For", "X-Forwarded-For")], "the header with the client's address")
+    trusted = {ipaddress.ip_network(each) for each in rule["trusted_networks"]}
+    # The load balancer is in the function's subnets.
+    subnets = stack.function["VpcConfig"]["SubnetIds"]
+    found = {ipaddress.ip_network(each["CidrBlock"]) for each in stack.aws("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]}
+    equal(trusted, found, "the networks that the Node trusts")
+    if not stack.has("load balancer"):
+        return
+    response = stack.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=stack.load_balancer["LoadBalancerArn"])
+    attributes = {each["Key"]: each["Value"] for each in response["Attributes"]}
+    equal(attributes.get("routing.http.xff_header_processing.mode"), "preserve", "what the load balancer does with the header")
+
+
+@check_of("node")
+def metrics_are_read_without_rights(stack):
+    reader, node = stack.container("metrics"), stack.container("node")
+    assert not reader["essential"], "a Node without metrics would stop"
+    equal(reader["command"], ["sh", "-c", METRICS_SCRIPT.read_text()], "the command that reads the metrics")
+    environment = {each["name"]: each["value"] for each in reader["environment"]}
+    metrics = stack.settings.get("node_config", {}).get("metrics", {})
+    expected = {
+        "NODE_METRICS_DEPLOYMENT": stack.name,
+        "NODE_METRICS_PREFIX": metrics.get("namespace", "wallarm_gonode"),
+        "NODE_METRICS_URL": f"http://127.0.0.1:{metrics.get('listen_address', ':9000').rsplit(':', 1)[1]}/metrics",
+    }
+    equal(environment, expected, "what the container is told")
+    equal(reader["image"], stack.container("config")["image"], "the image of the container")
+    equal(reader["dependsOn"], [{"containerName": node["name"], "condition": "START"}], "what the container waits for")
+    equal(reader["readonlyRootFilesystem"], True, "whether the container's file system is read-only")
+    equal(reader["user"], "65534:65534", "the user of the container")
+    equal(reader["linuxParameters"]["capabilities"]["drop"], ["ALL"], "what the container may not do")
+    assert not reader.get("secrets") and not reader.get("mountPoints") and not reader.get("portMappings"), "the container has more than it needs"
+
+
+@check_of("node")
 def node_logs_into_its_group(stack):
     execution = Role(stack.aws("iam"), stack.task["executionRoleArn"])
-    for name in ("node", "config"):
+    for name in ("node", "config", "metrics"):
         log = stack.container(name)["logConfiguration"]
         equal(log["logDriver"], "awslogs", f"the log driver of {name}")
         group = log["options"]["awslogs-group"]
@@ -746,6 +803,9 @@ def stream_retries_a_record_within_limits(stack):
         retries, age = each.get("MaximumRetryAttempts", -1), each.get("MaximumRecordAgeInSeconds", -1)
         assert 100 <= retries <= 10000, f"a record of the stream is retried {retries} times"
         equal(age, 21600, "the maximum age of a record of the stream")
+        settings = each.get("ParallelizationFactor", 1), each.get("MaximumBatchingWindowInSeconds", 0)
+        expected = stack.settings.get("kinesis_parallelization_factor", 1), stack.settings.get("kinesis_batching_window_seconds", 0)
+        equal(settings, expected, "the instances for a shard of the stream, and the seconds for a batch")
         equal(each.get("BisectBatchOnFunctionError"), True, "whether a failed batch is split")
         destination = each.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         equal(destination, stack.failure_arn, "the on-failure destination of the stream")
@@ -891,6 +951,8 @@ def roles_trust_only_their_services(stack):
     if stack.has("node"):
         expected[stack.task["executionRoleArn"]] = "ecs-tasks.amazonaws.com"
         expected[instance_role(stack)] = "ec2.amazonaws.com"
+    if stack.settings.get("enable_execute_command"):
+        expected[stack.task["taskRoleArn"]] = "ecs-tasks.amazonaws.com"
     if stack.settings.get("manage_api_gateway_account"):
         expected[stack.aws("apigateway").get_account()["cloudwatchRoleArn"]] = "apigateway.amazonaws.com"
     if stack.settings.get("enable_access_log_stream"):
@@ -965,8 +1027,16 @@ def roles_allow_only_what_is_needed(stack):
     # Lambda rejects a role without one of these when a function in a VPC is created.
     for action in ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"):
         assert function.allows(action, "*"), f"Lambda may not do {action}"
-    if stack.has("node"):
-        assert not stack.task.get("taskRoleArn"), "the Node has a role, but it does not call AWS"
+    if not stack.has("node"):
+        return
+    task = stack.task.get("taskRoleArn")
+    if not stack.settings.get("enable_execute_command"):
+        assert not task, "the Node has a role, but it does not call AWS"
+        return
+    (document,) = Role(iam, task).documents
+    (statement,) = document["Statement"]
+    channels = {f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")}
+    equal((statement["Effect"], set(as_list(statement["Action"]))), ("Allow", channels), "what the Node's role allows")
 
 
 ################################################################################
@@ -979,6 +1049,7 @@ def known_dimensions(stack):
     known = {
         "FunctionName": {stack.function_name},
         "functionName": {stack.function_name},
+        "deployment": {stack.name},
         "QueueName": {url.rsplit("/", 1)[1] for url in queues},
         "DeliveryStreamName": set(stack.aws("firehose").list_delivery_streams()["DeliveryStreamNames"]),
     }
@@ -993,8 +1064,13 @@ def known_dimensions(stack):
     return known
 
 
-# The metrics of the function itself that an alarm may watch: AWS counts nothing like them.
-OF_THE_FUNCTION = {("CwResend", "logGroupsMostlySkipped"), ("CwResend", "recordsUndelivered")}
+# The metrics of the function and of the Node that an alarm may watch: AWS counts nothing like them.
+OWN_METRICS = {
+    ("CwResend", "logGroupsMostlySkipped"),
+    ("CwResend", "recordsUndelivered"),
+    ("WallarmNode", "MessagesSeen"),
+    ("WallarmNode", "NotTakenPercent"),
+}
 
 
 @check
@@ -1012,7 +1088,7 @@ def alarms_watch_existing_resources(stack):
         for metric in queries or [alarm]:
             # The function's own metrics come from log lines, which may be lost.
             counted = metric["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB", "AWS/ECS", "AWS/Firehose")
-            assert counted or (metric["Namespace"], metric["MetricName"]) in OF_THE_FUNCTION, f"{name} watches {metric['Namespace']}"
+            assert counted or (metric["Namespace"], metric["MetricName"]) in OWN_METRICS, f"{name} watches {metric['Namespace']}"
             assert metric["Dimensions"], f"{name} has no dimensions"
             for dimension in metric["Dimensions"]:
                 assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
@@ -1024,6 +1100,8 @@ def alarms_watch_existing_resources(stack):
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("CwResend", "logGroupsMostlySkipped"),
     }
+    if stack.has("node"):
+        needed |= {("WallarmNode", "MessagesSeen"), ("WallarmNode", "NotTakenPercent")}
     if stack.has("load balancer"):
         needed |= {("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"), ("AWS/ApplicationELB", "HealthyHostCount")}
     elif stack.has("node"):
@@ -1072,6 +1150,7 @@ def dashboard_shows_existing_resources(stack):
     if stack.has("load balancer"):
         needed |= {("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"), ("AWS/ApplicationELB", "HealthyHostCount")}
     if stack.has("node"):
+        needed |= {("WallarmNode", name) for name in ("RequestsProcessed", "ResponsesProcessed", "RejectedByHost", "Errors")}
         needed.add(("AWS/ECS", "CPUUtilization"))
     if stack.settings.get("enable_access_log_stream"):
         needed |= {("AWS/Firehose", "IncomingRecords"), ("AWS/Firehose", "SucceedProcessing.Records")}

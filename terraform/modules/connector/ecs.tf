@@ -1,17 +1,4 @@
 locals {
-  # The Node reads one file, at one path. Wallarm documents a bind mount of that single file, which hides
-  # nothing else of the image.
-  node_config_path = "/opt/wallarm/etc/wallarm/go-node.yaml"
-
-  # One Node alone has no mesh.
-  node_mesh = {
-    mesh = {
-      discovery = "dns"
-      name      = local.mesh_name
-      port      = local.mesh_port
-    }
-  }
-
   # Without a load balancer, the Node itself has the certificate of its name.
   node_has_tls = local.has_domain && !local.has_load_balancer
   node_tls = {
@@ -30,37 +17,7 @@ locals {
   )
   node_file_secrets = [for file in local.node_files : { name = file.variable, valueFrom = "${var.node_tls_secret_arn}:${file.member}::" } if file.member != ""]
 
-  node_config = yamlencode({
-    version = 4
-    mode    = "connector-server"
-    connector = merge(
-      {
-        address = ":${local.node_port}"
-        external_health_check = {
-          enabled  = true
-          endpoint = local.health_path
-        }
-      },
-      local.has_nat_gateway ? local.node_mesh : {},
-      local.node_has_tls ? local.node_tls : {},
-    )
-    # The Node writes its standard error to a file in the container; only standard output leaves it.
-    log = {
-      pretty   = false
-      level    = var.node_log_level
-      log_file = "stdout"
-      access_log = {
-        enabled  = var.node_access_log
-        verbose  = false
-        log_file = "stdout"
-      }
-    }
-  })
-
   service_name = one(concat(aws_ecs_service.node[*].name, aws_ecs_service.single[*].name))
-
-  # Each content has its own path, so a task never finds the file of another revision.
-  node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
 
   node_log_options = {
     "awslogs-group"         = one(aws_cloudwatch_log_group.node[*].name)
@@ -135,7 +92,7 @@ data "aws_iam_policy_document" "assume_tasks" {
   }
 }
 
-# ECS starts the task with this role. The Node itself has no role, since it does not call AWS.
+# ECS starts the task with this role. The Node itself has none unless ECS Exec is enabled, since it does not call AWS.
 resource "aws_iam_role" "execution" {
   count = local.own_node ? 1 : 0
 
@@ -177,6 +134,16 @@ data "aws_iam_policy_document" "execution" {
     content {
       sid       = "TokenKey"
       actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.node_registry_secret_arn != "" ? [var.node_registry_secret_arn] : []
+
+    content {
+      sid       = "RegistryCredentials"
+      actions   = ["secretsmanager:GetSecretValue"]
       resources = [statement.value]
     }
   }
@@ -229,6 +196,7 @@ resource "aws_ecs_task_definition" "node" {
   network_mode             = local.is_single_instance ? "host" : "awsvpc"
   requires_compatibilities = ["EC2"]
   execution_role_arn       = aws_iam_role.execution[0].arn
+  task_role_arn            = one(aws_iam_role.task[*].arn)
 
   # The configuration is part of the task definition: the first container writes the file onto the instance,
   # and the Node starts when this has succeeded. If the instance's user data wrote it instead, a changed
@@ -248,7 +216,7 @@ resource "aws_ecs_task_definition" "node" {
     }
   }
 
-  container_definitions = jsonencode([
+  container_definitions = jsonencode(concat([
     merge({ for name, value in { secrets = local.node_file_secrets } : name => value if length(value) > 0 }, {
       name                   = "config"
       image                  = var.config_image
@@ -273,20 +241,21 @@ resource "aws_ecs_task_definition" "node" {
       memory       = var.node_memory
       dependsOn    = [{ containerName = "config", condition = "SUCCESS" }]
       portMappings = [for port in concat([local.node_port], local.has_nat_gateway ? [local.mesh_port] : []) : { containerPort = port, hostPort = port, protocol = "tcp" }]
-      environment = [
-        { name = "WALLARM_API_HOST", value = var.wallarm_api_host },
-        { name = "WALLARM_LABELS", value = "group=${var.node_group}" },
-      ]
-      secrets     = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
-      mountPoints = [for file in local.node_files : { sourceVolume = file.volume, containerPath = file.path, readOnly = false }]
+      environment  = local.node_environment
+      secrets      = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
+      mountPoints  = [for file in local.node_files : { sourceVolume = file.volume, containerPath = file.path, readOnly = false }]
       # A token is read when a task starts. This label has its version, so a changed token starts new tasks.
       dockerLabels = { "wallarm.token-version" = local.create_token ? tostring(aws_ssm_parameter.token[0].version) : "external" }
+      # Only a private registry other than ECR needs them.
+      repositoryCredentials = var.node_registry_secret_arn != "" ? { credentialsParameter = var.node_registry_secret_arn } : null
+      # As long as Wallarm's chart gives the Node to stop.
+      stopTimeout = 90
       logConfiguration = {
         logDriver = "awslogs"
         options   = local.node_log_options
       }
     },
-  ])
+  ], local.node_metrics_containers))
 
   tags = local.tags
 
@@ -311,6 +280,7 @@ resource "aws_ecs_service" "node" {
   # It registers in Wallarm's Cloud before it responds.
   health_check_grace_period_seconds = local.has_load_balancer ? 300 : null
 
+  enable_execute_command  = var.enable_execute_command
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 

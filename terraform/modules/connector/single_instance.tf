@@ -163,6 +163,7 @@ resource "aws_ecs_service" "single" {
   deployment_minimum_healthy_percent = 0
   deployment_maximum_percent         = 100
 
+  enable_execute_command  = var.enable_execute_command
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 
