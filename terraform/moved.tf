@@ -153,27 +153,27 @@ moved {
 
 moved {
   from = aws_iam_instance_profile.instance
-  to   = module.connector.aws_iam_instance_profile.instance
+  to   = module.connector.aws_iam_instance_profile.instance[0]
 }
 
 moved {
   from = aws_iam_role.execution
-  to   = module.connector.aws_iam_role.execution
+  to   = module.connector.aws_iam_role.execution[0]
 }
 
 moved {
   from = aws_iam_role.instance
-  to   = module.connector.aws_iam_role.instance
+  to   = module.connector.aws_iam_role.instance[0]
 }
 
 moved {
   from = aws_iam_role_policy.execution
-  to   = module.connector.aws_iam_role_policy.execution
+  to   = module.connector.aws_iam_role_policy.execution[0]
 }
 
 moved {
   from = aws_iam_role_policy_attachment.instance
-  to   = module.connector.aws_iam_role_policy_attachment.instance
+  to   = module.connector.aws_iam_role_policy_attachment.instance[0]
 }
 
 moved {
@@ -203,12 +203,12 @@ moved {
 
 moved {
   from = aws_iam_role.lambda
-  to   = module.connector.aws_iam_role.lambda
+  to   = module.connector.aws_iam_role.lambda[0]
 }
 
 moved {
   from = aws_iam_role_policy.lambda
-  to   = module.connector.aws_iam_role_policy.lambda
+  to   = module.connector.aws_iam_role_policy.lambda[0]
 }
 
 moved {
