@@ -131,7 +131,7 @@ module "input_checks" {
   permissions = {
     characters = local.permission_characters
   }
-  account_subscription = {
+  subscription = {
     enabled    = var.enable_account_subscription
     characters = length(local.account_subscription_criteria)
     pattern    = var.subscription_filter_pattern

@@ -775,7 +775,7 @@ run "longest_prefix" {
   assert {
     condition = alltrue([
       length(aws_lambda_function.resend.function_name) <= 64,
-      length(aws_iam_role.execution.name) <= 64,
+      length(aws_iam_role.execution[0].name) <= 64,
       length(aws_lb.node.name) <= 32,
       aws_lb.node.name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
       length(aws_sqs_queue.failed.name) <= 80,

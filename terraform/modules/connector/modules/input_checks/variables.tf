@@ -116,17 +116,17 @@ variable "permissions" {
   }
 }
 
-variable "account_subscription" {
+variable "subscription" {
   description = "Whether all log groups are subscribed, the size of the list of those that are not, and the filter pattern."
   type        = object({ enabled = bool, characters = number, pattern = string })
 
   validation {
-    condition     = !var.account_subscription.enabled || var.account_subscription.characters <= 25600
+    condition     = !var.subscription.enabled || var.subscription.characters <= 25600
     error_message = "With enable_account_subscription, the names of account_subscription_excluded_groups and of all groups with a subscription here have more than the 25 KB that CloudWatch Logs accepts: subscribe or exclude fewer groups."
   }
 
   validation {
-    condition     = !var.account_subscription.enabled || var.account_subscription.pattern != ""
+    condition     = !var.subscription.enabled || var.subscription.pattern != ""
     error_message = "With enable_account_subscription, each line of the account would go to the function: set subscription_filter_pattern to what only access-log lines have, such as { ($.httpMethod = *) && ($.domainName = *) && ($.status = *) }."
   }
 }
