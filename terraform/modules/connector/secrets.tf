@@ -18,7 +18,8 @@ resource "aws_ssm_parameter" "token" {
   name        = local.token_name
   description = "Wallarm API token of the Native Node"
   type        = "SecureString"
-  # By its name, so that a key that is no longer set is left again.
+  # By its name, so that a key that is no longer set is left again. Another key is another version, which only the next
+  # plan sees.
   key_id = coalesce(local.keys.token, "alias/aws/ssm")
   value  = var.wallarm_api_token
 
