@@ -9,6 +9,15 @@ use std::time::Duration;
 use crate::error::{Category, Error};
 use crate::record::{HostSource, Lacks, Skip};
 
+/// What a 415 of Wallarm's hosted Edge Node means (DESIGN.md, "The Node"). `host` is the host that was sent, or words for
+/// it: one that a line has is never printed.
+pub(crate) fn host_not_taken(host: &str) -> String {
+    format!(
+        "Wallarm's Edge Node responds with 415 where a host is not among its allowed hosts, does not exist or can't be \
+         reached: allow {host} there"
+    )
+}
+
 /// What became of a record that was handed to the Node's client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -93,6 +102,12 @@ impl Counts {
     /// attack.
     pub(crate) fn is_blocked(&self) -> bool {
         self.refused.keys().eq([&403])
+    }
+
+    /// What to do about a status that says it, if records were refused with one.
+    pub(crate) fn refused_advice(&self) -> Option<String> {
+        let has_415 = self.refused.contains_key(&415);
+        has_415.then(|| host_not_taken("the API's host"))
     }
 
     pub(crate) fn refused(&self) -> u64 {
@@ -215,6 +230,13 @@ impl Group {
     }
 }
 
+/// What waiting for the Node took.
+#[derive(Debug, Default)]
+pub(crate) struct Waited {
+    pub(crate) attempts: u64,
+    pub(crate) seconds: u64,
+}
+
 /// What came of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
@@ -224,9 +246,20 @@ pub(crate) struct Account {
     /// Why items of a batch have failed.
     pub(crate) failures: Vec<Error>,
     pub(crate) groups: Vec<Group>,
+    /// The event was to wait for the Node, and had no lines.
+    pub(crate) waited: Option<Waited>,
 }
 
 impl Account {
+    /// Whether there was nothing but lines of the function's own log. To print a line for such an event would be to make
+    /// the next one, for ever, where a subscription policy of the whole account takes that log group too. Items that
+    /// failed are something else.
+    pub(crate) fn is_of_own_log_group(&self) -> bool {
+        let counts = &self.counts;
+        let own = counts.skipped[Skip::OwnLogGroup as usize];
+        own > 0 && own == counts.received && self.failures.is_empty()
+    }
+
     /// Adds that of another document.
     pub(crate) fn add(&mut self, other: Self) {
         self.counts.add(&other.counts);
@@ -278,13 +311,16 @@ impl Account {
         let may_be_refused = is_accepting && (counts.is_blocked() || counts.sampled > 0);
         if forwarded == 0 && counts.refused() > 0 && !may_be_refused {
             let statuses: Vec<_> = counts.refused.keys().map(u16::to_string).collect();
-            let text = format!(
+            let mut text = format!(
                 "the Node at {} refused {} {of_all}; it responded with status {}: check X_NODE_URL, \
                  X_NODE_SCHEME and the Node's allowed hosts",
                 self.outcome.node,
                 counts.refused(),
                 statuses.join(", "),
             );
+            if let Some(advice) = counts.refused_advice() {
+                text += &format!("; {advice}");
+            }
             return Err(Error::new(Category::Refused, "deliver any record", text));
         }
         Ok(())
@@ -337,6 +373,36 @@ mod tests {
                 "{statuses:?}, {forwarded}, {sampled}, {is_accepting}"
             );
         }
+    }
+
+    #[test]
+    fn a_415_is_told_in_words_without_a_host_of_a_line() {
+        let mut account = Account::default();
+        for (status, expected) in [(404, false), (415, true)] {
+            account.counts.settle(Verdict::Refused(status));
+            let error = account.verdict(false).unwrap_err().to_string();
+            let has_words = error.ends_with(
+                "; Wallarm's Edge Node responds with 415 where a host is not among its allowed hosts, does not exist \
+                 or can't be reached: allow the API's host there",
+            );
+            assert_eq!(has_words, expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn only_an_event_of_nothing_but_the_own_log_is_one() {
+        let account = |own: u64, others: u64, failures: u64| {
+            let mut account = Account::default();
+            account.counts.received = own + others;
+            for _ in 0..own {
+                account.counts.skip(Skip::OwnLogGroup);
+            }
+            let failure = |_| Error::new(Category::InvalidEvent, "read it", "no");
+            account.failures.extend((0..failures).map(failure));
+            account.is_of_own_log_group()
+        };
+        assert!(account(2, 0, 0));
+        assert!(!account(0, 0, 0) && !account(2, 1, 0) && !account(2, 0, 1));
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub(crate) enum Category {
     Undelivered,
     /// The Node responded, and refused every record: its address or its settings are wrong.
     Refused,
+    /// The event asks to wait for the Node in a way that can't be read.
+    InvalidWait,
+    /// The Node's health check had no healthy response in the time of the wait.
+    Unhealthy,
     /// The Runtime API did not do what it documents: the process has to be started again.
     RuntimeApi,
     /// The code itself is wrong: a panic was caught.
@@ -71,6 +75,8 @@ impl Error {
             Category::UnsupportedEvent => "Function.EventUnsupported",
             Category::Undelivered => "Function.RecordsUndelivered",
             Category::Refused => "Function.RecordsRefused",
+            Category::InvalidWait => "Function.WaitInvalid",
+            Category::Unhealthy => "Function.NodeNotHealthy",
             Category::RuntimeApi => "Runtime.ApiFailed",
             Category::Panic => "Function.Panic",
             Category::Log => "Runtime.LinesDropped",
@@ -108,6 +114,8 @@ mod tests {
             Category::UnsupportedEvent,
             Category::Undelivered,
             Category::Refused,
+            Category::InvalidWait,
+            Category::Unhealthy,
             Category::RuntimeApi,
             Category::Panic,
             Category::Log,

@@ -106,7 +106,7 @@ struct Function<'a> {
 }
 
 impl Function<'_> {
-    /// Handles one event and prints its line.
+    /// Handles one event and prints its line, unless that would be the next event.
     fn handle(
         &mut self,
         forwarder: &mut Forwarder,
@@ -123,15 +123,17 @@ impl Function<'_> {
                 &mut account,
             )
         });
-        self.log.report(&Report {
-            request_id: &invocation.request_id,
-            account: &account,
-            duration: started.elapsed(),
-            is_cold_start: self.is_cold_start,
-            findings: self.groups.observe(&account.groups),
-            error: result.as_ref().err(),
-            deadline,
-        });
+        if !account.is_of_own_log_group() {
+            self.log.report(&Report {
+                request_id: &invocation.request_id,
+                account: &account,
+                duration: started.elapsed(),
+                is_cold_start: self.is_cold_start,
+                findings: self.groups.observe(&account.groups),
+                error: result.as_ref().err(),
+                deadline,
+            });
+        }
         self.is_cold_start = false;
         result
     }

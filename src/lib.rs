@@ -1,6 +1,6 @@
 //! Forwards the access log of Amazon API Gateway, as a CloudWatch Logs subscription filter, Kinesis or Firehose hands
 //! it to a Lambda function, to a Wallarm Native Node, so that the Node's API Discovery builds the
-//! API inventory.
+//! API inventory. One more kind of event has it wait until the Node is healthy.
 //!
 //! This is the library under the function's binary, `bootstrap`. The data goes one way:
 //!
@@ -28,6 +28,8 @@
 //! | a verdict is booked on another record of Firehose's | `forwarder::share` |
 //! | Lambda's next attempt with an event sends too much, or too little | `forwarder::history` |
 //! | an event succeeds that should fail, or the other way round | `account::Account::verdict` |
+//! | an event of the function's own log prints a line, or one of another log none | `account::Account::is_of_own_log_group` |
+//! | `apply` waits for the Node too long, or its error has the wrong words | `event::wait` has what is asked for, `node::health` the rest |
 //! | a count is wrong | `forwarder` counts records, `node::worker` exchanges and retries |
 //! | the operator is told of a format too often, or never; a log group counts as mostly skipped | `groups` |
 //! | the advice has the wrong words; a line of the function's own log, or a metric, has the wrong form | `report` |

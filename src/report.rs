@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::account::{Account, Group};
+use crate::account::{Account, Group, Waited};
 use crate::config::{Level, LogConfig};
 use crate::error::{Category, Error};
 use crate::groups::Findings;
@@ -218,7 +218,11 @@ impl Log {
         let level = report.level();
         if level >= self.config.level {
             let left = report.deadline.saturating_duration_since(Instant::now());
-            let line = self.report_line(report, level, SystemTime::now());
+            let now = SystemTime::now();
+            let line = match &report.account.waited {
+                Some(waited) => wait_line(report, waited, level, now),
+                None => self.report_line(report, level, now),
+            };
             self.print(line, LONGEST_WAIT.min(left / 4));
         }
     }
@@ -292,7 +296,11 @@ impl Log {
             name if name.is_empty() => advice(group.lacks),
             name => format!("{name}: {}", advice(group.lacks)),
         });
-        let hints: Vec<String> = hints.collect();
+        let mut hints: Vec<String> = hints.collect();
+        let error_message = error.map(ToString::to_string).unwrap_or_default();
+        // The error of an event that was refused as a whole has it already.
+        let advice = counts.refused_advice();
+        hints.extend(advice.filter(|advice| !error_message.contains(advice)));
         let mut skipped = BTreeMap::new();
         for (reason, count) in counts.skipped_by() {
             *skipped.entry(reason.name()).or_default() += count;
@@ -396,7 +404,7 @@ impl Log {
         line.some("itemsFailed", items_failed as u64);
         if let Some(error) = error {
             line.text("errorType", error.error_type());
-            line.text("errorMessage", &error.to_string());
+            line.text("errorMessage", &error_message);
         }
         if !hints.is_empty() {
             line.text("hint", &hints.join("; "));
@@ -436,6 +444,29 @@ impl Log {
         }
         line.end()
     }
+}
+
+/// The line of an invocation that waited for the Node. It has no counts, no block and no `functionName`, without which
+/// no metric filter takes it: it makes no metric.
+#[cold]
+fn wait_line(report: &Report<'_>, waited: &Waited, level: Level, now: SystemTime) -> String {
+    let mut line = Object::default();
+    let now = rfc3339(now.duration_since(UNIX_EPOCH).unwrap_or_default());
+    line.text("timestamp", &now);
+    line.text("level", level.name());
+    let message = match report.error {
+        None => "node healthy",
+        Some(_) => "event failed",
+    };
+    line.text("message", message);
+    line.text("requestId", report.request_id);
+    line.number("attempts", waited.attempts);
+    line.number("seconds", waited.seconds);
+    if let Some(error) = report.error {
+        line.text("errorType", error.error_type());
+        line.text("errorMessage", &error.to_string());
+    }
+    line.end()
 }
 
 impl Report<'_> {
@@ -644,6 +675,7 @@ mod tests {
                     lacks
                 },
             }],
+            waited: None,
         }
     }
 
@@ -813,6 +845,31 @@ mod tests {
         assert_eq!(line["logGroupsMostlySkipped"], 1);
         assert_eq!(line["mostlySkipped"][0], "/aws/apigateway/x?");
         assert!(line.get("errorType").is_none());
+    }
+
+    /// Terraform's filters, and CloudWatch's own, make metrics of lines that name the function.
+    #[test]
+    fn the_line_of_a_wait_has_no_counts_and_names_no_function() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_341_600_123);
+        let waited = Waited {
+            attempts: 3,
+            seconds: 10,
+        };
+        let account = Account::default();
+        let error = Error::new(Category::Unhealthy, "wait for the Node", "no");
+        for (error, expected) in [
+            (
+                None,
+                r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"INFO","message":"node healthy","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","attempts":3,"seconds":10}"#,
+            ),
+            (
+                Some(&error),
+                r#"{"timestamp":"2026-11-22T10:00:00.123Z","level":"ERROR","message":"event failed","requestId":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","attempts":3,"seconds":10,"errorType":"Function.NodeNotHealthy","errorMessage":"failed to wait for the Node: no"}"#,
+            ),
+        ] {
+            let report = report(&account, error);
+            assert_eq!(wait_line(&report, &waited, report.level(), now), expected);
+        }
     }
 
     #[test]

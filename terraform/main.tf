@@ -15,13 +15,16 @@ module "connector" {
   tags        = var.tags
 
   # Network
-  vpc_cidr             = var.vpc_cidr
-  availability_zones   = var.availability_zones
-  nat_gateway_per_zone = var.nat_gateway_per_zone
-  vpc_id               = var.vpc_id
-  private_subnet_ids   = var.private_subnet_ids
+  vpc_cidr                    = var.vpc_cidr
+  availability_zones          = var.availability_zones
+  nat_gateway_per_zone        = var.nat_gateway_per_zone
+  function_security_group_ids = var.function_security_group_ids
+  vpc_id                      = var.vpc_id
+  private_subnet_ids          = var.private_subnet_ids
 
   # Node
+  node_url              = var.node_url
+  node_layout           = var.node_layout
   node_image            = var.node_image
   node_tag              = var.node_tag
   node_group            = var.node_group
@@ -32,12 +35,15 @@ module "connector" {
   node_log_level        = var.node_log_level
   node_access_log       = var.node_access_log
   instance_type         = var.instance_type
+  instance_cpu_credits  = var.instance_cpu_credits
+  spot_instance_types   = var.spot_instance_types
   ecs_ami_ssm_parameter = var.ecs_ami_ssm_parameter
   config_image          = var.config_image
 
   # Load balancer and DNS
   r53_domain_name         = var.r53_domain_name
   node_dns_name           = var.node_dns_name
+  node_tls_secret_arn     = var.node_tls_secret_arn
   alb_access_logs_bucket  = var.alb_access_logs_bucket
   alb_deletion_protection = var.alb_deletion_protection
 

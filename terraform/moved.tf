@@ -63,17 +63,17 @@ moved {
 
 moved {
   from = aws_lb.node
-  to   = module.connector.aws_lb.node
+  to   = module.connector.aws_lb.node[0]
 }
 
 moved {
   from = aws_lb_listener.node
-  to   = module.connector.aws_lb_listener.node
+  to   = module.connector.aws_lb_listener.node[0]
 }
 
 moved {
   from = aws_lb_target_group.node
-  to   = module.connector.aws_lb_target_group.node
+  to   = module.connector.aws_lb_target_group.node[0]
 }
 
 moved {
@@ -83,12 +83,12 @@ moved {
 
 moved {
   from = aws_service_discovery_private_dns_namespace.this
-  to   = module.connector.aws_service_discovery_private_dns_namespace.this
+  to   = module.connector.aws_service_discovery_private_dns_namespace.this[0]
 }
 
 moved {
   from = aws_service_discovery_service.node
-  to   = module.connector.aws_service_discovery_service.node
+  to   = module.connector.aws_service_discovery_service.node[0]
 }
 
 moved {
@@ -113,42 +113,42 @@ moved {
 
 moved {
   from = aws_appautoscaling_policy.node_cpu
-  to   = module.connector.aws_appautoscaling_policy.node_cpu
+  to   = module.connector.aws_appautoscaling_policy.node_cpu[0]
 }
 
 moved {
   from = aws_appautoscaling_target.node
-  to   = module.connector.aws_appautoscaling_target.node
+  to   = module.connector.aws_appautoscaling_target.node[0]
 }
 
 moved {
   from = aws_autoscaling_group.node
-  to   = module.connector.aws_autoscaling_group.node
+  to   = module.connector.aws_autoscaling_group.node[0]
 }
 
 moved {
   from = aws_ecs_capacity_provider.node
-  to   = module.connector.aws_ecs_capacity_provider.node
+  to   = module.connector.aws_ecs_capacity_provider.node[0]
 }
 
 moved {
   from = aws_ecs_cluster.this
-  to   = module.connector.aws_ecs_cluster.this
+  to   = module.connector.aws_ecs_cluster.this[0]
 }
 
 moved {
   from = aws_ecs_cluster_capacity_providers.this
-  to   = module.connector.aws_ecs_cluster_capacity_providers.this
+  to   = module.connector.aws_ecs_cluster_capacity_providers.this[0]
 }
 
 moved {
   from = aws_ecs_service.node
-  to   = module.connector.aws_ecs_service.node
+  to   = module.connector.aws_ecs_service.node[0]
 }
 
 moved {
   from = aws_ecs_task_definition.node
-  to   = module.connector.aws_ecs_task_definition.node
+  to   = module.connector.aws_ecs_task_definition.node[0]
 }
 
 moved {
@@ -178,7 +178,7 @@ moved {
 
 moved {
   from = aws_launch_template.node
-  to   = module.connector.aws_launch_template.node
+  to   = module.connector.aws_launch_template.node[0]
 }
 
 moved {
@@ -233,7 +233,7 @@ moved {
 
 moved {
   from = aws_cloudwatch_log_group.node
-  to   = module.connector.aws_cloudwatch_log_group.node
+  to   = module.connector.aws_cloudwatch_log_group.node[0]
 }
 
 moved {
@@ -338,62 +338,62 @@ moved {
 
 moved {
   from = aws_security_group.alb
-  to   = module.connector.aws_security_group.alb
+  to   = module.connector.aws_security_group.alb[0]
 }
 
 moved {
   from = aws_security_group.instance
-  to   = module.connector.aws_security_group.instance
+  to   = module.connector.aws_security_group.instance[0]
 }
 
 moved {
   from = aws_security_group.lambda
-  to   = module.connector.aws_security_group.lambda
+  to   = module.connector.aws_security_group.lambda[0]
 }
 
 moved {
   from = aws_security_group.node
-  to   = module.connector.aws_security_group.node
+  to   = module.connector.aws_security_group.node[0]
 }
 
 moved {
   from = aws_vpc_security_group_egress_rule.alb_to_node
-  to   = module.connector.aws_vpc_security_group_egress_rule.alb_to_node
+  to   = module.connector.aws_vpc_security_group_egress_rule.alb_to_node[0]
 }
 
 moved {
   from = aws_vpc_security_group_egress_rule.instance_to_internet
-  to   = module.connector.aws_vpc_security_group_egress_rule.instance_to_internet
+  to   = module.connector.aws_vpc_security_group_egress_rule.instance_to_internet[0]
 }
 
 moved {
   from = aws_vpc_security_group_egress_rule.lambda_to_alb
-  to   = module.connector.aws_vpc_security_group_egress_rule.lambda_to_alb
+  to   = module.connector.aws_vpc_security_group_egress_rule.lambda_to_alb[0]
 }
 
 moved {
   from = aws_vpc_security_group_egress_rule.node_mesh
-  to   = module.connector.aws_vpc_security_group_egress_rule.node_mesh
+  to   = module.connector.aws_vpc_security_group_egress_rule.node_mesh[0]
 }
 
 moved {
   from = aws_vpc_security_group_egress_rule.node_to_cloud
-  to   = module.connector.aws_vpc_security_group_egress_rule.node_to_cloud
+  to   = module.connector.aws_vpc_security_group_egress_rule.node_to_cloud[0]
 }
 
 moved {
   from = aws_vpc_security_group_ingress_rule.alb_from_lambda
-  to   = module.connector.aws_vpc_security_group_ingress_rule.alb_from_lambda
+  to   = module.connector.aws_vpc_security_group_ingress_rule.alb_from_lambda[0]
 }
 
 moved {
   from = aws_vpc_security_group_ingress_rule.node_from_alb
-  to   = module.connector.aws_vpc_security_group_ingress_rule.node_from_alb
+  to   = module.connector.aws_vpc_security_group_ingress_rule.node_from_alb[0]
 }
 
 moved {
   from = aws_vpc_security_group_ingress_rule.node_mesh
-  to   = module.connector.aws_vpc_security_group_ingress_rule.node_mesh
+  to   = module.connector.aws_vpc_security_group_ingress_rule.node_mesh[0]
 }
 
 moved {

@@ -41,12 +41,12 @@ output "access_log_stream_bucket" {
 }
 
 output "node_log_group" {
-  description = "Console page of the Node's log group."
+  description = "Console page of the Node's log group. Null for a Node that exists already."
   value       = module.connector.node_log_group
 }
 
 output "node_url" {
-  description = "Address at which the function reaches the Node, inside the VPC."
+  description = "Address at which the function reaches the Node."
   value       = module.connector.node_url
 }
 

@@ -11,7 +11,7 @@ variable "wallarm_api_host" {
 }
 
 variable "wallarm_api_token" {
-  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty only if `wallarm_api_token_secret_arn` is set."
+  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty if `wallarm_api_token_secret_arn` is set. With `node_url` it is not needed."
   type        = string
   default     = "your-token-here"
   sensitive   = true
@@ -73,14 +73,20 @@ variable "nat_gateway_per_zone" {
   default     = false
 }
 
+variable "function_security_group_ids" {
+  description = "With `node_url` and `private_subnet_ids`: security groups of the function. They must let it reach the Node."
+  type        = list(string)
+  default     = []
+}
+
 variable "vpc_id" {
-  description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
+  description = "Existing VPC for the Node that is created. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
   type        = string
   default     = ""
 }
 
 variable "private_subnet_ids" {
-  description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT."
+  description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT. With `node_url`: subnets for the function alone; empty for a function outside of a VPC."
   type        = list(string)
   default     = []
 }
@@ -88,6 +94,18 @@ variable "private_subnet_ids" {
 ################################################################################
 # Node
 ################################################################################
+
+variable "node_url" {
+  description = "Address of a Node that exists already, such as Wallarm's Edge Node: `https://node.example.com`, with the port if it is another than 443. The function forwards to it, and no Node, network or load balancer is created. Empty to create a Node."
+  type        = string
+  default     = ""
+}
+
+variable "node_layout" {
+  description = "How the Node that is created is connected: `standard`, `no-nat-gateway`, `no-load-balancer` or `minimal`, which has neither. The table above says what each costs and gives up."
+  type        = string
+  default     = "standard"
+}
 
 variable "node_image" {
   description = "Image of the Wallarm Native Node, without the tag. A copy in ECR avoids Docker Hub's limits."
@@ -149,6 +167,18 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "instance_cpu_credits" {
+  description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
+  type        = string
+  default     = "unlimited"
+}
+
+variable "spot_instance_types" {
+  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Empty for instances that AWS does not take back."
+  type        = list(string)
+  default     = []
+}
+
 variable "ecs_ami_ssm_parameter" {
   description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` changes: an apply after a new image replaces the instances."
   type        = string
@@ -173,6 +203,12 @@ variable "r53_domain_name" {
 
 variable "node_dns_name" {
   description = "Name of the Node in `r53_domain_name`: `node`, or in full `node.example.com`."
+  type        = string
+  default     = ""
+}
+
+variable "node_tls_secret_arn" {
+  description = "Without a load balancer, for HTTPS: ARN of a Secrets Manager secret with the members `certificate` (PEM, with the intermediate ones) and `key` (PEM) for the Node's name. A load balancer gets its certificate by itself."
   type        = string
   default     = ""
 }
@@ -351,9 +387,9 @@ variable "x_log_level" {
 }
 
 variable "report_line" {
-  description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation."
+  description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation. Null is `compact`, and `metrics` with `node_url`, where 14 metric filters would be nearly half of what is deployed."
   type        = string
-  default     = "compact"
+  default     = null
 }
 
 ################################################################################

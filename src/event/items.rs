@@ -211,31 +211,38 @@ pub(super) fn text_at<'a>(mut text: &'a str, path: &[&str]) -> Option<Cow<'a, st
 
 /// The JSON of a member.
 pub(super) fn member<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    Some(json.deserialize_map(Member(name)).ok()??.get())
+    let mut found = None;
+    members(text, &mut |known, value| {
+        let known = known
+            .strip_prefix('"')
+            .and_then(|known| known.strip_suffix('"'));
+        if known == Some(name) {
+            found.get_or_insert(value);
+        }
+    })?;
+    found
 }
 
-/// Finds one member of an object. Neither its name nor its value has to be well-formed text.
-struct Member<'n>(&'n str);
+/// Hands out the members of an object, each with its name as it stands and its JSON. Neither has to be well-formed text.
+/// `None` where it is no object.
+pub(super) fn members<'a>(text: &'a str, each: &mut dyn FnMut(&'a str, &'a str)) -> Option<()> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.deserialize_map(Members(each)).ok()
+}
 
-impl<'de> Visitor<'de> for Member<'_> {
-    type Value = Option<&'de RawValue>;
+struct Members<'e, 'a>(&'e mut dyn FnMut(&'a str, &'a str));
+
+impl<'de> Visitor<'de> for Members<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut found = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some((name, value)) = members.next_entry::<&RawValue, &RawValue>()? {
-            let name = name
-                .get()
-                .strip_prefix('"')
-                .and_then(|name| name.strip_suffix('"'));
-            if name == Some(self.0) {
-                found.get_or_insert(value);
-            }
+            (self.0)(name.get(), value.get());
         }
-        Ok(found)
+        Ok(())
     }
 }

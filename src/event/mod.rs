@@ -10,6 +10,7 @@
 //! | SNS | `{"Records":[{"Sns":…}]}` | the notification's |
 //! | Kinesis | `{"Records":[{"kinesis":…}]}` | each record's `data`: [`kinesis`] |
 //! | Firehose transformation | `{"records":[{"recordId":…,"data":…}]}` | each record's `data`: [`firehose`] |
+//! | waiting for the Node | `{"waitForNode":…}` | none: [`wait`] |
 //!
 //! A subscription's data is compressed, with documents in it. That of Firehose and Kinesis may also be aggregated, a
 //! document as it is, or lines of a log: [`first_bytes`] and [`aggregated`] tell.
@@ -28,6 +29,7 @@ mod kinesis;
 mod object;
 mod sqs;
 mod subscription;
+mod wait;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -43,6 +45,7 @@ pub(crate) use first_bytes::{HEAD, Layer, TextKind, layer, text_kind};
 pub(crate) use id::{is_id_byte, usable_id};
 use items::List;
 pub(crate) use subscription::summary;
+pub(crate) use wait::{Wait, healthy};
 
 /// What an invocation brings.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(crate) enum Event<'a> {
     Single(Document<'a>),
     /// Several of them: the response names those that failed.
     Batch(Batch<'a>),
+    /// No log: waiting for the Node, or what is wrong with how that was asked for.
+    Wait(Result<Wait<'a>, &'static str>),
 }
 
 /// What one item carries, and by which id it comes again if it fails.
@@ -527,7 +532,15 @@ pub(crate) fn read(event: &[u8]) -> Result<Event<'_>, EventError> {
     let firehose = items::read(shape.firehose.take(), firehose::item)?;
     let document = || shape.document(event, MAX_WRAPPERS);
     let (mut items, source) = match (records, firehose) {
-        (None, None) => return document().map(Event::Single),
+        (None, None) => {
+            let single = document().map(Event::Single);
+            return match items::member(event, "waitForNode") {
+                Some(asked) if matches!(&single, Err(error) if *error == UNKNOWN) => {
+                    Ok(Event::Wait(wait::read(asked)))
+                }
+                _ => single,
+            };
+        }
         (Some(items), None) => {
             let source = items::source(&items);
             (items, source)
@@ -608,6 +621,7 @@ mod tests {
                     }
                 })
                 .collect()),
+            Event::Wait(wait) => Ok(vec![format!("{wait:?}")]),
         }
     }
 
@@ -680,6 +694,15 @@ mod tests {
             ),
             (r#"{"Records":[]}"#, &[]),
             (r#"{"records":[]}"#, &[]),
+            (
+                r#"{"x":1,"waitForNode":{"path":"/a","seconds":7}}"#,
+                &[r#"Ok(Wait { path: "/a", time: 7s })"#],
+            ),
+            (r#"{"Records":[],"waitForNode":{}}"#, &[]),
+            (
+                r#"{"waitForNode":{},"awslogs":{"data":"eA=="}}"#,
+                &["- eA=="],
+            ),
             ("\u{feff}{\"awslogs\":{\"data\":\"eA==\"}}", &["- eA=="]),
             // The response can't name one by an empty id.
             (

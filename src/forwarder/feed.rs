@@ -125,6 +125,11 @@ impl Feed<'_> {
             self.source = Some(Source::new(header, self.stream, before));
         }
         self.output.counts.received += 1;
+        // Before the time is looked at: an event of nothing else never fails for it.
+        if self.own_log_group.is_some() && self.own_log_group == header.log_group.as_deref() {
+            self.skip(Skip::OwnLogGroup);
+            return;
+        }
         if ordinal - self.before == EARLY_LINES {
             self.settle(delivery);
         }
@@ -183,9 +188,6 @@ impl Feed<'_> {
         event: &LogEvent<'_>,
         ordinal: usize,
     ) -> Result<(), Skip> {
-        if self.own_log_group.is_some() && self.own_log_group == header.log_group.as_deref() {
-            return Err(Skip::OwnLogGroup);
-        }
         let line = match event.message {
             Message::Escaped(line) => line,
             Message::TooLong => return Err(Skip::Oversized),

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::iter;
 use std::time::{Duration, Instant};
 
-use crate::account::{Account, Counts, Stats, Verdict};
+use crate::account::{Account, Counts, Stats, Verdict, Waited};
 use crate::config::{Config, DefaultHosts};
 use crate::error::{Category, Error};
 use crate::event::{self, Batch, Document, End, Event, EventError, Source, summary, usable_id};
@@ -104,13 +104,14 @@ impl Forwarder {
         self.node.send_nothing();
     }
 
-    /// Forwards the records of one event, and returns the body of its response. `deadline` is when Lambda ends the
+    /// Forwards the records of one event, or waits for the Node where that is the event, and returns the body of its
+    /// response. `deadline` is when Lambda ends the
     /// invocation.
     ///
     /// # Errors
     ///
-    /// Where the event is not valid, where records are left undelivered, and where the Node refused
-    /// all of them. What of that goes for an item of a batch fails that item alone. `account` is
+    /// Where the event is not valid, where records are left undelivered, where the Node refused all of them, and where it
+    /// is not healthy that was waited for. What of that goes for an item of a batch fails that item alone. `account` is
     /// right in each case.
     pub(crate) fn handle(
         &mut self,
@@ -132,6 +133,14 @@ impl Forwarder {
                 };
                 let response = batch.response(&ends, self.drops);
                 response.ok_or_else(|| unnamed(&batch, &ends, &account.failures))
+            }
+            Event::Wait(wait) => {
+                let waited = account.waited.insert(Waited::default());
+                let wait =
+                    wait.map_err(|what| Error::new(Category::InvalidWait, "read the event", what))?;
+                self.node
+                    .wait(&wait.path, wait.time, times.deadline, waited)?;
+                Ok(event::healthy(waited.attempts, waited.seconds))
             }
         }
     }

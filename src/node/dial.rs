@@ -89,6 +89,13 @@ impl Dialer {
         format!("{scheme}://{host}:{}", self.port)
     }
 
+    /// Host and port, as a `Host` header has them.
+    pub(super) fn authority(&self) -> &str {
+        self.uri
+            .authority()
+            .map_or(&*self.host, |host| host.as_str())
+    }
+
     /// Makes a connection within `left`, and within the configured timeout.
     pub(super) fn dial(&self, left: Duration) -> Result<Connection, Failure> {
         let until = Instant::now() + self.connect_timeout.min(left);

@@ -17,7 +17,7 @@
 //! Node is down, and `pipelining` how many messages may be in flight, and how large chunks should be. `pace` says for how
 //! long a connection is left alone while the Node works. Only `dial`, `connection` and `tcp` touch a
 //! socket. `failure` has the words for what went wrong, `retry_after` reads that header, and `host` compares hosts
-//! with the Node's own.
+//! with the Node's own. `health` waits for the Node, with connections of its own.
 //!
 //! A response says only by its place on the connection which message it belongs to. So what it settles is a *claim*
 //! of its connection until the delivery ends. Before each round, however large it is, and a last time at the end,
@@ -43,6 +43,7 @@ mod connection;
 mod delivery;
 mod dial;
 mod failure;
+mod health;
 mod host;
 mod job;
 mod pace;
@@ -55,7 +56,7 @@ mod worker;
 
 use std::time::{Duration, Instant};
 
-use crate::account::{Outcome, Verdict};
+use crate::account::{Outcome, Verdict, Waited};
 use crate::config::NodeConfig;
 use crate::error::Error;
 use crate::wire::Writer;
@@ -123,5 +124,20 @@ impl Node {
         };
         let result = delivery::run(&context, &mut self.slots, settle, feed);
         (result, context.progress.into_outcome(self.dialer.place()))
+    }
+
+    /// Waits until the Node's health check at `path` has the response 200, for `time` at most.
+    ///
+    /// # Errors
+    ///
+    /// Where it has not.
+    pub(crate) fn wait(
+        &self,
+        path: &str,
+        time: Duration,
+        deadline: Instant,
+        waited: &mut Waited,
+    ) -> Result<(), Error> {
+        health::wait(&self.dialer, path, time, deadline, waited)
     }
 }

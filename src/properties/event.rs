@@ -26,6 +26,8 @@ pub fn event(bytes: &[u8]) {
     match event::read(bytes) {
         Ok(Event::Single(document)) => check_item(&document),
         Ok(Event::Batch(batch)) => check_batch(&batch, bytes.len()),
+        Ok(Event::Wait(Ok(wait))) => assert!(wait.path.starts_with('/')),
+        Ok(Event::Wait(Err(text))) => assert!(!text.is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 

@@ -24,7 +24,7 @@ fn compressed(log_group: &str, n: u64) -> Vec<u8> {
 }
 
 /// What an on-failure destination writes (DESIGN.md, "On-failure destinations and dead-letter queues").
-fn failure(request_id: &str, payload: &Value) -> String {
+pub(crate) fn failure(request_id: &str, payload: &Value) -> String {
     json!({
         "version": "1.0",
         "timestamp": "2026-11-22T10:00:00.000Z",
@@ -44,7 +44,7 @@ fn failure(request_id: &str, payload: &Value) -> String {
 }
 
 /// The n-th message of a queue, as an event source mapping hands it over.
-fn message(n: usize, body: &str, attributes: Value) -> Value {
+pub(crate) fn message(n: usize, body: &str, attributes: Value) -> Value {
     json!({
         "messageId": format!("m{n}"),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
@@ -75,7 +75,7 @@ fn record(n: usize, data: &[u8]) -> Value {
     })
 }
 
-fn batch(records: &[Value]) -> Vec<u8> {
+pub(crate) fn batch(records: &[Value]) -> Vec<u8> {
     json!({ "Records": records }).to_string().into_bytes()
 }
 

@@ -184,10 +184,39 @@ fn a_refused_record_is_counted_and_the_others_go_on() {
     assert_eq!(result.unwrap()["forwarded"], 48);
     assert_eq!(report["refused"], serde_json::json!({"403": 6, "404": 6}));
     assert_eq!(report["level"], "WARN");
+    assert!(report.get("hint").is_none());
     assert_adds_up(&report);
     let snapshot = node.snapshot();
     assert_eq!((snapshot.distinct, snapshot.unpaired), (48, 0));
     assert_eq!(snapshot.violations, Vec::<String>::new());
+}
+
+/// Wallarm's hosted Node has a status for a host that it does not know, and the operator gets the words for it.
+#[test]
+fn a_415_is_told_in_words_that_name_no_host_of_a_line() {
+    let words = "Wallarm's Edge Node responds with 415 where a host is not among its allowed hosts, does not exist or \
+                 can't be reached: allow the API's host there";
+    let node = faulty_node(|message, _| match message.http.target.as_str() {
+        "/unknown" => Fault::status(415),
+        _ => Fault::none(),
+    });
+    for form in ["metrics", "compact"] {
+        let function = Function::start(&node, &[("X_REPORT_LINE", form)]);
+        // Of one host of several, the event succeeds, and the line has the words.
+        let some = event_of([line("GET", "/unknown"), line("GET", "/known")]);
+        let (result, report) = function.outcome_of(|| function.begin(&some, MINUTE));
+        assert_eq!(result.unwrap()["refused"], 1);
+        assert_eq!(report["hint"], words);
+        // As a whole, the error has them, and the line once.
+        let all = event_of([line("GET", "/unknown")]);
+        let (result, report) = function.outcome_of(|| function.begin(&all, MINUTE));
+        let failed = result.unwrap_err();
+        assert_eq!(failed.error_type, "Function.RecordsRefused");
+        assert!(failed.message.ends_with(words), "{failed:?}");
+        assert_eq!(report["errorMessage"], failed.message);
+        assert!(report.get("hint").is_none(), "{report}");
+        assert!(!report.to_string().contains("abc123"), "{report}");
+    }
 }
 
 /// If no record is accepted, the address is wrong, and the records must be kept.

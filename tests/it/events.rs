@@ -499,19 +499,6 @@ fn lines_that_wait_count_as_undelivered_in_an_invalid_document() {
     assert_eq!(node.snapshot().connections, 0);
 }
 
-/// The function's own log group would send its own reports back to it, without end.
-#[test]
-fn its_own_log_group_is_not_forwarded() {
-    let node = node();
-    let function = Function::start(
-        &node,
-        &[("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/apigateway/pets")],
-    );
-    let (result, report) = function.outcome_of(|| function.begin(&event_of_calls(2), TIME));
-    assert_eq!(result.unwrap()["forwarded"], 0);
-    assert_eq!(report["skipped"], json!({"ownLogGroup": 2}));
-}
-
 /// Each record gets an id of its own, even if its event id is missing or unusual.
 #[test]
 fn records_without_an_id_get_one() {

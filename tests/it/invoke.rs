@@ -85,6 +85,25 @@ fn an_invocation_that_fails_ends_with_1() {
 }
 
 #[test]
+fn the_event_that_waits_for_the_node_works_with_the_stand_in_too() {
+    let event = br#"{"waitForNode":{"seconds":0}}"#;
+    let output = invoke(&["--quiet"], &[], event);
+    let (response, log) = texts(&output);
+    assert_eq!((output.status.code(), &*log), (Some(0), ""));
+    assert_eq!(
+        response,
+        "{\"node\":\"healthy\",\"attempts\":1,\"seconds\":0}\n"
+    );
+    let output = invoke(&["--node", "http://node.invalid"], &[], event);
+    let (document, log) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{document}{log}");
+    assert!(
+        document.contains("Function.NodeNotHealthy") && document.contains("look-up"),
+        "{document}"
+    );
+}
+
+#[test]
 fn what_is_no_event_ends_with_2() {
     for event in [&b""[..], b"GET / HTTP/1.1", &[b' '; 7 * 1024 * 1024]] {
         let output = invoke(&[], &[], event);

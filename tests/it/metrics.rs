@@ -72,7 +72,7 @@ fn matches(pattern: &str, line: &Value) -> bool {
 }
 
 /// The metrics that the filters make of a line, with the dimension.
-fn filtered(line: &Value) -> Vec<(String, Value)> {
+pub(crate) fn filtered(line: &Value) -> Vec<(String, Value)> {
     let mut metrics = Vec::new();
     for filter in filters() {
         if matches(&filter.pattern, line) {

@@ -113,7 +113,7 @@ fn answers_that_are_none_of_a_node_that_takes_it() {
         (
             Fault::status(415),
             1,
-            "415: Wallarm's Edge Node answers so where a host is not among its allowed hosts",
+            "415: Wallarm's Edge Node responds with 415 where a host is not among its allowed hosts",
         ),
         (Fault::status(502), 1, "502: a load balancer"),
         (

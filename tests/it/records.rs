@@ -19,7 +19,7 @@ fn base64(bytes: &[u8]) -> Value {
 }
 
 /// An event of Kinesis, whose nth record has the sequence number `49n`.
-fn kinesis(records: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn kinesis(records: &[&[u8]]) -> Vec<u8> {
     let records = (0..).zip(records).map(|(n, data)| {
         json!({
             "kinesis": {
@@ -36,7 +36,7 @@ fn kinesis(records: &[&[u8]]) -> Vec<u8> {
 }
 
 /// An event of Firehose with records of the same names.
-fn firehose(records: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn firehose(records: &[&[u8]]) -> Vec<u8> {
     let records = (0..).zip(records).map(|(n, data)| {
         json!({
             "recordId": format!("49{n}"), "approximateArrivalTimestamp": 1_795_341_600_123_i64, "data": base64(data),

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import threading
+import traceback
 from dataclasses import dataclass, field
 from io import BytesIO
 from urllib.parse import parse_qs, parse_qsl
@@ -25,9 +26,10 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance
-from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateVersion
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ecs.models import EC2ContainerServiceBackend
@@ -104,7 +106,13 @@ class Recorder:
                 call.status.append(int(status.split()[0]))
             return start_response(status, headers, *rest)
 
-        return self.application(environ, start)
+        try:
+            return self.application(environ, start)
+        except Exception:
+            # The connection would just close, for which the provider waits many minutes.
+            traceback.print_exc()
+            start("500 Internal Server Error", [("Content-Length", "0")])
+            return [b""]
 
 
 def call_of(environ, body):
@@ -376,6 +384,13 @@ def create_launch_template(original, self):
     return response
 
 
+# moto keeps the user data of a template's later versions as it came, and does not accept that when it starts an instance.
+
+LaunchTemplateVersion.user_data = property(
+    lambda self: Base64EncodedString(str(self.data["UserData"])) if self.data.get("UserData") else None
+)
+
+
 # Security groups: moto reads a rule's description only from its address range, and a rule between two groups
 # has none.
 
@@ -400,6 +415,7 @@ SERVICE_FIELDS = {
     "enableECSManagedTags": "enable_ecs_managed_tags",
     "enableExecuteCommand": "enable_execute_command",
     "healthCheckGracePeriodSeconds": "health_check_grace_period_seconds",
+    "loadBalancers": "load_balancers",
     "placementConstraints": "placement_constraints",
     "placementStrategy": "placement_strategy",
 }
@@ -412,6 +428,8 @@ def keep_service_fields(original, self):
         value = self._get_param(name)
         if value is not None:
             setattr(service, attribute, value)
+    # Without a network of its own a service has no such member, and an empty one stops the provider.
+    service.network_configuration = service.network_configuration or None
     service.running_count, service.pending_count = service.desired_count, 0
     return response
 

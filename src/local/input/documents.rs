@@ -605,6 +605,7 @@ impl Documents {
                 }
                 read
             }
+            Ok(Event::Wait(_)) => Err("an event that waits for the Node, and has no lines".into()),
             Err(error) => Err(error.to_string()),
         };
         match (read, members.get("body")) {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{connect::Stream, steps::Step};
 use crate::{
+    account::host_not_taken,
     config::WireConfig,
     http1::{HttpError, ResponseReader, Step as HttpStep},
     local::{error::CommandError, escape::terminal},
@@ -214,8 +215,8 @@ fn meaning(status: u16, body: &str, host: &str) -> String {
         }
         415 => {
             return format!(
-                "Wallarm's Edge Node answers so where a host is not among its allowed hosts, does not exist or can't be \
-                 reached: allow {host} there, or name one of its hosts with --host"
+                "{}, or name one of its hosts with --host",
+                host_not_taken(host)
             );
         }
         421 => {

@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "assume_firehose" {
 }
 
 resource "aws_iam_role" "access_log_stream" {
-  count = var.enable_access_log_stream && local.create_role.access_log_stream ? 1 : 0
+  count = local.create_role.access_log_stream ? 1 : 0
 
   name                 = "${local.name}-firehose"
   description          = "The stream that passes access-log lines to the function"
@@ -167,7 +167,7 @@ data "aws_iam_policy_document" "access_log_stream" {
 }
 
 resource "aws_iam_role_policy" "access_log_stream" {
-  count = var.enable_access_log_stream && local.create_role.access_log_stream ? 1 : 0
+  count = local.create_role.access_log_stream ? 1 : 0
 
   name   = "stream"
   role   = aws_iam_role.access_log_stream[0].id

@@ -7,9 +7,11 @@ locals {
 
   lambda_dimensions = { FunctionName = aws_lambda_function.resend.function_name }
   queue_dimensions  = { QueueName = aws_sqs_queue.failed.name }
-  alb_dimensions    = { LoadBalancer = aws_lb.node.arn_suffix }
+  alb_dimensions    = { LoadBalancer = one(aws_lb.node[*].arn_suffix) }
   resend_dimensions = { functionName = local.function_name }
-  target_dimensions = { LoadBalancer = aws_lb.node.arn_suffix, TargetGroup = aws_lb_target_group.node.arn_suffix }
+  target_dimensions = { LoadBalancer = one(aws_lb.node[*].arn_suffix), TargetGroup = one(aws_lb_target_group.node[*].arn_suffix) }
+
+  service_dimensions = { ClusterName = one(aws_ecs_cluster.this[*].name), ServiceName = local.service_name }
 
   access_log_stream_dimensions = { DeliveryStreamName = local.access_log_stream }
 
@@ -45,6 +47,8 @@ locals {
         statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 604800
         period      = 3600, periods = 1, missing = "notBreaching"
       }
+    },
+    { for name, alarm in {
       no-healthy-node = {
         description = "No Node responds to the load balancer's health check."
         namespace   = "AWS/ApplicationELB", metric = "HealthyHostCount", dimensions = local.target_dimensions
@@ -63,7 +67,14 @@ locals {
         statistic   = "Sum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
         period      = 300, periods = 2, missing = "notBreaching"
       }
-    },
+    } : name => alarm if local.has_load_balancer },
+    # ECS counts the CPU of each task, and of none if there is none.
+    { for name in local.own_node && !local.has_load_balancer ? ["no-running-node"] : [] : name => {
+      description = "No Node runs. The events of the ECS service give the reason."
+      namespace   = "AWS/ECS", metric = "CPUUtilization", dimensions = local.service_dimensions
+      statistic   = "SampleCount", comparison = "LessThanThreshold", threshold = 1
+      period      = 60, periods = 5, missing = "breaching"
+    } },
     # The function sends this metric only where there are such groups. Three times within an hour are no odd event,
     # and a group with few lines reaches them too.
     { for name in ["log-groups-skipped"] : name => {

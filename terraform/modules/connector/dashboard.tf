@@ -8,14 +8,15 @@ locals {
 
   resend  = ["functionName", local.function_name]
   lambda  = ["FunctionName", local.function_name]
-  target  = ["LoadBalancer", aws_lb.node.arn_suffix, "TargetGroup", aws_lb_target_group.node.arn_suffix]
-  service = ["ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.node.name]
+  target  = ["LoadBalancer", one(aws_lb.node[*].arn_suffix), "TargetGroup", one(aws_lb_target_group.node[*].arn_suffix)]
+  service = ["ClusterName", one(aws_ecs_cluster.this[*].name), "ServiceName", local.service_name]
   queues  = concat([aws_sqs_queue.failed.name], aws_sqs_queue.dead[*].name)
 
   # Insights has no expression for a whole list.
   mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":\\[(?<groups>[^\\]]*)\\]/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
 
-  metric_widgets = concat(local.common_widgets, local.access_log_stream_widgets)
+  # A widget of something that this deployment does not have has no metric.
+  metric_widgets = [for widget in concat(local.common_widgets, local.access_log_stream_widgets) : widget if length(widget.metrics) > 0]
 
   common_widgets = [
     {
@@ -33,11 +34,13 @@ locals {
     {
       title = "Node latency, ms (function), s (load balancer)"
       stat  = "Average"
-      metrics = [
-        concat([local.metric_namespace, "nodeLatencyMs"], local.resend),
-        concat([local.metric_namespace, "nodeLatencyMs"], local.resend, [{ stat = "p99", label = "nodeLatencyMs p99" }]),
-        concat(["AWS/ApplicationELB", "TargetResponseTime"], local.target, [{ yAxis = "right" }]),
-      ]
+      metrics = concat(
+        [
+          concat([local.metric_namespace, "nodeLatencyMs"], local.resend),
+          concat([local.metric_namespace, "nodeLatencyMs"], local.resend, [{ stat = "p99", label = "nodeLatencyMs p99" }]),
+        ],
+        [for metric in ["TargetResponseTime"] : concat(["AWS/ApplicationELB", metric], local.target, [{ yAxis = "right" }]) if local.has_load_balancer],
+      )
     },
     {
       title = "Function"
@@ -66,26 +69,24 @@ locals {
     {
       title = "Load balancer"
       stat  = "Sum"
-      metrics = [
+      metrics = [for metric in [
         concat(["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"], local.target),
-        ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "LoadBalancer", aws_lb.node.arn_suffix],
+        ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "LoadBalancer", one(aws_lb.node[*].arn_suffix)],
         concat(["AWS/ApplicationELB", "RequestCount"], local.target, [{ yAxis = "right" }]),
-      ]
+      ] : metric if local.has_load_balancer]
     },
     {
       title = "Nodes"
       stat  = "Maximum"
-      metrics = [
-        concat(["AWS/ApplicationELB", "HealthyHostCount"], local.target),
-        concat(["AWS/ApplicationELB", "UnHealthyHostCount"], local.target),
+      metrics = [for metric in ["HealthyHostCount", "UnHealthyHostCount"] :
+        concat(["AWS/ApplicationELB", metric], local.target) if local.has_load_balancer
       ]
     },
     {
       title = "Node CPU and memory, % of what it reserves"
       stat  = "Average"
-      metrics = [
-        concat(["AWS/ECS", "CPUUtilization"], local.service),
-        concat(["AWS/ECS", "MemoryUtilization"], local.service),
+      metrics = [for metric in ["CPUUtilization", "MemoryUtilization"] :
+        concat(["AWS/ECS", metric], local.service) if local.own_node
       ]
     },
     {

@@ -1,6 +1,13 @@
-# The Nodes of the mesh find each other by this name: it has an A record for each replica.
+# The Nodes of the mesh find each other by this name, and the function finds them where there is no load balancer: it has
+# an A record for each replica. ECS registers no such record for a Node that uses the network of its instance.
+
+locals {
+  mesh_name = local.has_nat_gateway ? "${aws_service_discovery_service.node[0].name}.${aws_service_discovery_private_dns_namespace.this[0].name}" : ""
+}
 
 resource "aws_service_discovery_private_dns_namespace" "this" {
+  count = local.has_nat_gateway ? 1 : 0
+
   name        = "${local.name}.internal"
   description = "Names of the Wallarm Native Nodes"
   vpc         = local.vpc_id
@@ -9,10 +16,12 @@ resource "aws_service_discovery_private_dns_namespace" "this" {
 }
 
 resource "aws_service_discovery_service" "node" {
+  count = local.has_nat_gateway ? 1 : 0
+
   name = "native-node"
 
   dns_config {
-    namespace_id   = aws_service_discovery_private_dns_namespace.this.id
+    namespace_id   = aws_service_discovery_private_dns_namespace.this[0].id
     routing_policy = "MULTIVALUE"
 
     dns_records {

@@ -3,21 +3,47 @@ locals {
   # nothing else of the image.
   node_config_path = "/opt/wallarm/etc/wallarm/go-node.yaml"
 
+  # One Node alone has no mesh.
+  node_mesh = {
+    mesh = {
+      discovery = "dns"
+      name      = local.mesh_name
+      port      = local.mesh_port
+    }
+  }
+
+  # Without a load balancer, the Node itself has the certificate of its name.
+  node_has_tls = local.has_domain && !local.has_load_balancer
+  node_tls = {
+    tls_cert = "/opt/wallarm/etc/tls/tls.crt"
+    tls_key  = "/opt/wallarm/etc/tls/tls.key"
+  }
+
+  # What the first container writes: from the text in this variable, which may come from a member of the secret, this
+  # file on the instance, which the Node has at this path.
+  node_files = concat(
+    [{ variable = "GO_NODE_YAML", member = "", name = "go-node.yaml", volume = "config-file", path = local.node_config_path }],
+    [for file in [
+      { variable = "NODE_TLS_CERT", member = "certificate", name = "tls.crt", volume = "tls-cert", path = local.node_tls.tls_cert },
+      { variable = "NODE_TLS_KEY", member = "key", name = "tls.key", volume = "tls-key", path = local.node_tls.tls_key },
+    ] : file if local.node_has_tls],
+  )
+  node_file_secrets = [for file in local.node_files : { name = file.variable, valueFrom = "${var.node_tls_secret_arn}:${file.member}::" } if file.member != ""]
+
   node_config = yamlencode({
     version = 4
     mode    = "connector-server"
-    connector = {
-      address = ":${local.node_port}"
-      mesh = {
-        discovery = "dns"
-        name      = "${aws_service_discovery_service.node.name}.${aws_service_discovery_private_dns_namespace.this.name}"
-        port      = local.mesh_port
-      }
-      external_health_check = {
-        enabled  = true
-        endpoint = local.health_path
-      }
-    }
+    connector = merge(
+      {
+        address = ":${local.node_port}"
+        external_health_check = {
+          enabled  = true
+          endpoint = local.health_path
+        }
+      },
+      local.has_nat_gateway ? local.node_mesh : {},
+      local.node_has_tls ? local.node_tls : {},
+    )
     # The Node writes its standard error to a file in the container; only standard output leaves it.
     log = {
       pretty   = false
@@ -31,11 +57,13 @@ locals {
     }
   })
 
+  service_name = one(concat(aws_ecs_service.node[*].name, aws_ecs_service.single[*].name))
+
   # Each content has its own path, so a task never finds the file of another revision.
   node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
 
   node_log_options = {
-    "awslogs-group"         = aws_cloudwatch_log_group.node.name
+    "awslogs-group"         = aws_cloudwatch_log_group.node[0].name
     "awslogs-region"        = local.region
     "awslogs-stream-prefix" = "node"
     # A Node never waits for its log.
@@ -81,9 +109,9 @@ resource "aws_iam_role" "instance" {
   tags = local.tags
 }
 
-# AWS maintains this policy with what the ECS agent needs.
+# AWS maintains this policy with what the ECS agent needs. Tasks with a network interface of their own can't reach it.
 resource "aws_iam_role_policy_attachment" "instance" {
-  count = local.create_role.instance ? 1 : 0
+  count = local.create_role.instance && local.has_nat_gateway ? 1 : 0
 
   role       = aws_iam_role.instance[0].name
   policy_arn = local.instance_policy_arn
@@ -124,6 +152,8 @@ resource "aws_iam_role" "execution" {
 }
 
 data "aws_iam_policy_document" "execution" {
+  count = local.own_node ? 1 : 0
+
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
@@ -134,6 +164,16 @@ data "aws_iam_policy_document" "execution" {
     sid       = "Token"
     actions   = [local.is_secret ? "secretsmanager:GetSecretValue" : "ssm:GetParameters"]
     resources = [local.token_resource]
+  }
+
+  dynamic "statement" {
+    for_each = local.node_has_tls ? [var.node_tls_secret_arn] : []
+
+    content {
+      sid       = "Certificate"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {
@@ -188,175 +228,26 @@ resource "aws_iam_role_policy" "execution" {
 
   name   = "execution"
   role   = aws_iam_role.execution[0].id
-  policy = data.aws_iam_policy_document.execution.json
+  policy = data.aws_iam_policy_document.execution[0].json
 }
 
 ################################################################################
-# Instances
+# Cluster, task and service
 ################################################################################
 
 resource "aws_ecs_cluster" "this" {
+  count = local.own_node ? 1 : 0
+
   name = local.name
 
   tags = local.tags
 }
-
-data "aws_ssm_parameter" "ecs_ami" {
-  name = var.ecs_ami_ssm_parameter
-}
-
-resource "aws_launch_template" "node" {
-  name        = local.name
-  description = "Instances that the Wallarm Native Node runs on"
-
-  # The value is public; the plain attribute would hide it in every plan.
-  image_id               = data.aws_ssm_parameter.ecs_ami.insecure_value
-  instance_type          = var.instance_type
-  vpc_security_group_ids = [aws_security_group.instance.id]
-  update_default_version = true
-
-  # The cluster's name also makes the instances go before the cluster does.
-  user_data = base64encode(<<-EOT
-    #!/bin/bash
-    cat >> /etc/ecs/ecs.config <<'CONFIG'
-    ECS_CLUSTER=${aws_ecs_cluster.this.name}
-    ECS_AWSVPC_BLOCK_IMDS=true
-    ECS_RESERVED_MEMORY=256
-    CONFIG
-  EOT
-  )
-
-  iam_instance_profile {
-    arn = local.instance_profile_arn
-  }
-
-  # One hop: nothing in a container can reach the instance's credentials.
-  metadata_options {
-    http_endpoint               = "enabled"
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 1
-  }
-
-  block_device_mappings {
-    device_name = "/dev/xvda"
-
-    ebs {
-      volume_type           = "gp3"
-      volume_size           = 30
-      encrypted             = true
-      delete_on_termination = true
-    }
-  }
-
-  # The provider's default tags do not reach what the group starts.
-  tag_specifications {
-    resource_type = "instance"
-    tags          = merge(local.tags, { Name = local.name })
-  }
-
-  tag_specifications {
-    resource_type = "volume"
-    tags          = merge(local.tags, { Name = local.name })
-  }
-
-  tags = local.tags
-}
-
-resource "aws_autoscaling_group" "node" {
-  name                = local.name
-  vpc_zone_identifier = local.private_subnet_ids
-  min_size            = 1
-  # A deployment starts new replicas beside the old ones.
-  max_size = 2 * local.node_max_replicas
-  # ECS removes this protection when an instance has no task left.
-  protect_from_scale_in = true
-  # The service no longer exists when the group is destroyed; there is nothing to wait for.
-  force_delete = true
-
-  launch_template {
-    id      = aws_launch_template.node.id
-    version = aws_launch_template.node.latest_version
-  }
-
-  # A new image or setting reaches the running instances: a new instance starts first, and ECS moves the tasks
-  # to it before the old one stops.
-  instance_refresh {
-    strategy = "Rolling"
-
-    preferences {
-      min_healthy_percentage       = 100
-      max_healthy_percentage       = 200
-      scale_in_protected_instances = "Refresh"
-      skip_matching                = true
-    }
-  }
-
-  # ECS sets this tag; if it were not declared, each apply would remove it.
-  tag {
-    key                 = "AmazonECSManaged"
-    value               = ""
-    propagate_at_launch = true
-  }
-
-  # The provider's default tags do not reach the group either. The template tags the instances of the group.
-  dynamic "tag" {
-    for_each = local.tags
-
-    content {
-      key                 = tag.key
-      value               = tag.value
-      propagate_at_launch = false
-    }
-  }
-
-  # ECS decides how many instances there are.
-  lifecycle {
-    ignore_changes = [desired_capacity]
-  }
-
-  # An instance needs its role and its way to the internet from its first second until its last.
-  depends_on = [
-    aws_iam_role_policy_attachment.instance,
-    aws_route.private_internet,
-    aws_route_table_association.private,
-    aws_vpc_security_group_egress_rule.instance_to_internet,
-  ]
-}
-
-resource "aws_ecs_capacity_provider" "node" {
-  name = local.name
-
-  auto_scaling_group_provider {
-    auto_scaling_group_arn         = aws_autoscaling_group.node.arn
-    managed_termination_protection = "ENABLED"
-    managed_draining               = "ENABLED"
-
-    managed_scaling {
-      status          = "ENABLED"
-      target_capacity = 100
-    }
-  }
-
-  tags = local.tags
-}
-
-resource "aws_ecs_cluster_capacity_providers" "this" {
-  cluster_name       = aws_ecs_cluster.this.name
-  capacity_providers = [aws_ecs_capacity_provider.node.name]
-
-  default_capacity_provider_strategy {
-    capacity_provider = aws_ecs_capacity_provider.node.name
-    weight            = 1
-  }
-}
-
-################################################################################
-# Task and service
-################################################################################
 
 resource "aws_ecs_task_definition" "node" {
+  count = local.own_node ? 1 : 0
+
   family                   = local.name
-  network_mode             = "awsvpc"
+  network_mode             = local.is_single_instance ? "host" : "awsvpc"
   requires_compatibilities = ["EC2"]
   execution_role_arn       = local.execution_role_arn
 
@@ -369,13 +260,17 @@ resource "aws_ecs_task_definition" "node" {
     host_path = local.node_config_dir
   }
 
-  volume {
-    name      = "config-file"
-    host_path = "${local.node_config_dir}/go-node.yaml"
+  dynamic "volume" {
+    for_each = local.node_files
+
+    content {
+      name      = volume.value.volume
+      host_path = "${local.node_config_dir}/${volume.value.name}"
+    }
   }
 
   container_definitions = jsonencode([
-    {
+    merge({ for name, value in { secrets = local.node_file_secrets } : name => value if length(value) > 0 }, {
       name                   = "config"
       image                  = var.config_image
       essential              = false
@@ -383,14 +278,14 @@ resource "aws_ecs_task_definition" "node" {
       memory                 = 64
       readonlyRootFilesystem = true
       # Another task may start on the instance at the same time: it sees the whole file, or no file.
-      command     = ["sh", "-c", "file=$(mktemp /config/XXXXXX) && printf '%s' \"$GO_NODE_YAML\" >\"$file\" && chmod 0644 \"$file\" && mv \"$file\" /config/go-node.yaml"]
+      command     = ["sh", "-c", join(" && ", [for file in local.node_files : format("file=$(mktemp /config/XXXXXX) && printf '%%s' \"$%s\" >\"$file\" && chmod 0644 \"$file\" && mv \"$file\" /config/%s", file.variable, file.name)])]
       environment = [{ name = "GO_NODE_YAML", value = local.node_config }]
       mountPoints = [{ sourceVolume = "config-dir", containerPath = "/config", readOnly = false }]
       logConfiguration = {
         logDriver = "awslogs"
         options   = merge(local.node_log_options, { "awslogs-stream-prefix" = "config" })
       }
-    },
+    }),
     {
       name         = "node"
       image        = "${var.node_image}:${var.node_tag}"
@@ -398,13 +293,13 @@ resource "aws_ecs_task_definition" "node" {
       cpu          = var.node_cpu
       memory       = var.node_memory
       dependsOn    = [{ containerName = "config", condition = "SUCCESS" }]
-      portMappings = [for port in [local.node_port, local.mesh_port] : { containerPort = port, hostPort = port, protocol = "tcp" }]
+      portMappings = [for port in concat([local.node_port], local.has_nat_gateway ? [local.mesh_port] : []) : { containerPort = port, hostPort = port, protocol = "tcp" }]
       environment = [
         { name = "WALLARM_API_HOST", value = var.wallarm_api_host },
         { name = "WALLARM_LABELS", value = "group=${var.node_group}" },
       ]
       secrets     = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
-      mountPoints = [{ sourceVolume = "config-file", containerPath = local.node_config_path, readOnly = false }]
+      mountPoints = [for file in local.node_files : { sourceVolume = file.volume, containerPath = file.path, readOnly = false }]
       # A token is read when a task starts. This label has its version, so a changed token starts new tasks.
       dockerLabels = { "wallarm.token-version" = local.create_token ? tostring(aws_ssm_parameter.token[0].version) : "external" }
       logConfiguration = {
@@ -424,23 +319,25 @@ resource "aws_ecs_task_definition" "node" {
 }
 
 resource "aws_ecs_service" "node" {
+  count = local.has_nat_gateway ? 1 : 0
+
   name            = "native-node"
-  cluster         = aws_ecs_cluster.this.id
-  task_definition = aws_ecs_task_definition.node.arn
+  cluster         = aws_ecs_cluster.this[0].id
+  task_definition = aws_ecs_task_definition.node[0].arn
   desired_count   = var.node_replicas
 
   # A new replica is healthy before an old one stops.
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
   # It registers in Wallarm's Cloud before it responds.
-  health_check_grace_period_seconds = 300
+  health_check_grace_period_seconds = local.has_load_balancer ? 300 : null
 
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 
   # This is the EC2 launch type; ECS accepts the provider or the type, not both.
   capacity_provider_strategy {
-    capacity_provider = aws_ecs_capacity_provider.node.name
+    capacity_provider = aws_ecs_capacity_provider.node[0].name
     weight            = 1
   }
 
@@ -463,17 +360,21 @@ resource "aws_ecs_service" "node" {
 
   network_configuration {
     subnets         = local.private_subnet_ids
-    security_groups = [aws_security_group.node.id]
+    security_groups = [aws_security_group.node[0].id]
   }
 
-  load_balancer {
-    target_group_arn = aws_lb_target_group.node.arn
-    container_name   = "node"
-    container_port   = local.node_port
+  dynamic "load_balancer" {
+    for_each = aws_lb_target_group.node
+
+    content {
+      target_group_arn = load_balancer.value.arn
+      container_name   = "node"
+      container_port   = local.node_port
+    }
   }
 
   service_registries {
-    registry_arn = aws_service_discovery_service.node.arn
+    registry_arn = aws_service_discovery_service.node[0].arn
   }
 
   tags = local.tags
@@ -492,14 +393,17 @@ resource "aws_ecs_service" "node" {
     aws_vpc_security_group_egress_rule.node_mesh,
     aws_vpc_security_group_egress_rule.node_to_cloud,
     aws_vpc_security_group_ingress_rule.node_from_alb,
+    aws_vpc_security_group_ingress_rule.node_from_lambda,
     aws_vpc_security_group_ingress_rule.node_mesh,
   ]
 }
 
 resource "aws_appautoscaling_target" "node" {
+  count = local.has_nat_gateway ? 1 : 0
+
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
-  resource_id        = "service/${aws_ecs_cluster.this.name}/${aws_ecs_service.node.name}"
+  resource_id        = "service/${aws_ecs_cluster.this[0].name}/${aws_ecs_service.node[0].name}"
   min_capacity       = var.node_replicas
   max_capacity       = local.node_max_replicas
 
@@ -507,11 +411,13 @@ resource "aws_appautoscaling_target" "node" {
 }
 
 resource "aws_appautoscaling_policy" "node_cpu" {
+  count = local.has_nat_gateway ? 1 : 0
+
   name               = "${local.name}-cpu"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.node.service_namespace
-  scalable_dimension = aws_appautoscaling_target.node.scalable_dimension
-  resource_id        = aws_appautoscaling_target.node.resource_id
+  service_namespace  = aws_appautoscaling_target.node[0].service_namespace
+  scalable_dimension = aws_appautoscaling_target.node[0].scalable_dimension
+  resource_id        = aws_appautoscaling_target.node[0].resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = 60

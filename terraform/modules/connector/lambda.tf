@@ -80,37 +80,31 @@ data "aws_iam_policy_document" "lambda" {
   }
 
   # Lambda attaches the function to the VPC with these; none of them can be narrowed to a resource.
-  statement {
-    sid = "NetworkInterfaces"
-    actions = [
-      "ec2:AssignPrivateIpAddresses",
-      "ec2:CreateNetworkInterface",
-      "ec2:DeleteNetworkInterface",
-      "ec2:DescribeNetworkInterfaces",
-      "ec2:DescribeSubnets",
-      "ec2:UnassignPrivateIpAddresses",
-    ]
-    resources = ["*"]
+  dynamic "statement" {
+    for_each = local.is_in_vpc ? ["*"] : []
+
+    content {
+      sid       = "NetworkInterfaces"
+      actions   = local.network_interface_actions
+      resources = [statement.value]
+    }
   }
 
   # These permissions are for Lambda, not for the code that runs in it.
-  statement {
-    sid    = "NotByTheCode"
-    effect = "Deny"
-    actions = [
-      "ec2:AssignPrivateIpAddresses",
-      "ec2:CreateNetworkInterface",
-      "ec2:DeleteNetworkInterface",
-      "ec2:DescribeNetworkInterfaces",
-      "ec2:DescribeSubnets",
-      "ec2:UnassignPrivateIpAddresses",
-    ]
-    resources = ["*"]
+  dynamic "statement" {
+    for_each = local.is_in_vpc ? ["*"] : []
 
-    condition {
-      test     = "ArnEquals"
-      variable = "lambda:SourceFunctionArn"
-      values   = [local.function_arn]
+    content {
+      sid       = "NotByTheCode"
+      effect    = "Deny"
+      actions   = local.network_interface_actions
+      resources = [statement.value]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = [local.function_arn]
+      }
     }
   }
 }
@@ -124,6 +118,18 @@ resource "aws_iam_role_policy" "lambda" {
 }
 
 locals {
+  # To a Node that exists, the function may go over the internet.
+  is_in_vpc = local.own_node || length(var.private_subnet_ids) > 0
+
+  network_interface_actions = [
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+  ]
+
   # For the provider, -1 means no limit of its own.
   reserved_concurrency = coalesce(var.lambda_reserved_concurrency, -1)
 
@@ -139,7 +145,7 @@ locals {
     X_MAX_INFLATED_BYTES      = var.x_max_inflated_bytes
     X_STRIP_STAGE             = var.x_strip_stage
     X_LOG_LEVEL               = var.x_log_level
-    X_REPORT_LINE             = var.report_line != "metrics" ? var.report_line : null
+    X_REPORT_LINE             = local.is_compact ? "compact" : null
     X_DEFAULT_HOST            = length(var.default_hosts) > 0 ? jsonencode(var.default_hosts) : null
     X_PATH                    = var.path_source != "path" ? var.path_source : null
     X_FIREHOSE_RESULT         = var.firehose_result != "ok" ? var.firehose_result : null
@@ -167,9 +173,13 @@ resource "aws_lambda_function" "resend" {
   timeout                        = var.lambda_timeout
   reserved_concurrent_executions = local.reserved_concurrency
 
-  vpc_config {
-    subnet_ids         = local.private_subnet_ids
-    security_group_ids = [aws_security_group.lambda.id]
+  dynamic "vpc_config" {
+    for_each = local.is_in_vpc ? [local.private_subnet_ids] : []
+
+    content {
+      subnet_ids         = vpc_config.value
+      security_group_ids = local.own_node ? aws_security_group.lambda[*].id : var.function_security_group_ids
+    }
   }
 
   # In JSON, Lambda keeps its own lines to what went wrong: no START and no REPORT of each invocation. What the function
@@ -205,6 +215,8 @@ resource "aws_lambda_function" "resend" {
     aws_lb_listener.node,
     aws_route53_record.node,
     aws_vpc_security_group_egress_rule.lambda_to_alb,
+    aws_vpc_security_group_egress_rule.lambda_to_node,
     aws_vpc_security_group_ingress_rule.alb_from_lambda,
+    aws_vpc_security_group_ingress_rule.node_from_lambda,
   ]
 }

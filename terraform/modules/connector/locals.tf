@@ -26,13 +26,30 @@ locals {
   arn_prefix = "arn:${data.aws_partition.current.partition}"
   arn_region = "${local.region}:${data.aws_caller_identity.current.account_id}"
 
-  # HTTPS needs both names; the check below rejects one without the other.
-  is_https = var.r53_domain_name != "" && var.node_dns_name != ""
-  is_fqdn  = var.node_dns_name == var.r53_domain_name || can(regex("\\.${replace(var.r53_domain_name, ".", "\\.")}$", var.node_dns_name))
-  fqdn     = local.is_fqdn ? var.node_dns_name : "${var.node_dns_name}.${var.r53_domain_name}"
+  # The Node exists already, or it is made here in one of the layouts.
+  own_node          = var.node_url == ""
+  has_load_balancer = local.own_node && contains(["standard", "no-nat-gateway"], var.node_layout)
+  has_nat_gateway   = local.own_node && contains(["standard", "no-load-balancer"], var.node_layout)
+  # Without a NAT gateway, the Node uses the network of its one instance, whose address never changes.
+  is_single_instance = local.own_node && !local.has_nat_gateway
 
-  node_scheme = local.is_https ? "https" : "http"
-  node_host   = local.is_https ? local.fqdn : aws_lb.node.dns_name
+  # The Node has a name of its own only with both; the check below rejects one without the other.
+  has_domain = local.own_node && var.r53_domain_name != "" && var.node_dns_name != ""
+  is_fqdn    = var.node_dns_name == var.r53_domain_name || can(regex("\\.${replace(var.r53_domain_name, ".", "\\.")}$", var.node_dns_name))
+  fqdn       = local.is_fqdn ? var.node_dns_name : "${var.node_dns_name}.${var.r53_domain_name}"
+
+  # Where the function finds the Node. Without a load balancer it is the Node itself, with its port.
+  own_host = (
+    local.has_domain ? local.fqdn :
+    local.has_load_balancer ? one(aws_lb.node[*].dns_name) :
+    local.is_single_instance ? one(aws_network_interface.node[*].private_ip) :
+    local.mesh_name
+  )
+  own_address   = local.has_load_balancer ? local.own_host : "${local.own_host}:${local.node_port}"
+  existing_node = split("://", trimsuffix(lower(var.node_url), "/"))
+
+  node_scheme = local.own_node ? (local.has_domain ? "https" : "http") : local.existing_node[0]
+  node_host   = local.own_node ? local.own_address : local.existing_node[1]
 
   node_port   = 5050
   mesh_port   = 9093
@@ -88,7 +105,9 @@ module "input_checks" {
   source = "./modules/input_checks"
 
   token = {
-    given = nonsensitive(var.wallarm_api_token != "")
+    needed      = local.own_node
+    placeholder = nonsensitive(var.wallarm_api_token == "your-token-here")
+    given       = nonsensitive(var.wallarm_api_token != "")
     # The result of can() is never sensitive, and before Terraform 1.7 nonsensitive() rejects such a value.
     valid  = nonsensitive(sensitive(can(regex("^[!-~]*$", var.wallarm_api_token))))
     secret = var.wallarm_api_token_secret_arn != ""
@@ -97,9 +116,36 @@ module "input_checks" {
     domain = var.r53_domain_name
     name   = var.node_dns_name
   }
+  node = {
+    is_own   = local.own_node
+    balanced = local.has_load_balancer
+    single   = local.is_single_instance
+    domain   = var.r53_domain_name != "" || var.node_dns_name != ""
+    tls      = var.node_tls_secret_arn != ""
+    replicas = var.node_replicas
+  }
   network = {
-    vpc_id  = var.vpc_id
-    subnets = length(distinct(var.private_subnet_ids))
+    is_own          = local.own_node
+    scheme          = lower(split("://", var.node_url)[0])
+    balanced        = local.has_load_balancer
+    single          = local.is_single_instance
+    vpc_id          = var.vpc_id
+    subnets         = length(distinct(var.private_subnet_ids))
+    security_groups = length(distinct(var.function_security_group_ids))
+  }
+  instances = {
+    arm64 = length(regexall("/arm64/", var.ecs_ami_ssm_parameter)) > 0
+    cpu   = var.node_cpu
+    # Beside the Node run the container that writes its configuration and the one that reads its metrics.
+    memory = var.node_memory + 96
+    types = {
+      for type, found in data.aws_ec2_instance_type.node : type => {
+        architectures = found.supported_architectures
+        cpu           = 1024 * found.default_vcpus
+        # The kernel takes about a twentieth, and the agent keeps 256 MiB.
+        memory = floor(0.95 * found.memory_size) - 256
+      }
+    }
   }
   package = {
     path   = local.bootstrap_zip
@@ -121,7 +167,7 @@ module "input_checks" {
   # The load balancer's name is known before it is created, except for a number at the end of its first label.
   default_hosts = {
     hosts         = [for host in values(var.default_hosts) : lower(split(":", host)[0])]
-    node          = local.is_https ? local.fqdn : ""
+    node          = local.own_node ? (local.has_domain ? local.fqdn : "") : split(":", local.node_host)[0]
     load_balancer = "internal-${local.short_name}-"
   }
   access_log_stream = {

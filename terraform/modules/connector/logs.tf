@@ -84,6 +84,8 @@ resource "aws_cloudwatch_log_group" "function" {
 }
 
 resource "aws_cloudwatch_log_group" "node" {
+  count = local.own_node ? 1 : 0
+
   name              = local.node_group
   retention_in_days = var.log_retention_days
   kms_key_id        = local.keys.logs
@@ -150,7 +152,7 @@ data "aws_iam_policy_document" "assume_api_gateway" {
 }
 
 resource "aws_iam_role" "api_gateway" {
-  count = var.manage_api_gateway_account && local.create_role.api_gateway ? 1 : 0
+  count = local.create_role.api_gateway ? 1 : 0
 
   name                 = "${local.name}-apigateway"
   description          = "Logs of all REST and WebSocket APIs of this account in this region"
@@ -162,7 +164,7 @@ resource "aws_iam_role" "api_gateway" {
 }
 
 resource "aws_iam_role_policy_attachment" "api_gateway" {
-  count = var.manage_api_gateway_account && local.create_role.api_gateway ? 1 : 0
+  count = local.create_role.api_gateway ? 1 : 0
 
   role       = aws_iam_role.api_gateway[0].name
   policy_arn = local.api_gateway_policy_arn

@@ -2,7 +2,9 @@
 # line then has. With `compact`, which costs less, the line has no such block, and these filters make the same metrics.
 
 locals {
-  is_compact = var.report_line == "compact"
+  # Fewer resources are worth more where nothing but the function is deployed; with a Node of its own, the smaller log is.
+  report_line = var.report_line != null ? var.report_line : local.own_node ? "compact" : "metrics"
+  is_compact  = local.report_line == "compact"
 
   metric_namespace = "CwResend"
 

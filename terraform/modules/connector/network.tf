@@ -1,12 +1,12 @@
 locals {
-  create_vpc = var.vpc_id == ""
+  create_vpc = local.own_node && var.vpc_id == ""
 
   # The zone use1-az3 has neither Lambda in a VPC nor current instance types.
-  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(data.aws_availability_zones.all.names, 0, 2)
+  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(concat(data.aws_availability_zones.all[*].names...), 0, local.create_vpc ? 2 : 0)
 
   # Zone to number. Without a VPC to create, everything below is empty.
   zones     = { for index, zone in local.zone_names : zone => index if local.create_vpc }
-  nat_zones = { for zone, index in local.zones : zone => index if index == 0 || var.nat_gateway_per_zone }
+  nat_zones = { for zone, index in local.zones : zone => index if local.has_nat_gateway && (index == 0 || var.nat_gateway_per_zone) }
 
   vpc_id             = local.create_vpc ? one(aws_vpc.this[*].id) : var.vpc_id
   private_subnet_ids = local.create_vpc ? [for zone in local.zone_names : aws_subnet.private[zone].id] : var.private_subnet_ids
@@ -14,6 +14,8 @@ locals {
 
 # Zones in any state: otherwise a failing zone would count as removed, together with its subnets.
 data "aws_availability_zones" "all" {
+  count = local.create_vpc ? 1 : 0
+
   exclude_zone_ids = ["use1-az3"]
 
   filter {
@@ -51,7 +53,7 @@ resource "aws_internet_gateway" "this" {
 }
 
 ################################################################################
-# Public subnets: only the NAT gateways
+# Public subnets: the NAT gateways, or without them the Node's instance
 ################################################################################
 
 resource "aws_subnet" "public" {
@@ -111,7 +113,7 @@ resource "aws_nat_gateway" "this" {
 }
 
 ################################################################################
-# Private subnets: the function, the load balancer and the Node
+# Private subnets: the function, the load balancer and, with a NAT gateway, the Node
 ################################################################################
 
 resource "aws_subnet" "private" {
@@ -137,9 +139,10 @@ resource "aws_route_table" "private" {
   tags = merge(local.tags, { Name = "${local.name}-private-${each.key}" })
 }
 
-# A task on EC2 never gets a public address, so the Node reaches Wallarm's Cloud only over NAT.
+# A task with a network interface of its own never gets a public address, so the Node reaches Wallarm's Cloud only
+# over NAT.
 resource "aws_route" "private_internet" {
-  for_each = local.zones
+  for_each = local.has_nat_gateway ? local.zones : {}
 
   route_table_id         = aws_route_table.private[each.key].id
   destination_cidr_block = "0.0.0.0/0"
@@ -156,7 +159,7 @@ resource "aws_route_table_association" "private" {
 # This endpoint is free. Image layers in ECR and system packages use it instead of the NAT gateway, which is
 # not free.
 resource "aws_vpc_endpoint" "s3" {
-  count = local.create_vpc ? 1 : 0
+  count = local.create_vpc && local.has_nat_gateway ? 1 : 0
 
   vpc_id            = local.vpc_id
   service_name      = "com.amazonaws.${local.region}.s3"

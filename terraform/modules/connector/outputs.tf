@@ -39,12 +39,12 @@ output "access_log_stream_bucket" {
 }
 
 output "node_log_group" {
-  description = "Console page of the Node's log group."
-  value       = "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.node_group), "%", "$25")}"
+  description = "Console page of the Node's log group. Null for a Node that exists already."
+  value       = local.own_node ? "${local.console_url}#logsV2:log-groups/log-group/${replace(urlencode(local.node_group), "%", "$25")}" : null
 }
 
 output "node_url" {
-  description = "Address at which the function reaches the Node, inside the VPC."
+  description = "Address at which the function reaches the Node."
   value       = "${local.node_scheme}://${local.node_host}"
 }
 

@@ -3,7 +3,7 @@
 
 locals {
   token_name   = "/wallarm/${local.name}/api-token"
-  create_token = var.wallarm_api_token_secret_arn == ""
+  create_token = local.own_node && var.wallarm_api_token_secret_arn == ""
   token_arn    = local.create_token ? one(aws_ssm_parameter.token[*].arn) : var.wallarm_api_token_secret_arn
 
   # ECS accepts a secret's ARN with a key, a stage and a version at its end; IAM needs the ARN without them.

@@ -1,12 +1,14 @@
 # Allowed traffic: from the function to the load balancer, from the load balancer to the Node, and between the
-# Nodes. DNS uses the VPC's resolver, which security groups do not filter. A DNS server of your own can't be
+# Nodes; without a load balancer, from the function to the Node. DNS uses the VPC's resolver, which security groups do not filter. A DNS server of your own can't be
 # reached.
 
 locals {
-  listener_port = local.is_https ? 443 : 80
+  listener_port = local.has_domain ? 443 : 80
 }
 
 resource "aws_security_group" "lambda" {
+  count = local.own_node ? 1 : 0
+
   name        = "${local.name}-lambda"
   description = "The function that forwards access-log lines"
   vpc_id      = local.vpc_id
@@ -23,6 +25,8 @@ resource "aws_security_group" "lambda" {
 }
 
 resource "aws_security_group" "alb" {
+  count = local.has_load_balancer ? 1 : 0
+
   name        = "${local.name}-alb"
   description = "The load balancer in front of the Node"
   vpc_id      = local.vpc_id
@@ -31,6 +35,8 @@ resource "aws_security_group" "alb" {
 }
 
 resource "aws_security_group" "node" {
+  count = local.own_node ? 1 : 0
+
   name        = "${local.name}-node"
   description = "The Wallarm Native Node"
   vpc_id      = local.vpc_id
@@ -39,6 +45,8 @@ resource "aws_security_group" "node" {
 }
 
 resource "aws_security_group" "instance" {
+  count = local.has_nat_gateway ? 1 : 0
+
   name        = "${local.name}-instance"
   description = "The instances that the Node runs on"
   vpc_id      = local.vpc_id
@@ -47,8 +55,10 @@ resource "aws_security_group" "instance" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
-  security_group_id            = aws_security_group.lambda.id
-  referenced_security_group_id = aws_security_group.alb.id
+  count = local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.lambda[0].id
+  referenced_security_group_id = aws_security_group.alb[0].id
   description                  = "Calls to the Node, and nothing else"
   ip_protocol                  = "tcp"
   from_port                    = local.listener_port
@@ -62,8 +72,10 @@ resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
-  security_group_id            = aws_security_group.alb.id
-  referenced_security_group_id = aws_security_group.lambda.id
+  count = local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.alb[0].id
+  referenced_security_group_id = aws_security_group.lambda[0].id
   description                  = "Calls from the function"
   ip_protocol                  = "tcp"
   from_port                    = local.listener_port
@@ -76,8 +88,10 @@ resource "aws_vpc_security_group_ingress_rule" "alb_from_lambda" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "alb_to_node" {
-  security_group_id            = aws_security_group.alb.id
-  referenced_security_group_id = aws_security_group.node.id
+  count = local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.alb[0].id
+  referenced_security_group_id = aws_security_group.node[0].id
   description                  = "Calls and health checks to the Node"
   ip_protocol                  = "tcp"
   from_port                    = local.node_port
@@ -87,8 +101,10 @@ resource "aws_vpc_security_group_egress_rule" "alb_to_node" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "node_from_alb" {
-  security_group_id            = aws_security_group.node.id
-  referenced_security_group_id = aws_security_group.alb.id
+  count = local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.node[0].id
+  referenced_security_group_id = aws_security_group.alb[0].id
   description                  = "Calls and health checks from the load balancer"
   ip_protocol                  = "tcp"
   from_port                    = local.node_port
@@ -97,9 +113,37 @@ resource "aws_vpc_security_group_ingress_rule" "node_from_alb" {
   tags = local.tags
 }
 
+resource "aws_vpc_security_group_egress_rule" "lambda_to_node" {
+  count = local.own_node && !local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.lambda[0].id
+  referenced_security_group_id = aws_security_group.node[0].id
+  description                  = "Calls to the Node, and nothing else"
+  ip_protocol                  = "tcp"
+  from_port                    = local.node_port
+  to_port                      = local.node_port
+
+  tags = local.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "node_from_lambda" {
+  count = local.own_node && !local.has_load_balancer ? 1 : 0
+
+  security_group_id            = aws_security_group.node[0].id
+  referenced_security_group_id = aws_security_group.lambda[0].id
+  description                  = "Calls from the function"
+  ip_protocol                  = "tcp"
+  from_port                    = local.node_port
+  to_port                      = local.node_port
+
+  tags = local.tags
+}
+
 resource "aws_vpc_security_group_ingress_rule" "node_mesh" {
-  security_group_id            = aws_security_group.node.id
-  referenced_security_group_id = aws_security_group.node.id
+  count = local.has_nat_gateway ? 1 : 0
+
+  security_group_id            = aws_security_group.node[0].id
+  referenced_security_group_id = aws_security_group.node[0].id
   description                  = "The mesh, from other Nodes"
   ip_protocol                  = "tcp"
   from_port                    = local.mesh_port
@@ -109,8 +153,10 @@ resource "aws_vpc_security_group_ingress_rule" "node_mesh" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "node_mesh" {
-  security_group_id            = aws_security_group.node.id
-  referenced_security_group_id = aws_security_group.node.id
+  count = local.has_nat_gateway ? 1 : 0
+
+  security_group_id            = aws_security_group.node[0].id
+  referenced_security_group_id = aws_security_group.node[0].id
   description                  = "The mesh, to other Nodes"
   ip_protocol                  = "tcp"
   from_port                    = local.mesh_port
@@ -120,7 +166,9 @@ resource "aws_vpc_security_group_egress_rule" "node_mesh" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "node_to_cloud" {
-  security_group_id = aws_security_group.node.id
+  count = local.own_node ? 1 : 0
+
+  security_group_id = aws_security_group.node[0].id
   description       = "HTTPS to Wallarm's Cloud, whose addresses change"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
@@ -131,7 +179,9 @@ resource "aws_vpc_security_group_egress_rule" "node_to_cloud" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "instance_to_internet" {
-  security_group_id = aws_security_group.instance.id
+  count = local.has_nat_gateway ? 1 : 0
+
+  security_group_id = aws_security_group.instance[0].id
   description       = "HTTPS to ECS, CloudWatch Logs, SSM and the images' registries"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"

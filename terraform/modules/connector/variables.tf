@@ -14,15 +14,10 @@ variable "wallarm_api_host" {
 }
 
 variable "wallarm_api_token" {
-  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty only if `wallarm_api_token_secret_arn` is set."
+  description = "Wallarm API token of the usage type `Node deployment/Deployment`. Empty if `wallarm_api_token_secret_arn` is set. With `node_url` it is not needed."
   type        = string
   default     = "your-token-here"
   sensitive   = true
-
-  validation {
-    condition     = var.wallarm_api_token != "your-token-here"
-    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and set wallarm_api_token_secret_arn."
-  }
 }
 
 variable "wallarm_api_token_secret_arn" {
@@ -122,8 +117,19 @@ variable "nat_gateway_per_zone" {
   default     = false
 }
 
+variable "function_security_group_ids" {
+  description = "With `node_url` and `private_subnet_ids`: security groups of the function. They must let it reach the Node."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.function_security_group_ids : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "Each of function_security_group_ids must be the id of a security group, such as sg-0a1b2c3d4e5f67890."
+  }
+}
+
 variable "vpc_id" {
-  description = "Existing VPC to use. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
+  description = "Existing VPC for the Node that is created. Empty to create one. It needs DNS support and DNS host names switched on, and AmazonProvidedDNS as its DNS server."
   type        = string
   default     = ""
 
@@ -134,7 +140,7 @@ variable "vpc_id" {
 }
 
 variable "private_subnet_ids" {
-  description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT."
+  description = "Subnets of `vpc_id` for the function, the load balancer and the Node: in at least two zones, with a route to the internet over NAT. With `node_url`: subnets for the function alone; empty for a function outside of a VPC."
   type        = list(string)
   default     = []
 
@@ -147,6 +153,28 @@ variable "private_subnet_ids" {
 ################################################################################
 # Node
 ################################################################################
+
+variable "node_url" {
+  description = "Address of a Node that exists already, such as Wallarm's Edge Node: `https://node.example.com`, with the port if it is another than 443. The function forwards to it, and no Node, network or load balancer is created. Empty to create a Node."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(:[0-9]{1,5})?/?)?$", var.node_url))
+    error_message = "The value of node_url must be a scheme, a host and, if needed, a port, without a path: such as https://node.example.com or http://10.0.1.5:5050."
+  }
+}
+
+variable "node_layout" {
+  description = "How the Node that is created is connected: `standard`, `no-nat-gateway`, `no-load-balancer` or `minimal`, which has neither. The table above says what each costs and gives up."
+  type        = string
+  default     = "standard"
+
+  validation {
+    condition     = contains(["standard", "no-nat-gateway", "no-load-balancer", "minimal"], var.node_layout)
+    error_message = "The value of node_layout must be standard, no-nat-gateway, no-load-balancer or minimal."
+  }
+}
 
 variable "node_image" {
   description = "Image of the Wallarm Native Node, without the tag. A copy in ECR avoids Docker Hub's limits."
@@ -248,6 +276,28 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "instance_cpu_credits" {
+  description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
+  type        = string
+  default     = "unlimited"
+
+  validation {
+    condition     = contains(["standard", "unlimited"], var.instance_cpu_credits)
+    error_message = "The value of instance_cpu_credits must be standard or unlimited."
+  }
+}
+
+variable "spot_instance_types" {
+  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Empty for instances that AWS does not take back."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.spot_instance_types) == length(distinct(var.spot_instance_types)) && length(var.spot_instance_types) <= 40
+    error_message = "The list spot_instance_types must have at most 40 different types."
+  }
+}
+
 variable "ecs_ami_ssm_parameter" {
   description = "Public SSM parameter with the id of the instances' ECS-optimised image. `recommended` changes: an apply after a new image replaces the instances."
   type        = string
@@ -288,6 +338,17 @@ variable "node_dns_name" {
   validation {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$", var.node_dns_name))
     error_message = "The value of node_dns_name must be a DNS name in lower case, such as node or node.example.com, without a dot at the end."
+  }
+}
+
+variable "node_tls_secret_arn" {
+  description = "Without a load balancer, for HTTPS: ARN of a Secrets Manager secret with the members `certificate` (PEM, with the intermediate ones) and `key` (PEM) for the Node's name. A load balancer gets its certificate by itself."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+)?$", var.node_tls_secret_arn))
+    error_message = "The value of node_tls_secret_arn must be the ARN of a Secrets Manager secret (arn:aws:secretsmanager:...:secret:...), without a version."
   }
 }
 
@@ -618,12 +679,12 @@ variable "x_log_level" {
 }
 
 variable "report_line" {
-  description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation."
+  description = "`X_REPORT_LINE`: `compact` has the function print short lines, metric filters make its metrics of them, and Lambda print only what went wrong. `metrics` has the function print lines that CloudWatch makes the same metrics of, and Lambda three lines for each invocation. Null is `compact`, and `metrics` with `node_url`, where 14 metric filters would be nearly half of what is deployed."
   type        = string
-  default     = "compact"
+  default     = null
 
   validation {
-    condition     = contains(["compact", "metrics"], var.report_line)
+    condition     = var.report_line == null ? true : contains(["compact", "metrics"], var.report_line)
     error_message = "The value of report_line must be compact or metrics."
   }
 }

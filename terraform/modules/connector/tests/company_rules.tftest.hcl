@@ -52,8 +52,8 @@ run "company_rules" {
     condition = alltrue([
       length(concat(aws_iam_role.execution, aws_iam_role.instance)) == 0,
       length(concat(aws_iam_role_policy.execution, aws_iam_role_policy_attachment.instance, aws_iam_instance_profile.instance)) == 0,
-      aws_ecs_task_definition.node.execution_role_arn == "arn:aws:iam::123456789012:role/existing",
-      aws_launch_template.node.iam_instance_profile[0].arn == "arn:aws:iam::123456789012:instance-profile/existing",
+      aws_ecs_task_definition.node[0].execution_role_arn == "arn:aws:iam::123456789012:role/existing",
+      aws_launch_template.node[0].iam_instance_profile[0].arn == "arn:aws:iam::123456789012:instance-profile/existing",
     ])
     error_message = "A role that exists is used, and has no policy from here."
   }
@@ -67,7 +67,7 @@ run "company_rules" {
   }
   assert {
     condition = alltrue([
-      for key in concat([aws_cloudwatch_log_group.function.kms_key_id, aws_cloudwatch_log_group.node.kms_key_id], aws_cloudwatch_log_group.access_log_stream[*].kms_key_id) :
+      for key in concat([aws_cloudwatch_log_group.function.kms_key_id, aws_cloudwatch_log_group.node[0].kms_key_id], aws_cloudwatch_log_group.access_log_stream[*].kms_key_id) :
       key == var.kms_key_arns["logs"]
     ])
     error_message = "The log groups have their key."
@@ -85,7 +85,7 @@ run "company_rules" {
     condition = alltrue([
       for use, statements in {
         queue  = data.aws_iam_policy_document.lambda.statement
-        token  = data.aws_iam_policy_document.execution.statement
+        token  = data.aws_iam_policy_document.execution[0].statement
         bucket = data.aws_iam_policy_document.access_log_stream[0].statement
       } : length([for each in statements : each if each.resources == toset([var.kms_key_arns[use]]) && [for condition in each.condition : condition.variable] == ["kms:ViaService"]]) == 1
     ])

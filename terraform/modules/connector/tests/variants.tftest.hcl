@@ -20,7 +20,7 @@ run "default" {
       aws_cloudwatch_log_group.function.name == "/aws/lambda/${output.function_name}",
       output.function_name == "wallarm-cw-resend-${local.name}",
       aws_cloudwatch_log_group.api[0].name == "/aws/apigateway/wallarm-api-discovery-${local.name}",
-      aws_cloudwatch_log_group.node.name == "/aws/ecs/native-node/${local.name}",
+      aws_cloudwatch_log_group.node[0].name == "/aws/ecs/native-node/${local.name}",
     ])
     error_message = "The log groups have the documented names."
   }
@@ -74,11 +74,11 @@ run "default" {
   }
   assert {
     condition = alltrue([
-      aws_lb.node.internal,
-      aws_lb.node.drop_invalid_header_fields,
-      aws_lb_listener.node.port == 80,
-      aws_lb_listener.node.protocol == "HTTP",
-      aws_lb_listener.node.certificate_arn == null,
+      aws_lb.node[0].internal,
+      aws_lb.node[0].drop_invalid_header_fields,
+      aws_lb_listener.node[0].port == 80,
+      aws_lb_listener.node[0].protocol == "HTTP",
+      aws_lb_listener.node[0].certificate_arn == null,
       length(aws_acm_certificate.node) == 0,
       length(aws_route53_record.node) == 0,
     ])
@@ -96,28 +96,28 @@ run "default" {
   }
   assert {
     condition = alltrue([
-      aws_ecs_service.node.desired_count == 1,
-      aws_appautoscaling_target.node.min_capacity == 1,
-      aws_appautoscaling_target.node.max_capacity == 3,
+      aws_ecs_service.node[0].desired_count == 1,
+      aws_appautoscaling_target.node[0].min_capacity == 1,
+      aws_appautoscaling_target.node[0].max_capacity == 3,
     ])
     error_message = "One replica runs, three at most."
   }
   assert {
     condition = (
-      { for tag in aws_autoscaling_group.node.tag : tag.key => tag.propagate_at_launch } ==
+      { for tag in aws_autoscaling_group.node[0].tag : tag.key => tag.propagate_at_launch } ==
       { AmazonECSManaged = true, Application = false, Deployment = false }
     )
     error_message = "The group has the tags, and its instances get them from the template."
   }
   assert {
     condition = alltrue([
-      for container in jsondecode(aws_ecs_task_definition.node.container_definitions) : try(container.entryPoint, null) == null
+      for container in jsondecode(aws_ecs_task_definition.node[0].container_definitions) : try(container.entryPoint, null) == null
     ])
     error_message = "No image's entrypoint is replaced."
   }
   assert {
     condition = (
-      yamldecode(jsondecode(aws_ecs_task_definition.node.container_definitions)[0].environment[0].value) ==
+      yamldecode(jsondecode(aws_ecs_task_definition.node[0].container_definitions)[0].environment[0].value) ==
       {
         version = 4
         mode    = "connector-server"
@@ -138,17 +138,17 @@ run "default" {
   }
   assert {
     condition = (
-      jsondecode(aws_ecs_task_definition.node.container_definitions)[1].secrets ==
+      jsondecode(aws_ecs_task_definition.node[0].container_definitions)[1].secrets ==
       [{ name = "WALLARM_API_TOKEN", valueFrom = aws_ssm_parameter.token[0].arn }]
     )
     error_message = "The token comes from the parameter."
   }
   assert {
-    condition     = !strcontains(aws_ecs_task_definition.node.container_definitions, "\"value\":\"token\"")
+    condition     = !strcontains(aws_ecs_task_definition.node[0].container_definitions, "\"value\":\"token\"")
     error_message = "The task definition never contains the token."
   }
   assert {
-    condition     = jsondecode(aws_ecs_task_definition.node.container_definitions)[1].dockerLabels["wallarm.token-version"] == "3"
+    condition     = jsondecode(aws_ecs_task_definition.node[0].container_definitions)[1].dockerLabels["wallarm.token-version"] == "3"
     error_message = "A new version of the token makes a new revision of the task."
   }
   assert {
@@ -305,13 +305,13 @@ run "https" {
 
   assert {
     condition = alltrue([
-      aws_lb_listener.node.port == 443,
-      aws_lb_listener.node.protocol == "HTTPS",
-      aws_lb_listener.node.ssl_policy == "ELBSecurityPolicy-TLS13-1-2-2021-06",
-      aws_lb_listener.node.certificate_arn == aws_acm_certificate_validation.node[0].certificate_arn,
-      aws_lb.node.internal,
-      aws_vpc_security_group_egress_rule.lambda_to_alb.from_port == 443,
-      aws_vpc_security_group_ingress_rule.alb_from_lambda.from_port == 443,
+      aws_lb_listener.node[0].port == 443,
+      aws_lb_listener.node[0].protocol == "HTTPS",
+      aws_lb_listener.node[0].ssl_policy == "ELBSecurityPolicy-TLS13-1-2-2021-06",
+      aws_lb_listener.node[0].certificate_arn == aws_acm_certificate_validation.node[0].certificate_arn,
+      aws_lb.node[0].internal,
+      aws_vpc_security_group_egress_rule.lambda_to_alb[0].from_port == 443,
+      aws_vpc_security_group_ingress_rule.alb_from_lambda[0].from_port == 443,
     ])
     error_message = "With both names the load balancer uses HTTPS."
   }
@@ -409,8 +409,8 @@ run "existing_vpc" {
   }
   assert {
     condition = alltrue([
-      aws_security_group.node.vpc_id == "vpc-0123456789abcdef0",
-      aws_lb.node.subnets == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
+      aws_security_group.node[0].vpc_id == "vpc-0123456789abcdef0",
+      aws_lb.node[0].subnets == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
       aws_lambda_function.resend.vpc_config[0].subnet_ids == toset(["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]),
     ])
     error_message = "All parts are in the existing subnets."
@@ -455,9 +455,9 @@ run "replicas" {
 
   assert {
     condition = alltrue([
-      aws_appautoscaling_target.node.min_capacity == 5,
-      aws_appautoscaling_target.node.max_capacity == 5,
-      aws_autoscaling_group.node.max_size == 10,
+      aws_appautoscaling_target.node[0].min_capacity == 5,
+      aws_appautoscaling_target.node[0].max_capacity == 5,
+      aws_autoscaling_group.node[0].max_size == 10,
     ])
     error_message = "The minimum number of replicas is also the maximum if it is larger."
   }
@@ -473,7 +473,7 @@ run "token_from_a_secret" {
   assert {
     condition = alltrue([
       length(aws_ssm_parameter.token) == 0,
-      jsondecode(aws_ecs_task_definition.node.container_definitions)[1].secrets[0].valueFrom == var.wallarm_api_token_secret_arn,
+      jsondecode(aws_ecs_task_definition.node[0].container_definitions)[1].secrets[0].valueFrom == var.wallarm_api_token_secret_arn,
       local.token_resource == "arn:aws:secretsmanager:us-east-1:123456789012:secret:wallarm-AbCdEf",
     ])
     error_message = "ECS gets the secret with its key, and IAM gets it without the key."
@@ -759,7 +759,7 @@ run "alb_options" {
   }
 
   assert {
-    condition     = aws_lb.node.access_logs[0].bucket == "logs" && aws_lb.node.enable_deletion_protection
+    condition     = aws_lb.node[0].access_logs[0].bucket == "logs" && aws_lb.node[0].enable_deletion_protection
     error_message = "Access logs and deletion protection are switched on."
   }
 }
@@ -776,8 +776,8 @@ run "longest_prefix" {
     condition = alltrue([
       length(aws_lambda_function.resend.function_name) <= 64,
       length(aws_iam_role.execution[0].name) <= 64,
-      length(aws_lb.node.name) <= 32,
-      aws_lb.node.name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
+      length(aws_lb.node[0].name) <= 32,
+      aws_lb.node[0].name == "abcdefghijklmnopqrstuvw-${local.name_hash}",
       length(aws_sqs_queue.failed.name) <= 80,
       length(local.access_log_stream) <= 64,
       length(local.access_log_stream_bucket) <= 63,

@@ -1,6 +1,11 @@
 variable "token" {
-  description = "Whether the token is given in clear text, has only characters that a token may have, and is given as a secret's ARN."
-  type        = object({ given = bool, valid = bool, secret = bool })
+  description = "Whether a Node is created that needs a token, whether the token is the example's, is given in clear text, has only characters that a token may have, and is given as a secret's ARN."
+  type        = object({ needed = bool, placeholder = bool, given = bool, valid = bool, secret = bool })
+
+  validation {
+    condition     = !(var.token.needed && var.token.placeholder)
+    error_message = "The value of wallarm_api_token is still the placeholder: set the token that Wallarm Console shows under Settings, API tokens, or set it to \"\" and set wallarm_api_token_secret_arn. A Node that exists, by node_url, needs none."
+  }
 
   # Here, and not at the variable itself: Terraform prints the value that it rejects, even a sensitive one.
   validation {
@@ -9,12 +14,12 @@ variable "token" {
   }
 
   validation {
-    condition     = var.token.given || var.token.secret
+    condition     = !var.token.needed || var.token.given || var.token.secret
     error_message = "The token is missing: set wallarm_api_token, or wallarm_api_token_secret_arn to the ARN of the secret that holds it."
   }
 
   validation {
-    condition     = !(var.token.given && var.token.secret)
+    condition     = !(var.token.needed && var.token.given && !var.token.placeholder && var.token.secret)
     error_message = "The token is given twice: with wallarm_api_token_secret_arn, set wallarm_api_token to \"\"."
   }
 }
@@ -29,18 +34,88 @@ variable "dns" {
   }
 }
 
-variable "network" {
-  description = "The existing VPC, and the number of its subnets that are given."
-  type        = object({ vpc_id = string, subnets = number })
+variable "node" {
+  description = "Whether a Node is created, and how it is connected."
+  type        = object({ is_own = bool, balanced = bool, single = bool, domain = bool, tls = bool, replicas = number })
 
   validation {
-    condition     = (var.network.vpc_id == "") == (var.network.subnets == 0)
+    condition     = var.node.is_own || !var.node.domain
+    error_message = "With node_url, no name is made for the Node: leave r53_domain_name and node_dns_name empty, and give the Node's name in node_url."
+  }
+
+  validation {
+    condition     = !var.node.is_own || var.node.balanced || var.node.domain == var.node.tls
+    error_message = "Without a load balancer, a domain and node_tls_secret_arn belong together: set r53_domain_name, node_dns_name and node_tls_secret_arn for HTTPS with a certificate of your own, or none of them for HTTP inside the VPC."
+  }
+
+  validation {
+    condition     = var.node.tls ? var.node.is_own && !var.node.balanced : true
+    error_message = "The value of node_tls_secret_arn is for the layouts without a load balancer: a load balancer gets its certificate by itself, and a Node that exists has one."
+  }
+
+  validation {
+    condition     = !(var.node.single && var.node.replicas > 1)
+    error_message = "Without a NAT gateway there is one Node, on one instance: set node_replicas to 1, or choose the layout standard or no-load-balancer."
+  }
+}
+
+variable "network" {
+  description = "Whether a Node is created and has a load balancer, the existing VPC, how many of its subnets and security groups are given, and whether the Node has a public subnet."
+  type        = object({ is_own = bool, scheme = string, balanced = bool, single = bool, vpc_id = string, subnets = number, security_groups = number })
+
+  validation {
+    condition     = !var.network.is_own || (var.network.vpc_id == "") == (var.network.subnets == 0)
     error_message = "Only one of vpc_id and private_subnet_ids is set: set both to use an existing VPC, or neither to have one created."
   }
 
   validation {
-    condition     = var.network.subnets != 1
+    condition     = !(var.network.balanced && var.network.subnets == 1)
     error_message = "The list private_subnet_ids has only one subnet: a load balancer needs two, in different zones."
+  }
+
+  validation {
+    condition     = !(var.network.single && var.network.vpc_id != "")
+    error_message = "In an existing VPC, the Node needs that VPC's NAT gateway: choose the layout standard or no-load-balancer. Neither pays for a NAT gateway of its own there."
+  }
+
+  validation {
+    condition     = !(var.network.is_own && var.network.security_groups > 0)
+    error_message = "The list function_security_group_ids is only for a Node that exists, by node_url: for a Node that is created, the function's group is created too."
+  }
+
+  validation {
+    condition     = var.network.is_own || var.network.vpc_id == ""
+    error_message = "With node_url, nothing is created in a VPC: leave vpc_id empty. For a function in a VPC, private_subnet_ids and function_security_group_ids are enough."
+  }
+
+  validation {
+    condition     = var.network.is_own || (var.network.subnets == 0) == (var.network.security_groups == 0)
+    error_message = "Only one of private_subnet_ids and function_security_group_ids is set: set both for a function in your VPC, or neither for one outside of a VPC."
+  }
+
+  validation {
+    condition     = var.network.is_own || var.network.scheme == "https" || var.network.subnets > 0
+    error_message = "With http in node_url, callers' addresses and user agents would cross the internet in the clear: use https, or set private_subnet_ids and function_security_group_ids for a function in the Node's network."
+  }
+}
+
+variable "instances" {
+  description = "The processor that the instances' image is for, CPU units and MiB that the Node reserves, and what each type has for it."
+  type = object({
+    arm64  = bool
+    cpu    = number
+    memory = number
+    types  = map(object({ architectures = list(string), cpu = number, memory = number }))
+  })
+
+  validation {
+    condition     = alltrue([for type in values(var.instances.types) : contains(type.architectures, var.instances.arm64 ? "arm64" : "x86_64")])
+    error_message = "The value of instance_type, or one of spot_instance_types, has another processor than the image of ecs_ami_ssm_parameter: choose a type of the same one, or the parameter /aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id for a type with Graviton."
+  }
+
+  validation {
+    condition     = alltrue([for type in values(var.instances.types) : type.memory >= var.instances.memory && type.cpu >= var.instances.cpu])
+    error_message = "The value of instance_type, or one of spot_instance_types, is too small for the Node: choose a type with more memory and processors, or set node_memory and node_cpu to less. An instance has about 95 % of its memory less 256 MiB for tasks."
   }
 }
 

@@ -35,6 +35,14 @@ mock_data "aws_availability_zones" {
   defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
 }
 
+mock_data "aws_ec2_instance_type" {
+  defaults = {
+    supported_architectures = ["x86_64"]
+    default_vcpus           = 2
+    memory_size             = 4096
+  }
+}
+
 mock_data "aws_iam_policy_document" {
   defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
 }
