@@ -63,7 +63,7 @@ locals {
   node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
 
   node_log_options = {
-    "awslogs-group"         = aws_cloudwatch_log_group.node[0].name
+    "awslogs-group"         = one(aws_cloudwatch_log_group.node[*].name)
     "awslogs-region"        = local.region
     "awslogs-stream-prefix" = "node"
     # A Node never waits for its log.

@@ -70,7 +70,7 @@ data "aws_iam_role" "existing" {
 }
 
 data "aws_iam_instance_profile" "existing" {
-  count = local.create_role.instance ? 0 : 1
+  count = contains(keys(var.existing_role_names), "instance") ? 1 : 0
 
   name = var.existing_role_names["instance"]
 }

@@ -180,6 +180,26 @@ run "another_partition" {
   }
 }
 
+run "rules_with_a_node_that_exists" {
+  command = plan
+
+  variables {
+    wallarm_api_token   = ""
+    node_url            = "https://node.example.com"
+    existing_role_names = { function = "resend" }
+    kms_key_arns        = { token = "arn:aws:kms:us-east-1:123456789012:key/token" }
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_function.resend.role == "arn:aws:iam::123456789012:role/existing",
+      length(concat(aws_iam_role.lambda, aws_iam_role.execution, aws_iam_role.instance, aws_iam_role_policy.lambda)) == 0,
+      keys(output.role_policies) == ["function"],
+    ])
+    error_message = "Only the function has a role, and here it exists."
+  }
+}
+
 run "wrong_rules_1" {
   command = plan
 
