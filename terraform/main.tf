@@ -101,4 +101,13 @@ module "connector" {
 
   # Operation
   alarm_sns_topic_arn = var.alarm_sns_topic_arn
+
+  # Company rules
+  permissions_boundary_arn             = var.permissions_boundary_arn
+  iam_role_path                        = var.iam_role_path
+  existing_role_names                  = var.existing_role_names
+  kms_key_arns                         = var.kms_key_arns
+  log_group_prefixes                   = var.log_group_prefixes
+  enable_account_subscription          = var.enable_account_subscription
+  account_subscription_excluded_groups = var.account_subscription_excluded_groups
 }

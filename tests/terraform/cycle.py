@@ -40,6 +40,15 @@ LAYOUTS = {
 # The longest prefix that the README promises.
 LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
 FAILURE_BUCKET = "failed-events"
+# The checks that see more with HTTPS than without.
+OF_HTTPS = [
+    "access_log_stream_is_as_configured",
+    "account_subscription_is_as_configured",
+    "data_is_encrypted_with_the_companys_keys",
+    "roles_follow_the_companys_rules",
+]
+# Roles that exist before the connector.
+EXISTING_ROLES = {"execution": "company-start-of-node", "instance": "company-instance", "api_gateway": "company-api-logs"}
 # The examples of each variant: the kind of API, and the outputs that its stage uses as destination and format.
 EXAMPLES = {
     "http": {
@@ -98,12 +107,13 @@ class Cycle:
         if self.variant in LAYOUTS:
             return self.run_layouts(LAYOUTS[self.variant])
         settings, groups = getattr(self, f"prepare_{self.variant}")()
-        before = deployed.inventory(self.emulator)
+        self.before = deployed.inventory(self.emulator)
         self.step("terraform init", self.terraform.init)
         if self.variant == "http":
             self.step("terraform apply of version 0.1.0", self.terraform.run, "apply", "-auto-approve")
             self.step("upgrade from version 0.1.0", self.upgrade)
         else:
+            self.step("roles made of a plan's output", self.make_roles, settings)
             plan = self.step("terraform plan", self.terraform.run, "plan")
             self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
             resources = self.resources()
@@ -118,7 +128,7 @@ class Cycle:
         if self.variant == "http":
             self.step("each check fails when its subject is mutated", mutations.run, stack)
         else:
-            self.step("and so do those of the access-log stream", mutations.run, stack, ["access_log_stream_is_as_configured"])
+            self.step("and so do those of the stream and of a company's rules", mutations.run, stack, OF_HTTPS)
         self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend", self.terraform)
         self.step("examples", self.examples, stack, EXAMPLES[self.variant])
 
@@ -135,12 +145,12 @@ class Cycle:
         equal(self.terraform.addresses(), [], "the resources left in Terraform's state")
         if self.variant == "http":
             self.emulator.client("route53").delete_hosted_zone(Id=zone)
-        self.nothing_is_left(before)
+        self.nothing_is_left()
         self.write_calls(settings)
 
-    def nothing_is_left(self, before):
+    def nothing_is_left(self):
         after = deployed.inventory(self.emulator)
-        for what, one, other in (("left behind", after, before), ("missing that existed before", before, after)):
+        for what, one, other in (("left behind", after, self.before), ("missing that existed before", self.before, after)):
             difference = {kind: sorted(set(one[kind]) - set(other[kind])) for kind in one}
             equal({kind: entries for kind, entries in difference.items() if entries}, {}, f"the resources {what}")
 
@@ -148,7 +158,7 @@ class Cycle:
         """Each layout is applied, from nothing or from the one before, and shows no drift; the last one is destroyed."""
         pack(self.options.binaries / "bootstrap", self.options.work / "package.zip")
         self.emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")
-        before = deployed.inventory(self.emulator)
+        self.before = deployed.inventory(self.emulator)
         self.step("terraform init", self.terraform.init)
         if self.variant == "existing":
             self.prepare_http()
@@ -184,7 +194,7 @@ class Cycle:
             assert self.resources() <= 20, "a Node that exists needs more than 20 resources"
         self.step("terraform destroy", self.terraform.run, "destroy", "-auto-approve")
         equal(self.terraform.addresses(), [], "the resources left in Terraform's state")
-        self.nothing_is_left(before)
+        self.nothing_is_left()
         self.write_calls(settings)
 
     def apply_layout(self, stack, number):
@@ -204,6 +214,25 @@ class Cycle:
         equal(set(gone), {"aws_ecs_task_definition.node[0]"}, "what the upgrade from version 0.1.0 destroys")
         equal(gone["aws_ecs_task_definition.node[0]"], ["create", "delete"], "the order of the revisions")
         self.terraform.run("apply", "change.plan")
+    def make_roles(self, settings):
+        """Whoever makes the roles takes what they need from a plan, before anything of it exists."""
+        self.terraform.run("plan", "-out=roles.plan")
+        planned = self.terraform.json("show", "-json", "roles.plan")["planned_values"]["outputs"]["role_policies"]["value"]
+        equal(sorted(planned), ["access_log_stream", "api_gateway", "execution", "function", "instance"], "the roles of the output")
+        iam = self.emulator.client("iam")
+        for part, name in EXISTING_ROLES.items():
+            role = planned[part]
+            iam.create_role(RoleName=name, Path="/company/", AssumeRolePolicyDocument=role["trust"])
+            if role["policy"]:
+                iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=role["policy"])
+            for arn in role["managed_policies"]:
+                iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+        profile = EXISTING_ROLES["instance"]
+        iam.create_instance_profile(InstanceProfileName=profile, Path="/company/")
+        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=profile)
+        self.before = deployed.inventory(self.emulator)
+        self.set_variables({"existing_role_names": EXISTING_ROLES})
+        settings["existing_role_names"] = EXISTING_ROLES
 
     def resources(self):
         return len([each for each in self.terraform.addresses() if not re.search(r"(^|\.)data\.", each)])
@@ -285,6 +314,8 @@ class Cycle:
             "lambda_timeout": 45,
             "log_retention_days": 90,
             "subscription_filter_pattern": '{ $.status != "404" }',
+            # Another key of the token would be another version of it, which only the next plan sees.
+            "kms_key_arns": {use: arn if use == "token" else self.new_key() for use, arn in stack.settings["kms_key_arns"].items()},
             "failure_bucket_name": FAILURE_BUCKET,
             "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
             "kinesis_parallelization_factor": 2,
@@ -378,13 +409,18 @@ class Cycle:
         (tag,) = re.findall(r'^node_tag *= "(.*)"$', example, re.MULTILINE)
         return {"wallarm_api_token": TOKEN, "node_tag": tag}, None
 
+    def new_key(self):
+        return self.emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+
     def prepare_https(self):
         """HTTPS with an existing zone and log groups, and every option that changes something."""
         aws = self.emulator.client
         aws("route53").create_hosted_zone(Name="example.com", CallerReference="test")
-        groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments"]
-        for group in groups:
+        groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments", "/aws/apigateway/carts", "/aws/apigateway/returns"]
+        # The prefix is also that of a group of another connector, which has a subscription of its own there.
+        for group in [*groups, "/aws/apigateway/wallarm-api-discovery-other"]:
             aws("logs").create_log_group(logGroupName=group)
+        boundary = aws("iam").create_policy(PolicyName="boundary", PolicyDocument=BOUNDARY)["Policy"]["Arn"]
         topic = aws("sns").create_topic(Name="operators")["TopicArn"]
         for bucket in ("access-logs", FAILURE_BUCKET):
             aws("s3").create_bucket(Bucket=bucket)
@@ -402,7 +438,14 @@ class Cycle:
             "r53_domain_name": "example.com",
             "node_dns_name": "node",
             "api_gateway_log_group_name": groups[0],
-            "additional_log_group_names": groups[1:],
+            "additional_log_group_names": groups[1:3],
+            "log_group_prefixes": ["/aws/apigateway/"],
+            "enable_account_subscription": True,
+            "account_subscription_excluded_groups": ["vpc-flow-logs"],
+            "subscription_filter_pattern": "{ ($.httpMethod = *) && ($.domainName = *) && ($.status = *) }",
+            "permissions_boundary_arn": boundary,
+            "iam_role_path": "/connectors/",
+            "kms_key_arns": {use: self.new_key() for use in ("logs", "queue", "environment", "token", "bucket")},
             "nat_gateway_per_zone": True,
             "bootstrap_zip": str(package),
             "alb_access_logs_bucket": "access-logs",
@@ -453,6 +496,9 @@ class Cycle:
         return settings, groups
 
 
+BOUNDARY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
 def plan_variant(cycle):
     """The existing network and the existing secret are only planned: the emulator has neither."""
     ec2, secrets = cycle.emulator.client("ec2"), cycle.emulator.client("secretsmanager")
@@ -500,6 +546,8 @@ REJECTED = [
             "enable_redrive": True,
             "lambda_reserved_concurrency": 1,
             "instance_type": "t4g.medium",
+            "existing_role_names": {"function": "no-such-role", "instance": "no-such-profile"},
+            "kms_key_arns": {"logs": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/a"},
         },
         [
             "The token is missing: ",
@@ -508,6 +556,7 @@ REJECTED = [
             "The function's package is missing: ",
             "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: ",
             "The value of instance_type, or one of spot_instance_types, has another processor ",
+            "A key of kms_key_arns is in another region: ",
         ],
     ),
     (
@@ -534,12 +583,18 @@ REJECTED = [
             "default_hosts": {"orders": "api.example.com", "*": "Node.Example.com:443"},
             "enable_access_log_stream": True,
             "lambda_timeout": 301,
+            "log_group_prefixes": [f"/orders/{number}/" for number in range(60)],
+            "enable_account_subscription": True,
+            "account_subscription_excluded_groups": [f"{number}/{'a' * 500}" for number in range(60)],
         },
         [
             "The value of wallarm_api_token has a space, a line break ",
             "The list private_subnet_ids has only one subnet: ",
             "A value of default_hosts is the host of the Node itself: ",
             "With enable_access_log_stream, a lambda_timeout of more than 300 is too much: ",
+            "The function's policy has no room for a statement for each of these log groups: ",
+            "With enable_account_subscription, the names of account_subscription_excluded_groups ",
+            "With enable_account_subscription, each line of the account would go to the function: ",
         ],
     ),
     (
@@ -601,6 +656,9 @@ def plan_wrong_input(cycle):
         cycle.variables.unlink()
         messages = [json.loads(line) for line in result.stdout.splitlines()]
         details = [each["diagnostic"]["detail"] for each in messages if each["type"] == "diagnostic"]
+        summaries = [each["diagnostic"]["summary"] for each in messages if each["type"] == "diagnostic"]
+        for name in settings.get("existing_role_names", {}).values():
+            assert any(name in each for each in summaries), f"the plan accepts {name}, which is no role: {summaries}"
         # A missing group can't be read either, which is a separate error.
         errors = [each for each in details if "modules/input_checks/" in each]
         unexpected = [each for each in errors if not each.startswith(tuple(beginnings))]

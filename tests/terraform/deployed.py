@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from emulator import ACCOUNT
 from lambda_service import Role
-from policies import as_list
+from policies import arn_like, as_list
 
 CHECKS = []
 
@@ -147,6 +147,17 @@ class Stack:
 
     def group_arn(self, name):
         return f"arn:aws:logs:{self.emulator.region}:{ACCOUNT}:log-group:{name}"
+
+    def key(self, use):
+        """The company's key for a use, if there is one."""
+        return self.settings.get("kms_key_arns", {}).get(use)
+
+    def sources_of_permissions(self):
+        """What may invoke the function, by the settings: a group, all groups of a prefix, all groups of the account."""
+        prefixes = self.settings.get("log_group_prefixes", [])
+        named = [name for name in self.groups if not name.startswith(tuple(prefixes))]
+        sources = [f"{self.group_arn(name)}:*" for name in named] + [f"{self.group_arn(prefix)}*" for prefix in prefixes]
+        return sources + ([self.group_arn("*")] if self.settings.get("enable_account_subscription") else [])
 
     def security_groups(self):
         """The groups of each part, as the part itself reports them; names of groups do not count."""
@@ -846,7 +857,9 @@ def access_log_stream_is_as_configured(stack):
     access = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     equal(set(access.values()), {True}, "the values of the public access block")
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    equal(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256", "the encryption of the bucket")
+    encryption, key = rule["ApplyServerSideEncryptionByDefault"], stack.key("bucket")
+    equal(encryption["SSEAlgorithm"], "aws:kms" if key else "AES256", "the encryption of the bucket")
+    equal((encryption.get("KMSMasterKeyID"), rule.get("BucketKeyEnabled", False)), (key, bool(key)), "the bucket's key")
     (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     equal((rule["Status"], rule["Expiration"]["Days"]), ("Enabled", stack.settings.get("log_retention_days", 30)), "the bucket's expiration")
     (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
@@ -882,15 +895,15 @@ def permission_allows_only_the_logs_of_this_account(stack):
         condition = statement["Condition"]
         equal(condition["StringEquals"], {"AWS:SourceAccount": ACCOUNT}, "the account")
         sources.append(condition["ArnLike"]["AWS:SourceArn"])
-    equal(sorted(sources), sorted(f"{stack.group_arn(name)}:*" for name in stack.groups), "the log groups")
+    equal(sorted(sources), sorted(stack.sources_of_permissions()), "the log groups")
 
 
 @check
 def permission_comes_before_the_filter(stack):
     calls = [(call.operation, call.params) for call in stack.emulator.calls if not call.failed]
     for name in stack.groups:
-        source = f"{stack.group_arn(name)}:*"
-        granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == source]
+        covers = [each for each in stack.sources_of_permissions() if arn_like(each, f"{stack.group_arn(name)}:*")]
+        granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == covers[0]]
         put = [n for n, (operation, params) in enumerate(calls) if operation == "PutSubscriptionFilter" and params.get("logGroupName") == name]
         assert granted and put, f"{name} has no permission, or no subscription"
         assert granted[0] < put[0], f"the filter of {name} is created before the permission"
@@ -916,7 +929,28 @@ def filters_send_lines_to_the_function(stack):
 
 
 @check
+def account_subscription_is_as_configured(stack):
+    """One policy for all groups but those of the connector, and those that have a subscription of their own."""
+    settings = stack.settings
+    policies = stack.aws("logs").describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    if not settings.get("enable_account_subscription"):
+        return equal(policies, [], "the account's subscription policies")
+    (policy,) = policies
+    equal(policy["policyName"], stack.function_name, "the name of the account's subscription policy")
+    pattern = settings["subscription_filter_pattern"]
+    document = {"DestinationArn": stack.function["FunctionArn"], "FilterPattern": pattern}
+    equal(json.loads(policy["policyDocument"]), document, "the account's subscription policy")
+    written = [f"/aws/lambda/{stack.function_name}", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]]
+    if settings.get("enable_access_log_stream"):
+        written.append(f"/aws/kinesisfirehose/amazon-apigateway-{stack.name}")
+    excluded = json.loads(policy["selectionCriteria"].removeprefix("LogGroupName NOT IN "))
+    for name in [*written, *stack.groups, *settings.get("account_subscription_excluded_groups", [])]:
+        assert name in excluded, f"the account's subscription includes {name}"
+
+
+@check
 def outputs_name_what_is_deployed(stack):
+    equal(stack.outputs["forwarded_log_groups"], sorted(stack.groups), "the output forwarded_log_groups")
     main = stack.groups[0]
     equal(stack.outputs["api_gateway_log_group_arn"], stack.group_arn(main), "the output api_gateway_log_group_arn")
     region = stack.emulator.region
@@ -964,6 +998,70 @@ def roles_trust_only_their_services(stack):
     roles = {each["Arn"] for each in stack.aws("iam").list_roles()["Roles"]}
     own = {arn for arn in roles if "/aws-service-role/" not in arn}
     equal(own, set(expected), "the roles")
+
+
+@check
+def roles_follow_the_companys_rules(stack):
+    """Roles that are created have the company's path and boundary, and those that existed are used as they are."""
+    iam, settings = stack.aws("iam"), stack.settings
+    path, boundary = settings.get("iam_role_path", "/"), settings.get("permissions_boundary_arn")
+    existing = settings.get("existing_role_names", {})
+    for role in iam.list_roles()["Roles"]:
+        if "/aws-service-role/" in role["Arn"] or role["RoleName"] in existing.values():
+            continue
+        name = role["RoleName"]
+        equal(role["Path"], path, f"the path of {name}")
+        found = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        equal(found, boundary, f"the boundary of {name}")
+    profile = stack.launch_template["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
+    used = {
+        "function": stack.function["Role"],
+        "execution": stack.task["executionRoleArn"],
+        "instance": iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Arn"],
+    }
+    if settings.get("manage_api_gateway_account"):
+        used["api_gateway"] = stack.aws("apigateway").get_account()["cloudwatchRoleArn"]
+    if settings.get("enable_access_log_stream"):
+        used["access_log_stream"] = access_log_stream_role(stack)
+    for part, arn in used.items():
+        own = arn.rsplit("/", 1)[1].startswith(f"{stack.name}-")
+        equal(own, part not in existing, f"whether the role for {part} is created here, which is {arn},")
+        if part in existing:
+            equal(arn.rsplit("/", 1)[1], existing[part], f"the role for {part}")
+
+
+@check
+def data_is_encrypted_with_the_companys_keys(stack):
+    """Each kind of data with its key, and a role may use a key only by the service that encrypts with it."""
+    node = stack.container("node")
+    groups = [f"/aws/lambda/{stack.function_name}", node["logConfiguration"]["options"]["awslogs-group"]]
+    if stack.settings.get("enable_access_log_stream"):
+        groups.append(f"/aws/kinesisfirehose/amazon-apigateway-{stack.name}")
+    for name in groups:
+        (group,) = stack.aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        equal(group.get("kmsKeyId"), stack.key("logs"), f"the key of {name}")
+    sqs = stack.aws("sqs")
+    for url in sqs.list_queues()["QueueUrls"]:
+        if f"/{stack.name}-" in url:
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            found = attributes.get("KmsMasterKeyId"), attributes["SqsManagedSseEnabled"]
+            equal(found, (stack.key("queue"), "false" if stack.key("queue") else "true"), f"the encryption of {url}")
+    equal(stack.function.get("KMSKeyArn"), stack.key("environment"), "the key of the function's environment")
+    name = node["secrets"][0]["valueFrom"].split(":parameter", 1)[1]
+    (parameter,) = stack.aws("ssm").describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
+    equal(parameter["KeyId"], stack.key("token") or "alias/aws/ssm", "the key of the token")
+    users = [("queue", "sqs", stack.function["Role"]), ("token", "ssm", stack.task["executionRoleArn"])]
+    if stack.settings.get("enable_access_log_stream"):
+        users.append(("bucket", "s3", access_log_stream_role(stack)))
+    for use, service, arn in users:
+        key, role = stack.key(use), Role(stack.aws("iam"), arn)
+        if key:
+            by = {"kms:ViaService": f"{service}.{stack.emulator.region}.amazonaws.com"}
+            actions = ["kms:Decrypt"] if use == "token" else ["kms:Decrypt", "kms:GenerateDataKey"]
+            for action in actions:
+                assert role.allows(action, key, by), f"{arn} may not do {action} with the key of the {use}"
+                assert not role.allows(action, key), f"{arn} may do {action} with the key of the {use} past {service}"
+                assert not role.allows(action, f"{key}x", by), f"{arn} may do {action} with other keys"
 
 
 def access_log_stream_role(stack):
@@ -1212,6 +1310,8 @@ def inventory(emulator):
     add("event source mappings", aws("lambda").list_event_source_mappings()["EventSourceMappings"], "UUID")
     groups = aws("logs").describe_log_groups()["logGroups"]
     add("log groups", groups, "logGroupName")
+    policies = aws("logs").describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    add("account policies", policies, "policyName")
     filters = [
         each
         for group in groups

@@ -10,6 +10,7 @@ import sys
 import traceback
 
 import deployed
+from emulator import ACCOUNT
 
 MUTATIONS = {}
 
@@ -282,6 +283,30 @@ def metric_filter_is_missing(stack):
     stack.aws("logs").delete_metric_filter(logGroupName=f"/aws/lambda/{stack.function_name}", filterName="retries-zero")
 
 
+@mutation("account_subscription_is_as_configured")
+def account_subscription_is_another(stack):
+    """Where there is none, one that nobody has configured; where there is one, it includes the function's own group."""
+    logs = stack.aws("logs")
+    found = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    stack.aws("lambda").add_permission(
+        FunctionName=stack.function_name,
+        StatementId="mutation",
+        Action="lambda:InvokeFunction",
+        Principal="logs.amazonaws.com",
+        SourceArn=stack.group_arn("*"),
+        SourceAccount=ACCOUNT,
+    )
+    document = json.dumps({"DestinationArn": stack.function["FunctionArn"], "FilterPattern": ""})
+    policy = found[0] if found else {"policyName": "mutation", "policyDocument": document}
+    criteria = policy.get("selectionCriteria", 'LogGroupName NOT IN ["x"]').replace(f"/aws/lambda/{stack.function_name}", "x")
+    logs.put_account_policy(
+        policyName=policy["policyName"],
+        policyType="SUBSCRIPTION_FILTER_POLICY",
+        policyDocument=policy["policyDocument"],
+        selectionCriteria=criteria,
+    )
+
+
 @mutation("outputs_name_what_is_deployed")
 def output_names_another_group(stack):
     stack.outputs["function_log_group"] += "x"
@@ -292,6 +317,19 @@ def role_for_everybody(stack):
     statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     stack.aws("iam").update_assume_role_policy(RoleName=stack.function["Role"].rsplit("/", 1)[1], PolicyDocument=document)
+
+
+@mutation("roles_follow_the_companys_rules")
+def role_has_another_boundary(stack):
+    role = stack.function["Role"].rsplit("/", 1)[1]
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/mutation"
+    stack.aws("iam").put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+
+
+@mutation("data_is_encrypted_with_the_companys_keys")
+def group_has_another_key(stack):
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/mutation"
+    stack.aws("logs").associate_kms_key(logGroupName=f"/aws/lambda/{stack.function_name}", kmsKeyId=key)
 
 
 @mutation("roles_allow_only_what_is_needed")

@@ -12,7 +12,7 @@ resource "aws_lambda_function" "wait" {
 
   function_name = local.wait_name
   description   = "Waits for a healthy Wallarm Native Node while Terraform applies"
-  role          = aws_iam_role.lambda.arn
+  role          = local.function_role_arn
 
   runtime          = "provided.al2023"
   architectures    = [var.lambda_architecture]
@@ -36,6 +36,8 @@ resource "aws_lambda_function" "wait" {
     application_log_level = "INFO"
     system_log_level      = "WARN"
   }
+
+  kms_key_arn = local.keys.environment
 
   environment {
     variables = local.function_variables
