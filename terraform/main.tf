@@ -35,6 +35,7 @@ module "connector" {
   node_log_level           = var.node_log_level
   node_access_log          = var.node_access_log
   instance_type            = var.instance_type
+  wait_for_node_seconds    = var.wait_for_node_seconds
   instance_cpu_credits     = var.instance_cpu_credits
   spot_instance_types      = var.spot_instance_types
   ecs_ami_ssm_parameter    = var.ecs_ami_ssm_parameter
@@ -100,4 +101,13 @@ module "connector" {
 
   # Operation
   alarm_sns_topic_arn = var.alarm_sns_topic_arn
+
+  # Company rules
+  permissions_boundary_arn             = var.permissions_boundary_arn
+  iam_role_path                        = var.iam_role_path
+  existing_role_names                  = var.existing_role_names
+  kms_key_arns                         = var.kms_key_arns
+  log_group_prefixes                   = var.log_group_prefixes
+  enable_account_subscription          = var.enable_account_subscription
+  account_subscription_excluded_groups = var.account_subscription_excluded_groups
 }

@@ -167,6 +167,12 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
@@ -516,4 +522,50 @@ variable "alarm_sns_topic_arn" {
   description = "SNS topic that alarms are sent to. If it is empty, alarms are visible only in CloudWatch."
   type        = string
   default     = ""
+}
+
+################################################################################
+# Company rules
+################################################################################
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the IAM policy that bounds the permissions of each role that is created. Empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "iam_role_path" {
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  type        = string
+  default     = "/"
+}
+
+variable "existing_role_names" {
+  description = "Roles that exist, by what they are for: `function`, `execution`, `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  type        = map(string)
+  default     = {}
+}
+
+variable "kms_key_arns" {
+  description = "KMS keys of your own, by what they encrypt: `logs` the log groups, `queue` the failed events, `environment` the function's settings, `token` the parameter with the Node's token, `bucket` the access-log stream's bucket. For what has none, AWS has a key."
+  type        = map(string)
+  default     = {}
+}
+
+variable "log_group_prefixes" {
+  description = "What names of more log groups with access logs begin with, such as `/aws/apigateway/`. The groups that there are when Terraform plans are subscribed; a later group is with the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  type        = list(string)
+  default     = []
+}
+
+variable "enable_account_subscription" {
+  description = "Whether all log groups of the account in the region are subscribed, those of later too, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
+  type        = bool
+  default     = false
+}
+
+variable "account_subscription_excluded_groups" {
+  description = "Log groups that `enable_account_subscription` leaves out. Those of VPC flow logs and of CloudTrail that log the function's own calls belong here. A change deletes the policy and creates it again: lines of the seconds between are not forwarded."
+  type        = list(string)
+  default     = []
 }

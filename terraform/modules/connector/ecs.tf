@@ -20,7 +20,7 @@ locals {
   service_name = one(concat(aws_ecs_service.node[*].name, aws_ecs_service.single[*].name))
 
   node_log_options = {
-    "awslogs-group"         = aws_cloudwatch_log_group.node[0].name
+    "awslogs-group"         = one(aws_cloudwatch_log_group.node[*].name)
     "awslogs-region"        = local.region
     "awslogs-stream-prefix" = "node"
     # A Node never waits for its log.
@@ -33,7 +33,7 @@ locals {
   # Account, region and name of each image that is in ECR: only a pull of those needs permissions.
   ecr_images = flatten([
     for image in [var.node_image, var.config_image] : [
-      for part in regexall("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", image) :
+      for part in regexall("^([0-9]{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.[a-z.]+/([^:@]+)", image) :
       "${local.arn_prefix}:ecr:${part[1]}:${part[0]}:repository/${part[2]}"
     ]
   ])
@@ -55,28 +55,31 @@ data "aws_iam_policy_document" "assume_ec2" {
 }
 
 resource "aws_iam_role" "instance" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.instance ? 1 : 0
 
-  name               = "${local.name}-instance"
-  description        = "Instances that the Wallarm Native Node runs on"
-  assume_role_policy = data.aws_iam_policy_document.assume_ec2.json
+  name                 = "${local.name}-instance"
+  description          = "Instances that the Wallarm Native Node runs on"
+  assume_role_policy   = data.aws_iam_policy_document.assume_ec2.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
 
 # AWS maintains this policy with what the ECS agent needs. Tasks with a network interface of their own can't reach it.
 resource "aws_iam_role_policy_attachment" "instance" {
-  count = local.has_nat_gateway ? 1 : 0
+  count = local.create_role.instance && local.has_nat_gateway ? 1 : 0
 
   role       = aws_iam_role.instance[0].name
-  policy_arn = "${local.arn_prefix}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+  policy_arn = local.instance_policy_arn
 }
 
 resource "aws_iam_instance_profile" "instance" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.instance ? 1 : 0
 
   name = "${local.name}-instance"
   role = aws_iam_role.instance[0].name
+  path = var.iam_role_path
 
   tags = local.tags
 }
@@ -94,11 +97,13 @@ data "aws_iam_policy_document" "assume_tasks" {
 
 # ECS starts the task with this role. The Node itself has none unless ECS Exec is enabled, since it does not call AWS.
 resource "aws_iam_role" "execution" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.execution ? 1 : 0
 
-  name               = "${local.name}-execution"
-  description        = "Start of the Wallarm Native Node: its token, its log, its image"
-  assume_role_policy = data.aws_iam_policy_document.assume_tasks.json
+  name                 = "${local.name}-execution"
+  description          = "Start of the Wallarm Native Node: its token, its log, its image"
+  assume_role_policy   = data.aws_iam_policy_document.assume_tasks.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
@@ -109,7 +114,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.node[0].arn}:*"]
+    resources = ["${local.log_group_arn_prefix}${local.node_group}:*"]
   }
 
   statement {
@@ -149,6 +154,22 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
+    for_each = local.create_token && local.keys.token != null ? [local.keys.token] : []
+
+    content {
+      sid       = "OwnTokenKey"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_service["ssm"]
+      }
+    }
+  }
+
+  dynamic "statement" {
     for_each = length(local.ecr_images) > 0 ? [local.ecr_images] : []
 
     content {
@@ -170,7 +191,7 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role_policy" "execution" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.execution ? 1 : 0
 
   name   = "execution"
   role   = aws_iam_role.execution[0].id
@@ -195,7 +216,7 @@ resource "aws_ecs_task_definition" "node" {
   family                   = local.name
   network_mode             = local.is_single_instance ? "host" : "awsvpc"
   requires_compatibilities = ["EC2"]
-  execution_role_arn       = aws_iam_role.execution[0].arn
+  execution_role_arn       = local.execution_role_arn
   task_role_arn            = one(aws_iam_role.task[*].arn)
 
   # The configuration is part of the task definition: the first container writes the file onto the instance,

@@ -4,9 +4,11 @@
 resource "aws_iam_role" "task" {
   count = local.own_node && var.enable_execute_command ? 1 : 0
 
-  name               = "${local.name}-task"
-  description        = "ECS Exec in the Wallarm Native Node"
-  assume_role_policy = data.aws_iam_policy_document.assume_tasks.json
+  name                 = "${local.name}-task"
+  description          = "ECS Exec in the Wallarm Native Node"
+  assume_role_policy   = data.aws_iam_policy_document.assume_tasks.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }

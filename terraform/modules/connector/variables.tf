@@ -276,6 +276,17 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.wait_for_node_seconds >= 0 && var.wait_for_node_seconds <= 840 && floor(var.wait_for_node_seconds) == var.wait_for_node_seconds
+    error_message = "The value of wait_for_node_seconds must be a whole number from 0 to 840: a function of Lambda ends after 900 seconds."
+  }
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
@@ -954,5 +965,96 @@ variable "alarm_sns_topic_arn" {
   validation {
     condition     = can(regex("^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+)?$", var.alarm_sns_topic_arn))
     error_message = "The value of alarm_sns_topic_arn must be the ARN of an SNS topic (arn:aws:sns:...), or empty."
+  }
+}
+
+################################################################################
+# Company rules
+################################################################################
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the IAM policy that bounds the permissions of each role that is created. Empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[!-~]+)?$", var.permissions_boundary_arn))
+    error_message = "The value of permissions_boundary_arn must be the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/boundary, or empty."
+  }
+}
+
+variable "iam_role_path" {
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.iam_role_path)) && length(var.iam_role_path) <= 512
+    error_message = "The value of iam_role_path must begin and end with a slash, such as /connectors/, and have at most 512 characters."
+  }
+}
+
+variable "existing_role_names" {
+  description = "Roles that exist, by what they are for: `function`, `execution`, `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.existing_role_names), ["function", "execution", "instance", "access_log_stream", "api_gateway"])) == 0
+    error_message = "The keys of existing_role_names may be function, execution, instance, access_log_stream and api_gateway, and nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for name in values(var.existing_role_names) : can(regex("^[a-zA-Z0-9+=,.@_-]{1,128}$", name))])
+    error_message = "Each value of existing_role_names must be the name of a role, or of an instance profile for instance, without its path, and not an ARN."
+  }
+}
+
+variable "kms_key_arns" {
+  description = "KMS keys of your own, by what they encrypt: `logs` the log groups, `queue` the failed events, `environment` the function's settings, `token` the parameter with the Node's token, `bucket` the access-log stream's bucket. For what has none, AWS has a key."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.kms_key_arns), ["logs", "queue", "environment", "token", "bucket"])) == 0
+    error_message = "The keys of kms_key_arns may be logs, queue, environment, token and bucket, and nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for arn in values(var.kms_key_arns) : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", arn))])
+    error_message = "Each value of kms_key_arns must be the ARN of a KMS key (arn:aws:kms:...:key/...), not an alias."
+  }
+}
+
+variable "log_group_prefixes" {
+  description = "What names of more log groups with access logs begin with, such as `/aws/apigateway/`. The groups that there are when Terraform plans are subscribed; a later group is with the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for prefix in var.log_group_prefixes : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", prefix))])
+    error_message = "Each of log_group_prefixes must be the beginning of a log group's name, such as /aws/apigateway/, without * and not empty: for all log groups of the account, set enable_account_subscription."
+  }
+
+  validation {
+    condition     = alltrue([for prefix in var.log_group_prefixes : !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", prefix))])
+    error_message = "Each of log_group_prefixes must be of log groups that the connector itself does not write to: each line would cause another line, without end. Set it to what groups of access logs begin with."
+  }
+}
+
+variable "enable_account_subscription" {
+  description = "Whether all log groups of the account in the region are subscribed, those of later too, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
+  type        = bool
+  default     = false
+}
+
+variable "account_subscription_excluded_groups" {
+  description = "Log groups that `enable_account_subscription` leaves out. Those of VPC flow logs and of CloudTrail that log the function's own calls belong here. A change deletes the policy and creates it again: lines of the seconds between are not forwarded."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.account_subscription_excluded_groups : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", name))])
+    error_message = "Each of account_subscription_excluded_groups must be the whole name of a log group, not its ARN, and without *."
   }
 }

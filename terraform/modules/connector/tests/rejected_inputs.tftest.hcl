@@ -386,6 +386,9 @@ run "valid_combination" {
     timeouts          = { response = 400, down_after = 400 }
     default_hosts     = { hosts = ["api.example.com", "node.example.com.example.com", "internal-other-1.us-east-1.elb.amazonaws.com"], node = "node.example.com", load_balancer = "internal-own-" }
     access_log_stream = { enabled = true, timeout = 300 }
+    permissions       = { characters = 20480 }
+    subscription      = { enabled = true, characters = 25600, pattern = "x" }
+    keys              = { regions = ["us-east-1"], region = "us-east-1" }
   }
 }
 
@@ -406,6 +409,9 @@ run "wrong_combinations_1" {
     timeouts          = { response = 10000, down_after = 9999 }                                                                         # Down before a response is late.
     default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" } # The Node's.
     access_log_stream = { enabled = true, timeout = 301 }                                                                               # Longer than Firehose waits.
+    permissions       = { characters = 20481 }                                                                                          # One too many.
+    subscription      = { enabled = true, characters = 25601, pattern = "x" }                                                           # One too many.
+    keys              = { regions = ["us-east-1", "eu-west-1"], region = "us-east-1" }                                                  # One is elsewhere.
   }
 
   expect_failures = [
@@ -418,6 +424,9 @@ run "wrong_combinations_1" {
     var.timeouts,
     var.default_hosts,
     var.access_log_stream,
+    var.permissions,
+    var.subscription,
+    var.keys,
   ]
 }
 
@@ -438,6 +447,9 @@ run "wrong_combinations_2" {
     timeouts          = { response = 10000, down_after = 10000 }
     default_hosts     = { hosts = ["internal-own-1234.us-east-1.elb.amazonaws.com"], node = "", load_balancer = "internal-own-" } # The load balancer's.
     access_log_stream = { enabled = false, timeout = 900 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = true, characters = 500, pattern = "" } # Each line of the account.
+    keys              = { regions = [], region = "us-east-1" }
   }
 
   expect_failures = [
@@ -445,6 +457,7 @@ run "wrong_combinations_2" {
     var.dns,
     var.network,
     var.default_hosts,
+    var.subscription,
   ]
 }
 
@@ -465,6 +478,9 @@ run "wrong_combinations_3" {
     timeouts          = { response = 400, down_after = 600 }
     default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
     access_log_stream = { enabled = false, timeout = 60 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = false, characters = 99999, pattern = "" }
+    keys              = { regions = [], region = "us-east-1" }
   }
 
   expect_failures = [
