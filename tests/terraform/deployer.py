@@ -581,6 +581,21 @@ DEPENDENT = {
 }
 
 
+def key_uses(request):
+    """What services do with a key of the user's in the caller's name."""
+    params, name = request.params, f"{request.service}:{request.operation}"
+    uses = {
+        "lambda:CreateFunction": ("KMSKeyArn", ["CreateGrant", "DescribeKey", "Encrypt"]),
+        "lambda:UpdateFunctionConfiguration": ("KMSKeyArn", ["CreateGrant", "DescribeKey", "Encrypt"]),
+        "ssm:PutParameter": ("KeyId", ["Decrypt", "Encrypt"]),
+    }
+    parameter, actions = uses.get(name, ("", []))
+    if params.get(parameter):
+        via = (("kms:ViaService", f"{request.service}.{request.region}.amazonaws.com"),)
+        for action in actions:
+            yield Need(f"kms:{action}", request.named("key/", params[parameter]), via, f"{name} with a key")
+
+
 def launches(request, account):
     """Auto Scaling starts instances in the caller's name when it is told of a template, to see whether he may."""
     if request.operation not in ("CreateAutoScalingGroup", "StartInstanceRefresh", "UpdateAutoScalingGroup"):
@@ -937,8 +952,7 @@ def yours(text, record):
 
 def needs(record, account):
     """All needs of a recorded cycle."""
-    functions = {params["FunctionName"] for params in calls_of(record, "CreateFunction")}
-    function = min(functions, key=len)
+    (function,) = {params["FunctionName"] for params in calls_of(record, "CreateFunction") if params["FunctionName"].startswith("wallarm-cw-resend-")}
     region = next(call["region"] for call in record["calls"] if call["operation"] == "CreateFunction")
     found = set(fixed(record["account"], region, function.removeprefix("wallarm-cw-resend-"), function, has_node(record)))
     for call in record["calls"]:
@@ -949,6 +963,7 @@ def needs(record, account):
         found.update(needs_of(request, account))
         found.update(tagging(request, account))
         found.update(passed_roles(request, account))
+        found.update(key_uses(request))
         account.note(request)
         found.update(launches(request, account))
         for action in DEPENDENT.get(name, []):
