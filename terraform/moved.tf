@@ -203,12 +203,12 @@ moved {
 
 moved {
   from = aws_iam_role.lambda
-  to   = module.connector.aws_iam_role.lambda
+  to   = module.connector.aws_iam_role.lambda[0]
 }
 
 moved {
   from = aws_iam_role_policy.lambda
-  to   = module.connector.aws_iam_role_policy.lambda
+  to   = module.connector.aws_iam_role_policy.lambda[0]
 }
 
 moved {

@@ -69,3 +69,13 @@ output "dashboard_url" {
   description = "Console page of the dashboard."
   value       = module.connector.dashboard_url
 }
+
+output "forwarded_log_groups" {
+  description = "Log groups that have a subscription here. With `log_group_prefixes`, those that were there when Terraform planned."
+  value       = module.connector.forwarded_log_groups
+}
+
+output "role_policies" {
+  description = "What each role trusts and may do: its trust policy and its policy as JSON, and ARNs of policies that AWS manages. For whoever makes roles for `existing_role_names`."
+  value       = module.connector.role_policies
+}

@@ -5,7 +5,7 @@
 ################################################################################
 
 variable "wallarm_api_host" {
-  description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud."
+  description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud. Any other must be a host of `wallarm.com`."
   type        = string
   default     = "api.wallarm.com"
 }
@@ -30,7 +30,7 @@ variable "wallarm_api_token_kms_key_arn" {
 }
 
 variable "x_wallarm_application_id" {
-  description = "Wallarm application id for the calls, a whole number. `-1` is the default application."
+  description = "Wallarm application id for the calls: a whole number from 1 on, or `-1` for the default application. The function sends it, and the Node has it as `route_config.wallarm_application`."
   type        = string
   default     = "-1"
 }
@@ -126,13 +126,13 @@ variable "node_group" {
 }
 
 variable "node_replicas" {
-  description = "Minimum number of Nodes. The mesh keeps a call and its response together on one of them."
+  description = "Minimum number of Nodes, at most 8. The mesh keeps a call and its response together on one of them."
   type        = number
   default     = 1
 }
 
 variable "node_max_replicas" {
-  description = "Maximum number of Nodes: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
+  description = "Maximum number of Nodes, at most 8: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
   type        = number
   default     = 3
 }
@@ -167,6 +167,12 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
@@ -186,9 +192,51 @@ variable "ecs_ami_ssm_parameter" {
 }
 
 variable "config_image" {
-  description = "Small image with a shell that writes the Node's configuration file onto the instance before the Node starts."
+  description = "Small image with busybox's shell and tools. It writes the Node's configuration file onto the instance before the Node starts, and reads the Node's metrics."
   type        = string
   default     = "public.ecr.aws/docker/library/busybox:1.37"
+}
+
+variable "node_registry_secret_arn" {
+  description = "ARN of a Secrets Manager secret with `username` and `password` for the registry of `node_image`. Docker Hub accepts more pulls with an account. Empty for none; ECR needs none. If a key of your own encrypts it, it must be that of `wallarm_api_token_kms_key_arn`."
+  type        = string
+  default     = ""
+}
+
+variable "node_allowed_hosts" {
+  description = "Hosts whose calls the Node accepts, as `connector.allowed_hosts`: `api.example.com`, `*.example.com`. The Node rejects messages of all others. Empty for all hosts."
+  type        = list(string)
+  default     = []
+}
+
+variable "node_apid_only" {
+  description = "Whether the Node is only for API Discovery (`WALLARM_APID_ONLY`): it exports no attacks to Wallarm's Cloud."
+  type        = bool
+  default     = false
+}
+
+variable "node_environment" {
+  description = "More environment variables of the Node that Wallarm documents for its image, such as `{ WALLARM_WSTORE__SERVICE__PROTOCOL = \"tcp\" }`. They are not secret: the task definition shows them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "node_config" {
+  description = "Settings of the Node as in Wallarm's `go-node.yaml`, merged over those that are written here, object by object: `{ input_filters = { bypass = [{ path = \"^/health$\" }] }, http_inspector = { workers = 2 } }`. A list replaces the whole list."
+  type        = any
+  default     = {}
+}
+
+variable "enable_node_metrics" {
+  description = "Whether a small container beside the Node makes CloudWatch metrics of what the Node counts, with two alarms: only they show whether the Node takes what is sent to it."
+  type        = bool
+  default     = true
+}
+
+variable "enable_execute_command" {
+  description = "Whether ECS Exec opens a shell in the Node's container, for whoever has `ecs:ExecuteCommand`. The task then has a role for it. It concerns tasks that start afterwards."
+  type        = bool
+  default     = false
 }
 
 ################################################################################
@@ -293,6 +341,18 @@ variable "kinesis_stream_arn" {
   description = "ARN of an existing Kinesis stream that carries documents of subscriptions, as central logging does. Empty for none."
   type        = string
   default     = ""
+}
+
+variable "kinesis_parallelization_factor" {
+  description = "Number of the function's instances that read one shard of `kinesis_stream_arn` at the same time, from 1 to 10. More of them catch up faster if the function is behind."
+  type        = number
+  default     = 1
+}
+
+variable "kinesis_batching_window_seconds" {
+  description = "Seconds for which Lambda collects records of `kinesis_stream_arn` for an invocation, from 0 to 300. With little traffic, more of them make fewer invocations, and calls arrive later."
+  type        = number
+  default     = 0
 }
 
 variable "x_node_format" {
@@ -462,4 +522,50 @@ variable "alarm_sns_topic_arn" {
   description = "SNS topic that alarms are sent to. If it is empty, alarms are visible only in CloudWatch."
   type        = string
   default     = ""
+}
+
+################################################################################
+# Company rules
+################################################################################
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the IAM policy that bounds the permissions of each role that is created. Empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "iam_role_path" {
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  type        = string
+  default     = "/"
+}
+
+variable "existing_role_names" {
+  description = "Roles that exist, by what they are for: `function`, `execution`, `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  type        = map(string)
+  default     = {}
+}
+
+variable "kms_key_arns" {
+  description = "KMS keys of your own, by what they encrypt: `logs` the log groups, `queue` the failed events, `environment` the function's settings, `token` the parameter with the Node's token, `bucket` the access-log stream's bucket. For what has none, AWS has a key."
+  type        = map(string)
+  default     = {}
+}
+
+variable "log_group_prefixes" {
+  description = "What names of more log groups with access logs begin with, such as `/aws/apigateway/`. The groups that there are when Terraform plans are subscribed; a later group is with the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  type        = list(string)
+  default     = []
+}
+
+variable "enable_account_subscription" {
+  description = "Whether all log groups of the account in the region are subscribed, those of later too, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
+  type        = bool
+  default     = false
+}
+
+variable "account_subscription_excluded_groups" {
+  description = "Log groups that `enable_account_subscription` leaves out. Those of VPC flow logs and of CloudTrail that log the function's own calls belong here. A change deletes the policy and creates it again: lines of the seconds between are not forwarded."
+  type        = list(string)
+  default     = []
 }

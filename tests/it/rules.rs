@@ -170,7 +170,7 @@ fn texts(places: &[&str], endings: &[&str]) -> Vec<(String, String)> {
     texts
 }
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "SECURITY.md",
     "DESIGN.md",
@@ -181,6 +181,7 @@ const DOCUMENTS: [&str; 10] = [
     "bootstrap/README.md",
     "terraform/README.md",
     "terraform/examples/README.md",
+    "terraform/modules/connector/README.md",
 ];
 
 /// A defence without a test that shows it is a claim, and so is a fact that was measured.

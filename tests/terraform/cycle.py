@@ -1,14 +1,17 @@
 """Applies the configuration to the emulator with the real provider, changes it, and destroys it.
 
-`cycle.py VARIANT --source TERRAFORM --binaries DIRECTORY --work DIRECTORY` runs one of the variants
-`http` and `https`, and writes the requests that Terraform made to WORK/calls.json.
+`cycle.py VARIANT --source TERRAFORM --binaries DIRECTORY --work DIRECTORY` runs one of the variants, and writes the
+requests that Terraform made to WORK/calls.json. `http` and `https` are the layout with everything, the first one upgraded
+from version 0.1.0. The others go from layout to layout.
 """
 
 import argparse
 import hashlib
 import json
 import re
+import shutil
 import sys
+import tarfile
 import time
 import zipfile
 from pathlib import Path
@@ -18,13 +21,34 @@ import end_to_end
 import mutations
 from deployed import equal
 from emulator import ACCOUNT, Emulator
-from tf import MODULE, Failed, Terraform
+from tf import MODULE, NOT_COPIED, Failed, Terraform
 
 TOKEN = "test-token-3f9c2a"
 CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
+# What version 0.1.0 was, without its examples.
+OLD_VERSION = Path(__file__).with_name("0.1.0.tar.gz")
+TLS_SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:node-tls-AbCdEf"
+# The layouts that a variant goes through, one after the other.
+LAYOUTS = {
+    "existing": [{"node_url": "https://node.example.com"}],
+    "smaller": [{"node_layout": "minimal"}, {"node_layout": "no-nat-gateway"}],
+    "unbalanced": [
+        {"node_layout": "no-load-balancer", "r53_domain_name": "example.com", "node_dns_name": "node", "node_tls_secret_arn": TLS_SECRET},
+        {"node_layout": "minimal", "spot_instance_types": ["t3.medium", "t3a.medium"]},
+    ],
+}
 # The longest prefix that the README promises.
 LONG_PREFIX = "a-rather-long-prefix-for-a-deployment1"
 FAILURE_BUCKET = "failed-events"
+# The checks that see more with HTTPS than without.
+OF_HTTPS = [
+    "access_log_stream_is_as_configured",
+    "account_subscription_is_as_configured",
+    "data_is_encrypted_with_the_companys_keys",
+    "roles_follow_the_companys_rules",
+]
+# Roles that exist before the connector.
+EXISTING_ROLES = {"execution": "company-start-of-node", "instance": "company-instance", "api_gateway": "company-api-logs"}
 # The examples of each variant: the kind of API, and the outputs that its stage uses as destination and format.
 EXAMPLES = {
     "http": {
@@ -58,8 +82,20 @@ class Cycle:
         self.emulator = emulator
         self.options = options
         self.terraform = Terraform.copy(options.source, options.work / "terraform", emulator.environment)
+        if variant == "http":
+            self.unpack_old_version()
         self.variables = self.terraform.directory / "test.auto.tfvars.json"
         self.of_examples = range(0)
+
+    def remove_configuration(self):
+        for path in self.terraform.directory.glob("*.tf"):
+            path.unlink()
+        shutil.rmtree(self.terraform.directory / "modules")
+
+    def unpack_old_version(self):
+        self.remove_configuration()
+        with tarfile.open(OLD_VERSION) as archive:
+            archive.extractall(self.options.work, filter="data")
 
     def step(self, text, function, *arguments):
         started = time.monotonic()
@@ -68,17 +104,21 @@ class Cycle:
         return result
 
     def run(self):
+        if self.variant in LAYOUTS:
+            return self.run_layouts(LAYOUTS[self.variant])
         settings, groups = getattr(self, f"prepare_{self.variant}")()
-        before = deployed.inventory(self.emulator)
+        self.before = deployed.inventory(self.emulator)
         self.step("terraform init", self.terraform.init)
         if self.variant == "http":
-            self.step("plan for an existing VPC and secret", plan_variant, self)
-            self.step(f"{len(REJECTED)} plans with wrong input", plan_wrong_input, self)
-        plan = self.step("terraform plan", self.terraform.run, "plan")
-        self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
-        resources = self.resources()
-        print(f"  {resources} resources")
-        assert f"Plan: {resources} to add, 0 to change, 0 to destroy." in plan.stdout, plan.stdout
+            self.step("terraform apply of version 0.1.0", self.terraform.run, "apply", "-auto-approve")
+            self.step("upgrade from version 0.1.0", self.upgrade)
+        else:
+            self.step("roles made of a plan's output", self.make_roles, settings)
+            plan = self.step("terraform plan", self.terraform.run, "plan")
+            self.step("terraform apply", self.terraform.run, "apply", "-auto-approve")
+            resources = self.resources()
+            assert f"Plan: {resources} to add, 0 to change, 0 to destroy." in plan.stdout, plan.stdout
+        print(f"  {self.resources()} resources")
         self.step("plan without drift", self.no_drift)
 
         outputs = self.terraform.outputs()
@@ -88,7 +128,7 @@ class Cycle:
         if self.variant == "http":
             self.step("each check fails when its subject is mutated", mutations.run, stack)
         else:
-            self.step("and so do those of the access-log stream", mutations.run, stack, ["access_log_stream_is_as_configured"])
+            self.step("and so do those of the stream and of a company's rules", mutations.run, stack, OF_HTTPS)
         self.step("end to end", end_to_end.run, stack, self.options.work / "environments", self.options.binaries / "cw-resend", self.terraform)
         self.step("examples", self.examples, stack, EXAMPLES[self.variant])
 
@@ -105,11 +145,94 @@ class Cycle:
         equal(self.terraform.addresses(), [], "the resources left in Terraform's state")
         if self.variant == "http":
             self.emulator.client("route53").delete_hosted_zone(Id=zone)
+        self.nothing_is_left()
+        self.write_calls(settings)
+
+    def nothing_is_left(self):
         after = deployed.inventory(self.emulator)
-        for what, one, other in (("left behind", after, before), ("missing that existed before", before, after)):
+        for what, one, other in (("left behind", after, self.before), ("missing that existed before", self.before, after)):
             difference = {kind: sorted(set(one[kind]) - set(other[kind])) for kind in one}
             equal({kind: entries for kind, entries in difference.items() if entries}, {}, f"the resources {what}")
+
+    def run_layouts(self, layouts):
+        """Each layout is applied, from nothing or from the one before, and shows no drift; the last one is destroyed."""
+        pack(self.options.binaries / "bootstrap", self.options.work / "package.zip")
+        self.emulator.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")
+        self.before = deployed.inventory(self.emulator)
+        self.step("terraform init", self.terraform.init)
+        if self.variant == "existing":
+            self.prepare_http()
+            self.step("plan for an existing VPC and secret", plan_variant, self)
+            self.step(f"{len(REJECTED) + len(REFUSED)} plans with wrong input", plan_wrong_input, self)
+        stack = None
+        for number, layout in enumerate(layouts):
+            settings = {
+                "bootstrap_zip": str(self.options.work / "package.zip"),
+                "wallarm_api_token": TOKEN,
+                # Between two layouts there may be no Node for minutes.
+                "enable_redrive": True,
+                **({"wait_for_node_seconds": 60} if layout.get("node_layout") == "minimal" else {}),
+                **layout,
+            }
+            name = layout.get("node_layout", "a Node that exists")
+            self.variables.write_text(json.dumps(settings))
+            self.step(f"terraform apply of {name}", self.apply_layout, stack, number)
+            self.step("plan without drift", self.no_drift)
+            print(f"  {self.resources()} resources")
+            outputs = self.terraform.outputs()
+            group = outputs["api_gateway_log_group_arn"].split(":log-group:")[1]
+            settings["fqdn"] = "node.example.com"
+            scheme = "https" if layout.get("r53_domain_name") or layout.get("node_url") else "http"
+            stack = deployed.Stack(self.emulator, outputs, scheme, [group], settings)
+            self.step("checks of the deployed stack", self.hold, stack)
+            own = [check.__name__ for check in deployed.CHECKS if check.part in {"single instance", "no load balancer"} & stack.parts]
+            if own:
+                self.step("each check of this layout fails when its subject is mutated", mutations.run, stack, own)
+            self.step("end to end", end_to_end.run_short, stack, self.options.work / f"environments-{number}", self.options.binaries / "cw-resend")
+            if not layout.get("node_url"):
+                continue
+            assert self.resources() <= 20, "a Node that exists needs more than 20 resources"
+        self.step("terraform destroy", self.terraform.run, "destroy", "-auto-approve")
+        equal(self.terraform.addresses(), [], "the resources left in Terraform's state")
+        self.nothing_is_left()
         self.write_calls(settings)
+
+    def apply_layout(self, stack, number):
+        if stack is None:
+            return self.terraform.run("apply", "-auto-approve")
+        change = lambda: self.terraform.run("apply", "-auto-approve")
+        directory = self.options.work / f"change-{number}"
+        return end_to_end.nothing_is_lost(stack, directory, self.options.binaries / "cw-resend", change)
+
+    def upgrade(self):
+        """The state of version 0.1.0 becomes this version's, and nothing is destroyed but the task's old revision."""
+        self.remove_configuration()
+        shutil.copytree(self.options.source, self.terraform.directory, dirs_exist_ok=True, ignore=NOT_COPIED)
+        self.terraform.init()
+        _, changes = self.terraform.plan()
+        gone = {address: actions for address, actions in changes.items() if "delete" in actions}
+        equal(set(gone), {"aws_ecs_task_definition.node[0]"}, "what the upgrade from version 0.1.0 destroys")
+        equal(gone["aws_ecs_task_definition.node[0]"], ["create", "delete"], "the order of the revisions")
+        self.terraform.run("apply", "change.plan")
+    def make_roles(self, settings):
+        """Whoever makes the roles takes what they need from a plan, before anything of it exists."""
+        self.terraform.run("plan", "-out=roles.plan")
+        planned = self.terraform.json("show", "-json", "roles.plan")["planned_values"]["outputs"]["role_policies"]["value"]
+        equal(sorted(planned), ["access_log_stream", "api_gateway", "execution", "function", "instance"], "the roles of the output")
+        iam = self.emulator.client("iam")
+        for part, name in EXISTING_ROLES.items():
+            role = planned[part]
+            iam.create_role(RoleName=name, Path="/company/", AssumeRolePolicyDocument=role["trust"])
+            if role["policy"]:
+                iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=role["policy"])
+            for arn in role["managed_policies"]:
+                iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+        profile = EXISTING_ROLES["instance"]
+        iam.create_instance_profile(InstanceProfileName=profile, Path="/company/")
+        iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=profile)
+        self.before = deployed.inventory(self.emulator)
+        self.set_variables({"existing_role_names": EXISTING_ROLES})
+        settings["existing_role_names"] = EXISTING_ROLES
 
     def resources(self):
         return len([each for each in self.terraform.addresses() if not re.search(r"(^|\.)data\.", each)])
@@ -129,10 +252,10 @@ class Cycle:
         self.set_variables(CHANGED)
         _, changes = self.terraform.plan()
         expected = {
-            "aws_ecs_service.node": ["update"],
+            "aws_ecs_service.node[0]": ["update"],
             "aws_ssm_parameter.token[0]": ["update"],
         }
-        replaced = changes.pop("aws_ecs_task_definition.node", None)
+        replaced = changes.pop("aws_ecs_task_definition.node[0]", None)
         assert replaced and sorted(replaced) == ["create", "delete"], f"the task definition: {replaced}"
         equal(changes, expected, "the changes of a new tag and token")
         self.terraform.run("apply", "change.plan")
@@ -158,9 +281,9 @@ class Cycle:
         }
         updated = {
             "aws_lambda_function.resend",
-            "aws_lb_listener.node",
-            "aws_vpc_security_group_egress_rule.lambda_to_alb",
-            "aws_vpc_security_group_ingress_rule.alb_from_lambda",
+            "aws_lb_listener.node[0]",
+            "aws_vpc_security_group_egress_rule.lambda_to_alb[0]",
+            "aws_vpc_security_group_ingress_rule.alb_from_lambda[0]",
         }
         expected = {address: ["create"] for address in created} | {address: ["update"] for address in updated}
         equal(changes, expected, "the changes of HTTPS")
@@ -191,8 +314,12 @@ class Cycle:
             "lambda_timeout": 45,
             "log_retention_days": 90,
             "subscription_filter_pattern": '{ $.status != "404" }',
+            # Another key of the token would be another version of it, which only the next plan sees.
+            "kms_key_arns": {use: arn if use == "token" else self.new_key() for use, arn in stack.settings["kms_key_arns"].items()},
             "failure_bucket_name": FAILURE_BUCKET,
             "kinesis_stream_arn": f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/central-logging",
+            "kinesis_parallelization_factor": 2,
+            "kinesis_batching_window_seconds": 5,
             "access_log_stream_buffer_mb": 0.5,
             "access_log_stream_force_destroy": True,
             "report_line": "compact",
@@ -282,13 +409,18 @@ class Cycle:
         (tag,) = re.findall(r'^node_tag *= "(.*)"$', example, re.MULTILINE)
         return {"wallarm_api_token": TOKEN, "node_tag": tag}, None
 
+    def new_key(self):
+        return self.emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+
     def prepare_https(self):
         """HTTPS with an existing zone and log groups, and every option that changes something."""
         aws = self.emulator.client
         aws("route53").create_hosted_zone(Name="example.com", CallerReference="test")
-        groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments"]
-        for group in groups:
+        groups = ["API-Gateway-Access/orders", "/aws/vendedlogs/payments", "/aws/apigateway/carts", "/aws/apigateway/returns"]
+        # The prefix is also that of a group of another connector, which has a subscription of its own there.
+        for group in [*groups, "/aws/apigateway/wallarm-api-discovery-other"]:
             aws("logs").create_log_group(logGroupName=group)
+        boundary = aws("iam").create_policy(PolicyName="boundary", PolicyDocument=BOUNDARY)["Policy"]["Arn"]
         topic = aws("sns").create_topic(Name="operators")["TopicArn"]
         for bucket in ("access-logs", FAILURE_BUCKET):
             aws("s3").create_bucket(Bucket=bucket)
@@ -306,7 +438,14 @@ class Cycle:
             "r53_domain_name": "example.com",
             "node_dns_name": "node",
             "api_gateway_log_group_name": groups[0],
-            "additional_log_group_names": groups[1:],
+            "additional_log_group_names": groups[1:3],
+            "log_group_prefixes": ["/aws/apigateway/"],
+            "enable_account_subscription": True,
+            "account_subscription_excluded_groups": ["vpc-flow-logs"],
+            "subscription_filter_pattern": "{ ($.httpMethod = *) && ($.domainName = *) && ($.status = *) }",
+            "permissions_boundary_arn": boundary,
+            "iam_role_path": "/connectors/",
+            "kms_key_arns": {use: self.new_key() for use in ("logs", "queue", "environment", "token", "bucket")},
             "nat_gateway_per_zone": True,
             "bootstrap_zip": str(package),
             "alb_access_logs_bucket": "access-logs",
@@ -322,6 +461,17 @@ class Cycle:
             "x_node_connections": 4,
             "x_node_headers": {"X-Team": "payments"},
             "x_node_header_names": {"X-Real-IP": "X-Client-IP"},
+            "node_allowed_hosts": ["*.example.com"],
+            "node_apid_only": True,
+            "node_environment": {"WALLARM_WSTORE__SERVICE__PROTOCOL": "tcp"},
+            "node_registry_secret_arn": f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:docker-hub-AbCdEf",
+            "node_config": {
+                "connector": {"url_normalize": False, "mesh": {}},
+                "http_inspector": {"workers": 2, "wmcp_enabled": False},
+                "input_filters": {"bypass": [{"path": "^/health$"}, {"headers": {"host": "^internal\\."}}]},
+                "metrics": {"listen_address": ":9100"},
+            },
+            "enable_execute_command": True,
         }
 
         def set_variables(settings):
@@ -346,6 +496,9 @@ class Cycle:
         return settings, groups
 
 
+BOUNDARY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+
 def plan_variant(cycle):
     """The existing network and the existing secret are only planned: the emulator has neither."""
     ec2, secrets = cycle.emulator.client("ec2"), cycle.emulator.client("secretsmanager")
@@ -366,17 +519,17 @@ def plan_variant(cycle):
 
     network = "aws_(vpc|subnet|nat_gateway|eip|route|route_table|internet_gateway|vpc_endpoint|default_security_group)"
     equal([each for each in changes if re.match(rf"{network}\.", each)], [], "the network planned beside an existing VPC")
-    equal(sorted(after["aws_lb.node"]["subnets"]), subnets, "the load balancer's subnets")
+    equal(sorted(after["aws_lb.node[0]"]["subnets"]), subnets, "the load balancer's subnets")
     equal(sorted(after["aws_lambda_function.resend"]["vpc_config"][0]["subnet_ids"]), subnets, "the function's subnets")
-    network = after["aws_ecs_service.node"]["network_configuration"][0]
+    network = after["aws_ecs_service.node[0]"]["network_configuration"][0]
     equal(sorted(network["subnets"]), subnets, "the Node's subnets")
-    equal(sorted(after["aws_autoscaling_group.node"]["vpc_zone_identifier"]), subnets, "the instances' subnets")
+    equal(sorted(after["aws_autoscaling_group.node[0]"]["vpc_zone_identifier"]), subnets, "the instances' subnets")
     for part in ("lambda", "alb", "node", "instance"):
-        equal(after[f"aws_security_group.{part}"]["vpc_id"], vpc["VpcId"], f"the VPC of the group {part}")
+        equal(after[f"aws_security_group.{part}[0]"]["vpc_id"], vpc["VpcId"], f"the VPC of the group {part}")
 
     equal([each for each in changes if each.startswith("aws_ssm_parameter.")], [], "the parameters planned beside a secret")
     assert TOKEN not in json.dumps(plan), "the plan has the token that a secret holds"
-    containers = json.loads(after["aws_ecs_task_definition.node"]["container_definitions"])
+    containers = json.loads(after["aws_ecs_task_definition.node[0]"]["container_definitions"])
     sources = [each["valueFrom"] for container in containers for each in container.get("secrets", [])]
     equal(sources, [secret], "the source of the Node's token")
 
@@ -392,6 +545,9 @@ REJECTED = [
             "bootstrap_zip": "missing.zip",
             "enable_redrive": True,
             "lambda_reserved_concurrency": 1,
+            "instance_type": "t4g.medium",
+            "existing_role_names": {"function": "no-such-role", "instance": "no-such-profile"},
+            "kms_key_arns": {"logs": f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/a"},
         },
         [
             "The token is missing: ",
@@ -399,6 +555,8 @@ REJECTED = [
             "Only one of vpc_id and private_subnet_ids is set: ",
             "The function's package is missing: ",
             "With enable_redrive, a lambda_reserved_concurrency of 1 is too little: ",
+            "The value of instance_type, or one of spot_instance_types, has another processor ",
+            "A key of kms_key_arns is in another region: ",
         ],
     ),
     (
@@ -425,14 +583,66 @@ REJECTED = [
             "default_hosts": {"orders": "api.example.com", "*": "Node.Example.com:443"},
             "enable_access_log_stream": True,
             "lambda_timeout": 301,
+            "log_group_prefixes": [f"/orders/{number}/" for number in range(60)],
+            "enable_account_subscription": True,
+            "account_subscription_excluded_groups": [f"{number}/{'a' * 500}" for number in range(60)],
         },
         [
             "The value of wallarm_api_token has a space, a line break ",
             "The list private_subnet_ids has only one subnet: ",
             "A value of default_hosts is the host of the Node itself: ",
             "With enable_access_log_stream, a lambda_timeout of more than 300 is too much: ",
+            "The function's policy has no room for a statement for each of these log groups: ",
+            "With enable_account_subscription, the names of account_subscription_excluded_groups ",
+            "With enable_account_subscription, each line of the account would go to the function: ",
         ],
     ),
+    (
+        {
+            "node_url": "http://node.example.com",
+            "vpc_id": "vpc-0a1b2c3d4e5f67890",
+            "function_security_group_ids": ["sg-0a1b2c3d4e5f67890"],
+            "r53_domain_name": "example.com",
+            "node_dns_name": "node",
+            "node_tls_secret_arn": TLS_SECRET,
+            "default_hosts": {"*": "node.example.com"},
+        },
+        [
+            "With node_url, no name is made for the Node: ",
+            "The value of node_tls_secret_arn is for the layouts without a load balancer: ",
+            "With node_url, nothing is created in a VPC: ",
+            "Only one of private_subnet_ids and function_security_group_ids is set: ",
+            "With http in node_url, callers' addresses and user agents would cross the internet in the clear: ",
+            "A value of default_hosts is the host of the Node itself: ",
+        ],
+    ),
+    (
+        {
+            "wallarm_api_token": "your-token-here",
+            "node_layout": "minimal",
+            "node_replicas": 2,
+            "vpc_id": "vpc-0a1b2c3d4e5f67890",
+            "private_subnet_ids": ["subnet-0a1b2c3d4e5f67890"],
+            "function_security_group_ids": ["sg-0a1b2c3d4e5f67890"],
+            "r53_domain_name": "example.com",
+            "node_dns_name": "node",
+            "instance_type": "t3.small",
+        },
+        [
+            "The value of wallarm_api_token is still the placeholder: ",
+            "Without a load balancer, a domain and node_tls_secret_arn belong together: ",
+            "Without a NAT gateway there is one Node, on one instance: ",
+            "In an existing VPC, the Node needs that VPC's NAT gateway: ",
+            "The list function_security_group_ids is only for a Node that exists",
+            "The value of instance_type, or one of spot_instance_types, is too small for the Node: ",
+        ],
+    ),
+]
+
+# Input that is refused before the rules about several variables: variables, and a part of the error.
+REFUSED = [
+    ({"region": "us-east-1a"}, "The value of region must be the code of an AWS region"),
+    ({"instance_type": "t9.medium"}, "The following supplied instance types do not exist: [t9.medium]"),
 ]
 
 
@@ -446,6 +656,9 @@ def plan_wrong_input(cycle):
         cycle.variables.unlink()
         messages = [json.loads(line) for line in result.stdout.splitlines()]
         details = [each["diagnostic"]["detail"] for each in messages if each["type"] == "diagnostic"]
+        summaries = [each["diagnostic"]["summary"] for each in messages if each["type"] == "diagnostic"]
+        for name in settings.get("existing_role_names", {}).values():
+            assert any(name in each for each in summaries), f"the plan accepts {name}, which is no role: {summaries}"
         # A missing group can't be read either, which is a separate error.
         errors = [each for each in details if "modules/input_checks/" in each]
         unexpected = [each for each in errors if not each.startswith(tuple(beginnings))]
@@ -453,11 +666,16 @@ def plan_wrong_input(cycle):
         for beginning in beginnings:
             assert any(each.startswith(beginning) for each in errors), f"{settings} is not rejected with {beginning!r}: {details}"
         assert TOKEN not in result.stdout, "an error shows the token"
+    for settings, part in REFUSED:
+        cycle.variables.write_text(json.dumps(settings))
+        result = cycle.terraform.run("plan", "-refresh=false", expected=(1,))
+        cycle.variables.unlink()
+        assert part in re.sub(r"[\s│]+", " ", result.stdout), f"{settings} is not refused with {part!r}: {result.stdout}"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("variant", choices=["http", "https"])
+    parser.add_argument("variant", choices=["http", "https", *LAYOUTS])
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--binaries", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)

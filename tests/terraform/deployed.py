@@ -1,20 +1,23 @@
 """Checks of a deployed stack. They read from AWS, as an auditor would, and not from Terraform."""
 
 import base64
+import ipaddress
 import json
 import re
+from pathlib import Path
 
 import yaml
 from botocore.exceptions import ClientError
 
 from emulator import ACCOUNT
 from lambda_service import Role
-from policies import as_list
+from policies import arn_like, as_list
 
 CHECKS = []
 
 # Wallarm documents this path for the one file that the Node reads.
 NODE_CONFIGURATION = "/opt/wallarm/etc/wallarm/go-node.yaml"
+METRICS_SCRIPT = Path(__file__).resolve().parents[2] / "terraform/modules/connector/files/node-metrics.sh"
 LISTENER_PORTS = {"http": 80, "https": 443}
 NODE_PORT = 5050
 MESH_PORT = 9093
@@ -22,7 +25,18 @@ MESH_PORT = 9093
 
 def check(function):
     CHECKS.append(function)
+    function.part = None
     return function
+
+
+def check_of(part):
+    """A check of something that not every layout has."""
+
+    def add(function):
+        check(function).part = part
+        return function
+
+    return add
 
 
 class Stack:
@@ -42,6 +56,47 @@ class Stack:
         return self.emulator.client(service)
 
     @property
+    def parts(self):
+        """What the layout has, by the README's table."""
+        if self.settings.get("node_url"):
+            return set()
+        return {"node"} | {
+            "standard": {"load balancer", "NAT gateway"},
+            "no-nat-gateway": {"load balancer", "single instance"},
+            "no-load-balancer": {"NAT gateway", "no load balancer"},
+            "minimal": {"single instance", "no load balancer"},
+        }[self.settings.get("node_layout", "standard")]
+
+    def has(self, part):
+        return part in self.parts
+
+    @property
+    def vpc(self):
+        (subnet,) = self.aws("ec2").describe_subnets(SubnetIds=self.function["VpcConfig"]["SubnetIds"][:1])["Subnets"]
+        return subnet["VpcId"]
+
+    @property
+    def interface(self):
+        """The one network interface of a Node on a single instance."""
+        every = self.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
+        (found,) = [each for each in every if "Native Node" in each["Description"]]
+        return found
+
+    @property
+    def node_host(self):
+        """Where the function has to find the Node."""
+        settings = self.settings
+        if not self.has("node"):
+            return settings["node_url"].split("://")[1].rstrip("/")
+        if settings.get("r53_domain_name"):
+            host = settings["fqdn"]
+        elif self.has("load balancer"):
+            host = self.load_balancer["DNSName"]
+        else:
+            host = mesh_name(self) if self.has("NAT gateway") else self.interface["PrivateIpAddress"]
+        return host if self.has("load balancer") else f"{host}:{NODE_PORT}"
+
+    @property
     def function(self):
         return self.aws("lambda").get_function(FunctionName=self.function_name)["Configuration"]
 
@@ -53,7 +108,14 @@ class Stack:
     @property
     def service(self):
         services = self.aws("ecs").list_services(cluster=self.name)["serviceArns"]
-        (found,) = self.aws("ecs").describe_services(cluster=self.name, services=services)["services"]
+        every = self.aws("ecs").describe_services(cluster=self.name, services=services)["services"]
+        # The emulator lists those that are deleted, too.
+        (found,) = [each for each in every if each["status"] == "ACTIVE"]
+        return found
+
+    @property
+    def scaling_group(self):
+        (found,) = self.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
         return found
 
     @property
@@ -86,22 +148,49 @@ class Stack:
     def group_arn(self, name):
         return f"arn:aws:logs:{self.emulator.region}:{ACCOUNT}:log-group:{name}"
 
+    def key(self, use):
+        """The company's key for a use, if there is one."""
+        return self.settings.get("kms_key_arns", {}).get(use)
+
+    def sources_of_permissions(self):
+        """What may invoke the function, by the settings: a group, all groups of a prefix, all groups of the account."""
+        prefixes = self.settings.get("log_group_prefixes", [])
+        named = [name for name in self.groups if not name.startswith(tuple(prefixes))]
+        sources = [f"{self.group_arn(name)}:*" for name in named] + [f"{self.group_arn(prefix)}*" for prefix in prefixes]
+        return sources + ([self.group_arn("*")] if self.settings.get("enable_account_subscription") else [])
+
     def security_groups(self):
         """The groups of each part, as the part itself reports them; names of groups do not count."""
-        configuration = self.service["networkConfiguration"]["awsvpcConfiguration"]
-        return {
-            "function": self.function["VpcConfig"]["SecurityGroupIds"],
-            "load balancer": self.load_balancer["SecurityGroups"],
-            "node": configuration["securityGroups"],
-            "instance": self.launch_template["SecurityGroupIds"],
-        }
+        found = {"function": self.function["VpcConfig"]["SecurityGroupIds"]}
+        if self.has("load balancer"):
+            found["load balancer"] = self.load_balancer["SecurityGroups"]
+        if self.has("NAT gateway"):
+            found["node"] = self.service["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"]
+            found["instance"] = self.launch_template["SecurityGroupIds"]
+        else:
+            found["node"] = [each["GroupId"] for each in self.interface["Groups"]]
+        return found
+
+
+def is_reachable(stack):
+    """Whether what the function's address names is there, and a Node behind it."""
+    address = stack.function["Environment"]["Variables"]["X_NODE_URL"]
+    names = {each["DNSName"] for each in stack.aws("elbv2").describe_load_balancers()["LoadBalancers"]}
+    interfaces = stack.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    names |= {f"{each['PrivateIpAddress']}:{NODE_PORT}" for each in interfaces if "Native Node" in each["Description"]}
+    clusters = stack.aws("ecs").list_services(cluster=stack.name)["serviceArns"]
+    services = stack.aws("ecs").describe_services(cluster=stack.name, services=clusters)["services"] if clusters else []
+    active = [each for each in services if each["status"] == "ACTIVE"]
+    if any(each["serviceRegistries"] for each in active):
+        names.add(f"native-node.{stack.name}.internal:{NODE_PORT}")
+    return bool(active) and address in names
 
 
 def violations(stack, names=None):
     """Runs all checks, or those with these names, and returns the violations."""
     found = []
     for each in CHECKS:
-        if names is not None and each.__name__ not in names:
+        if names is not None and each.__name__ not in names or each.part not in {None, *stack.parts}:
             continue
         try:
             each(stack)
@@ -134,67 +223,65 @@ def permissions(group, direction):
             yield permission["IpProtocol"], *ports, source
 
 
-@check
+@check_of("node")
 def security_groups_allow_exactly_the_intended_traffic(stack):
     groups = stack.security_groups()
     for part, ids in groups.items():
         equal(len(ids), 1, f"the number of security groups of the {part}")
     one = {part: ids[0] for part, ids in groups.items()}
-    equal(len(set(one.values())), 4, "the number of different security groups")
+    equal(len(set(one.values())), len(one), "the number of different security groups")
     by_id = {each["GroupId"]: each for each in stack.aws("ec2").describe_security_groups()["SecurityGroups"]}
-    listener = LISTENER_PORTS[stack.scheme]
-    anywhere = "0.0.0.0/0"
-    expected = {
-        "function": (set(), {("tcp", listener, listener, one["load balancer"])}),
-        "load balancer": (
-            {("tcp", listener, listener, one["function"])},
-            {("tcp", NODE_PORT, NODE_PORT, one["node"])},
-        ),
-        "node": (
-            {
-                ("tcp", NODE_PORT, NODE_PORT, one["load balancer"]),
-                ("tcp", MESH_PORT, MESH_PORT, one["node"]),
-            },
-            {("tcp", MESH_PORT, MESH_PORT, one["node"]), ("tcp", 443, 443, anywhere)},
-        ),
-        "instance": (set(), {("tcp", 443, 443, anywhere)}),
-    }
+    internet = ("tcp", 443, 443, "0.0.0.0/0")
+    expected = {part: (set(), set()) for part in one}
+
+    def allow(source, target, port):
+        expected[source][1].add(("tcp", port, port, one[target]))
+        expected[target][0].add(("tcp", port, port, one[source]))
+
+    if stack.has("load balancer"):
+        allow("function", "load balancer", LISTENER_PORTS[stack.scheme])
+        allow("load balancer", "node", NODE_PORT)
+    else:
+        allow("function", "node", NODE_PORT)
+    expected["node"][1].add(internet)
+    if stack.has("NAT gateway"):
+        allow("node", "node", MESH_PORT)
+        expected["instance"][1].add(internet)
     for part, (ingress, egress) in expected.items():
         group = by_id[one[part]]
         equal(set(permissions(group, "IpPermissions")), ingress, f"the ingress rules of the {part}")
         equal(set(permissions(group, "IpPermissionsEgress")), egress, f"the egress rules of the {part}")
 
 
-@check
+@check_of("node")
 def default_security_group_allows_no_traffic(stack):
-    vpc = stack.load_balancer["VpcId"]
+    vpc = stack.vpc
     filters = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (group,) = stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]
     equal(list(permissions(group, "IpPermissions")), [], "the ingress rules of the default group")
     equal(list(permissions(group, "IpPermissionsEgress")), [], "the egress rules of the default group")
 
 
-@check
+@check_of("node")
 def no_security_group_allows_ingress_from_addresses(stack):
-    vpc = stack.load_balancer["VpcId"]
+    vpc = stack.vpc
     filters = [{"Name": "vpc-id", "Values": [vpc]}]
     for group in stack.aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]:
         for rule in permissions(group, "IpPermissions"):
             assert rule[3].startswith("sg-"), f"{group['GroupName']} allows {rule}"
 
 
-@check
+@check_of("node")
 def parts_are_in_private_subnets_of_two_zones(stack):
     ec2 = stack.aws("ec2")
-    service = stack.service["networkConfiguration"]["awsvpcConfiguration"]
-    (scaling,) = stack.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    places = {
-        "function": stack.function["VpcConfig"]["SubnetIds"],
-        "load balancer": [each["SubnetId"] for each in stack.load_balancer["AvailabilityZones"]],
-        "node": service["subnets"],
-        "instances": scaling["VPCZoneIdentifier"].split(","),
-    }
-    equal(service.get("assignPublicIp", "DISABLED"), "DISABLED", "a public address of the Node")
+    places = {"function": stack.function["VpcConfig"]["SubnetIds"]}
+    if stack.has("load balancer"):
+        places["load balancer"] = [each["SubnetId"] for each in stack.load_balancer["AvailabilityZones"]]
+    if stack.has("NAT gateway"):
+        service = stack.service["networkConfiguration"]["awsvpcConfiguration"]
+        equal(service.get("assignPublicIp", "DISABLED"), "DISABLED", "a public address of the Node")
+        places["node"] = service["subnets"]
+        places["instances"] = stack.scaling_group["VPCZoneIdentifier"].split(",")
     for part, ids in places.items():
         subnets = ec2.describe_subnets(SubnetIds=ids)["Subnets"]
         zones = {each["AvailabilityZone"] for each in subnets}
@@ -202,36 +289,96 @@ def parts_are_in_private_subnets_of_two_zones(stack):
         for subnet in subnets:
             assert not subnet["MapPublicIpOnLaunch"], f"{subnet['SubnetId']} assigns public addresses"
             default = default_route(ec2, subnet["SubnetId"])
-            assert "NatGatewayId" in default, f"the default route of {subnet['SubnetId']} is {default}"
+            if stack.has("NAT gateway"):
+                assert default and "NatGatewayId" in default, f"the default route of {subnet['SubnetId']} is {default}"
+            else:
+                equal(default, None, f"the default route of {subnet['SubnetId']}")
 
 
 def default_route(ec2, subnet):
     filters = [{"Name": "association.subnet-id", "Values": [subnet]}]
     (table,) = ec2.describe_route_tables(Filters=filters)["RouteTables"]
-    (route,) = [each for each in table["Routes"] if each.get("DestinationCidrBlock") == "0.0.0.0/0"]
-    return route
+    routes = [each for each in table["Routes"] if each.get("DestinationCidrBlock") == "0.0.0.0/0"]
+    return routes[0] if routes else None
 
 
-@check
+@check_of("single instance")
+def single_node_has_a_fixed_address_of_its_own(stack):
+    """Its interface stays in a public subnet, whatever instance the group starts."""
+    ec2, interface, template = stack.aws("ec2"), stack.interface, stack.launch_template
+    default = default_route(ec2, interface["SubnetId"])
+    assert default and default.get("GatewayId", "").startswith("igw-"), f"the default route of the Node's subnet is {default}"
+    addresses = [each for each in ec2.describe_addresses()["Addresses"] if each.get("NetworkInterfaceId") == interface["NetworkInterfaceId"]]
+    equal(len(addresses), 1, "the number of public addresses of the Node")
+    (attached,) = template["NetworkInterfaces"]
+    equal(attached["NetworkInterfaceId"], interface["NetworkInterfaceId"], "the interface of the instance")
+    equal(str(attached["DeleteOnTermination"]).lower(), "false", "whether the interface ends with its instance")
+    equal(template.get("SecurityGroupIds", []), [], "the security groups beside those of the interface")
+    group = stack.scaling_group
+    (subnet,) = ec2.describe_subnets(SubnetIds=[interface["SubnetId"]])["Subnets"]
+    equal(group["AvailabilityZones"], [subnet["AvailabilityZone"]], "the zones of the group")
+    # A second instance could not have the interface.
+    equal((group["MinSize"], group["MaxSize"]), (1, 1), "the sizes of the group")
+
+
+@check_of("single instance")
+def single_service_leaves_its_port_before_a_new_one_takes_it(stack):
+    service = stack.service
+    equal(service["desiredCount"], 1, "the number of Nodes")
+    equal(service["launchType"], "EC2", "the launch type")
+    configuration = service["deploymentConfiguration"]
+    equal((configuration["minimumHealthyPercent"], configuration["maximumPercent"]), (0, 100), "the percents of a deployment")
+    equal(configuration["deploymentCircuitBreaker"], {"enable": True, "rollback": True}, "the circuit breaker")
+    (constraint,) = service["placementConstraints"]
+    user_data = base64.b64decode(stack.launch_template["UserData"]).decode()
+    (attribute,) = re.findall(r'^ECS_INSTANCE_ATTRIBUTES=(.*)$', user_data, re.MULTILINE)
+    ((name, value),) = json.loads(attribute).items()
+    equal(constraint, {"type": "memberOf", "expression": f"attribute:{name} == {value}"}, "where the Node is placed")
+
+
+@check_of("single instance")
+def container_reaches_only_the_agents_permissions(stack):
+    """In host networking a container has what the instance's role allows."""
+    role = Role(stack.aws("iam"), instance_role(stack))
+    cluster = f"arn:aws:ecs:{stack.emulator.region}:{ACCOUNT}:cluster/{stack.name}"
+    for document in role.documents:
+        for statement in document["Statement"]:
+            for action in as_list(statement["Action"]):
+                assert action.startswith("ecs:") and "*" not in action, f"the instance may do {action}"
+                narrow = all(stack.name in each for each in as_list(statement["Resource"]))
+                assert narrow or action == "ecs:DiscoverPollEndpoint", f"the instance may do {action} with {statement['Resource']}"
+    assert role.allows("ecs:RegisterContainerInstance", cluster), "the instance may not join the cluster"
+    instance = cluster.replace(":cluster/", ":container-instance/") + "/0123"
+    assert role.allows("ecs:Poll", instance, {"ecs:cluster": cluster}), "the agent gets no tasks"
+    assert not role.allows("ecs:Poll", instance, {"ecs:cluster": f"{cluster}x"}), "the agent gets tasks of other clusters"
+
+
+def instance_role(stack):
+    profile = stack.launch_template["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
+    (role,) = stack.aws("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
+    return role["Arn"]
+
+
+@check_of("NAT gateway")
 def number_of_nat_gateways_is_as_configured(stack):
     ec2 = stack.aws("ec2")
     gateways = ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["available"]}])["NatGateways"]
-    zones = stack.load_balancer["AvailabilityZones"]
+    zones = stack.function["VpcConfig"]["SubnetIds"]
     equal(len(gateways), len(zones) if stack.settings.get("nat_gateway_per_zone") else 1, "the number of NAT gateways")
     for gateway in gateways:
         default = default_route(ec2, gateway["SubnetId"])
         assert default.get("GatewayId", "").startswith("igw-"), f"the default route of a NAT gateway is {default}"
 
 
-@check
+@check_of("node")
 def vpc_resolves_private_names(stack):
-    vpc = stack.load_balancer["VpcId"]
+    vpc = stack.vpc
     for attribute in ("enableDnsSupport", "enableDnsHostnames"):
         response = stack.aws("ec2").describe_vpc_attribute(VpcId=vpc, Attribute=attribute)
         equal(response[attribute[0].upper() + attribute[1:]]["Value"], True, attribute)
 
 
-@check
+@check_of("NAT gateway")
 def s3_is_reached_without_nat(stack):
     every = stack.aws("ec2").describe_vpc_endpoints()["VpcEndpoints"]
     (endpoint,) = [each for each in every if each["State"] == "available"]
@@ -245,7 +392,7 @@ def s3_is_reached_without_nat(stack):
 ################################################################################
 
 
-@check
+@check_of("load balancer")
 def load_balancer_is_internal_and_strict(stack):
     balancer = stack.load_balancer
     equal(balancer["Scheme"], "internal", "the scheme of the load balancer")
@@ -258,7 +405,7 @@ def load_balancer_is_internal_and_strict(stack):
     equal(attributes.get("access_logs.s3.bucket") or "", bucket, "the bucket of the access logs")
 
 
-@check
+@check_of("load balancer")
 def listener_uses_the_scheme(stack):
     elb = stack.aws("elbv2")
     (listener,) = elb.describe_listeners(LoadBalancerArn=stack.load_balancer["LoadBalancerArn"])["Listeners"]
@@ -280,7 +427,7 @@ def listener_uses_the_scheme(stack):
     equal(details["DomainName"], stack.settings["fqdn"], "the name in the certificate")
 
 
-@check
+@check_of("load balancer")
 def target_group_checks_the_health_of_the_node(stack):
     (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
     expected = {
@@ -294,7 +441,7 @@ def target_group_checks_the_health_of_the_node(stack):
     equal({key: target.get(key) for key in expected}, expected, "the target group")
 
 
-@check
+@check_of("node")
 def node_has_a_name_if_it_uses_https(stack):
     zones = stack.aws("route53").list_hosted_zones()["HostedZones"]
     public = [zone for zone in zones if not zone["Config"]["PrivateZone"]]
@@ -302,11 +449,25 @@ def node_has_a_name_if_it_uses_https(stack):
         return equal(public, [], "the public zones")
     (zone,) = public
     records = stack.aws("route53").list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    (record,) = [each for each in records if each["Type"] == "A"]
-    equal(record["Name"].rstrip("."), stack.settings["fqdn"], "the Node's name")
-    target = record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.")
-    equal(target.lower(), stack.load_balancer["DNSName"].lower(), "the target of the Node's name")
-    assert any(each["Type"] == "CNAME" for each in records), "there is no record to validate the certificate"
+    (record,) = [each for each in records if each["Name"].rstrip(".") == stack.settings["fqdn"]]
+    if stack.has("load balancer"):
+        target = record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.")
+        equal((record["Type"], target.lower()), ("A", stack.load_balancer["DNSName"].lower()), "the target of the Node's name")
+        assert any(each["Type"] == "CNAME" for each in records), "there is no record to validate the certificate"
+        return
+    target = ("CNAME", mesh_name(stack)) if stack.has("NAT gateway") else ("A", stack.interface["PrivateIpAddress"])
+    equal((record["Type"], [each["Value"] for each in record["ResourceRecords"]]), (target[0], [target[1]]), "the target of the Node's name")
+    # The function demands a certificate of this name, and without a load balancer the Node itself has it.
+    configuration = node_configuration(stack)["connector"]
+    writer, node = stack.container("config"), stack.container("node")
+    volumes = {each["name"]: each["host"]["sourcePath"] for each in stack.task["volumes"]}
+    mounts = {each["containerPath"]: volumes[each["sourceVolume"]] for each in node["mountPoints"]}
+    secrets = {each["name"]: each["valueFrom"] for each in writer["secrets"]}
+    for setting, member, variable in (("tls_cert", "certificate", "NODE_TLS_CERT"), ("tls_key", "key", "NODE_TLS_KEY")):
+        assert mounts[configuration[setting]].endswith("/" + configuration[setting].rsplit("/", 1)[1]), f"{setting} is not mounted: {mounts}"
+        equal(secrets[variable], f"{stack.settings['node_tls_secret_arn']}:{member}::", f"the secret of {setting}")
+    execution = Role(stack.aws("iam"), stack.task["executionRoleArn"])
+    assert execution.allows("secretsmanager:GetSecretValue", stack.settings["node_tls_secret_arn"]), "the certificate can't be read"
 
 
 ################################################################################
@@ -314,7 +475,7 @@ def node_has_a_name_if_it_uses_https(stack):
 ################################################################################
 
 
-@check
+@check_of("NAT gateway")
 def service_is_configured_as_intended(stack):
     service, settings = stack.service, stack.settings
     # Later, Application Auto Scaling sets it; in the emulator it does nothing.
@@ -347,7 +508,7 @@ def service_is_configured_as_intended(stack):
     equal(cluster["capacityProviders"], [strategy["capacityProvider"]], "the cluster's capacity providers")
 
 
-@check
+@check_of("NAT gateway")
 def node_is_scaled_by_its_cpu(stack):
     scaling = stack.aws("application-autoscaling")
     (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
@@ -360,7 +521,7 @@ def node_is_scaled_by_its_cpu(stack):
     equal(metric, "ECSServiceAverageCPUUtilization", "the metric that the Nodes are scaled by")
 
 
-@check
+@check_of("node")
 def task_gets_its_token_as_a_secret(stack):
     node, settings = stack.container("node"), stack.settings
     equal(node["image"], f"{settings.get('node_image', 'wallarm/node-native-aio')}:{settings.get('node_tag', 'latest')}", "the Node's image")
@@ -374,12 +535,20 @@ def task_gets_its_token_as_a_secret(stack):
     assert execution.allows("ssm:GetParameters", parameter["ARN"]), "the execution role may not read the token"
     environment = {each["name"]: each["value"] for each in node["environment"]}
     assert "WALLARM_API_TOKEN" not in environment, "the token is in the environment"
+    known = {"WALLARM_API_HOST", "WALLARM_LABELS"}
+    own = settings.get("node_environment", {}) | ({"WALLARM_APID_ONLY": "true"} if settings.get("node_apid_only") else {})
+    equal({key: value for key, value in environment.items() if key not in known}, own, "the Node's other variables")
+    secret = settings.get("node_registry_secret_arn")
+    equal((node.get("repositoryCredentials") or {}).get("credentialsParameter"), secret, "the credentials of the image's registry")
+    if secret:
+        assert execution.allows("secretsmanager:GetSecretValue", secret), "the execution role may not read the registry's credentials"
+    equal(node["stopTimeout"], 90, "the seconds that the Node has to stop")
     equal(environment["WALLARM_API_HOST"], settings.get("wallarm_api_host", "api.wallarm.com"), "the API host")
     group = settings.get("node_group", "api-gateway-api-discovery")
     equal(environment["WALLARM_LABELS"], f"group={group}", "the Node's labels")
 
 
-@check
+@check_of("node")
 def token_is_nowhere_in_clear_text(stack):
     token = stack.settings["wallarm_api_token"]
     places = {
@@ -397,17 +566,16 @@ def token_is_nowhere_in_clear_text(stack):
             assert spelling not in text, f"the token is in {place}"
 
 
-@check
+@check_of("node")
 def node_reads_its_configuration_at_the_documented_path(stack):
     task, node, writer = stack.task, stack.container("node"), stack.container("config")
-    equal(task["networkMode"], "awsvpc", "the network mode")
+    equal(task["networkMode"], "host" if stack.has("single instance") else "awsvpc", "the network mode")
     equal(task["requiresCompatibilities"], ["EC2"], "the compatibility of the task")
     for forbidden in ("entryPoint", "command"):
         assert not node.get(forbidden), f"the Node's container overrides {forbidden}"
     assert not node.get("privileged"), "the Node's container is privileged"
     volumes = {each["name"]: each["host"]["sourcePath"] for each in task["volumes"]}
-    (mount,) = node["mountPoints"]
-    equal(mount["containerPath"], NODE_CONFIGURATION, "the path at which the Node's configuration is mounted")
+    (mount,) = [each for each in node["mountPoints"] if each["containerPath"] == NODE_CONFIGURATION]
     (written,) = writer["mountPoints"]
     file, directory = volumes[mount["sourceVolume"]], volumes[written["sourceVolume"]]
     # A mounted directory would hide the image's other files in that directory.
@@ -416,26 +584,38 @@ def node_reads_its_configuration_at_the_documented_path(stack):
     assert f"{written['containerPath']}/go-node.yaml" in command, f"nothing writes the file: {command}"
     equal(node["dependsOn"], [{"containerName": "config", "condition": "SUCCESS"}], "the dependency of the Node")
     equal(writer["essential"], False, "whether the container that writes is essential")
-    assert "secrets" not in writer or not writer["secrets"], "the container that writes has secrets"
+    names = {each["name"] for each in writer.get("secrets", [])}
+    assert names <= {"NODE_TLS_CERT", "NODE_TLS_KEY"}, f"the container that writes has the secrets {names}"
 
 
-@check
+@check_of("node")
 def node_configuration_matches_the_other_parts(stack):
-    environment = {each["name"]: each["value"] for each in stack.container("config")["environment"]}
-    (text,) = environment.values()
-    configuration = yaml.safe_load(text)
+    configuration = node_configuration(stack)
     equal(configuration["version"], 4, "the version of the configuration")
     equal(configuration["mode"], "connector-server", "the Node's mode")
     connector = configuration["connector"]
     equal(connector["address"], f":{NODE_PORT}", "the Node's address")
     health = connector["external_health_check"]
     equal(health, {"enabled": True, "endpoint": "/wallarm-external-health"}, "the health check")
-    mesh = connector["mesh"]
-    equal((mesh["discovery"], mesh["port"]), ("dns", MESH_PORT), "the mesh")
-    equal(mesh["name"], mesh_name(stack), "the mesh's name")
+    mesh = {"discovery": "dns", "port": MESH_PORT, "name": mesh_name(stack)} if stack.has("NAT gateway") else None
+    equal(connector.get("mesh"), mesh, "the mesh")
     equal(configuration["log"]["log_file"], "stdout", "the log file of the Node")
+    equal(connector["blocking"], False, "whether the Node blocks")
+    application = int(stack.function["Environment"]["Variables"]["X_WALLARM_APPLICATION_ID"])
+    equal(configuration["route_config"], {"wallarm_application": application, "wallarm_mode": "monitoring"}, "the Node's routes")
+    equal(connector.get("allowed_hosts", []), stack.settings.get("node_allowed_hosts", []), "the hosts that the Node accepts")
+    own = stack.settings.get("node_config", {})
+    for section in set(own) - {"connector", "log", "route_config"}:
+        equal(configuration.get(section), own[section], f"the section {section} of node_config")
     ports = {each["containerPort"] for each in stack.container("node")["portMappings"]}
-    assert {NODE_PORT, MESH_PORT} <= ports, f"the ports of the container are {ports}"
+    equal(ports, {NODE_PORT, MESH_PORT} if mesh else {NODE_PORT}, "the ports of the container")
+
+
+def node_configuration(stack):
+    """What the first container writes for the Node."""
+    environment = {each["name"]: each["value"] for each in stack.container("config")["environment"]}
+    (text,) = environment.values()
+    return yaml.safe_load(text)
 
 
 def mesh_name(stack):
@@ -454,10 +634,49 @@ def mesh_name(stack):
     return f"{details['Name']}.{namespace['Name']}"
 
 
-@check
+@check_of("node")
+def node_trusts_what_is_in_front_of_it(stack):
+    """The client is the caller of the API, as the function's header says, and not the load balancer."""
+    (rule,) = node_configuration(stack)["proxy_headers"]
+    names = json.loads(stack.function["Environment"]["Variables"].get("X_NODE_HEADER_NAMES", "{}"))
+    equal(rule["real_ip"], [names.get("X-Forwarded-For", "X-Forwarded-For")], "the header with the client's address")
+    trusted = {ipaddress.ip_network(each) for each in rule["trusted_networks"]}
+    # The load balancer is in the function's subnets.
+    subnets = stack.function["VpcConfig"]["SubnetIds"]
+    found = {ipaddress.ip_network(each["CidrBlock"]) for each in stack.aws("ec2").describe_subnets(SubnetIds=subnets)["Subnets"]}
+    equal(trusted, found, "the networks that the Node trusts")
+    if not stack.has("load balancer"):
+        return
+    response = stack.aws("elbv2").describe_load_balancer_attributes(LoadBalancerArn=stack.load_balancer["LoadBalancerArn"])
+    attributes = {each["Key"]: each["Value"] for each in response["Attributes"]}
+    equal(attributes.get("routing.http.xff_header_processing.mode"), "preserve", "what the load balancer does with the header")
+
+
+@check_of("node")
+def metrics_are_read_without_rights(stack):
+    reader, node = stack.container("metrics"), stack.container("node")
+    assert not reader["essential"], "a Node without metrics would stop"
+    equal(reader["command"], ["sh", "-c", METRICS_SCRIPT.read_text()], "the command that reads the metrics")
+    environment = {each["name"]: each["value"] for each in reader["environment"]}
+    metrics = stack.settings.get("node_config", {}).get("metrics", {})
+    expected = {
+        "NODE_METRICS_DEPLOYMENT": stack.name,
+        "NODE_METRICS_PREFIX": metrics.get("namespace", "wallarm_gonode"),
+        "NODE_METRICS_URL": f"http://127.0.0.1:{metrics.get('listen_address', ':9000').rsplit(':', 1)[1]}/metrics",
+    }
+    equal(environment, expected, "what the container is told")
+    equal(reader["image"], stack.container("config")["image"], "the image of the container")
+    equal(reader["dependsOn"], [{"containerName": node["name"], "condition": "START"}], "what the container waits for")
+    equal(reader["readonlyRootFilesystem"], True, "whether the container's file system is read-only")
+    equal(reader["user"], "65534:65534", "the user of the container")
+    equal(reader["linuxParameters"]["capabilities"]["drop"], ["ALL"], "what the container may not do")
+    assert not reader.get("secrets") and not reader.get("mountPoints") and not reader.get("portMappings"), "the container has more than it needs"
+
+
+@check_of("node")
 def node_logs_into_its_group(stack):
     execution = Role(stack.aws("iam"), stack.task["executionRoleArn"])
-    for name in ("node", "config"):
+    for name in ("node", "config", "metrics"):
         log = stack.container(name)["logConfiguration"]
         equal(log["logDriver"], "awslogs", f"the log driver of {name}")
         group = log["options"]["awslogs-group"]
@@ -467,7 +686,7 @@ def node_logs_into_its_group(stack):
         assert execution.allows("logs:PutLogEvents", stream), f"the execution role may not write to {group}"
 
 
-@check
+@check_of("node")
 def instances_protect_their_credentials(stack):
     template = stack.launch_template
     options = template["MetadataOptions"]
@@ -492,7 +711,7 @@ def instances_protect_their_credentials(stack):
 
 
 def is_compact(stack):
-    return stack.settings.get("report_line", "compact") == "compact"
+    return stack.settings.get("report_line", "compact" if stack.has("node") else "metrics") == "compact"
 
 
 def metric_filters(stack):
@@ -536,7 +755,7 @@ def function_is_configured_as_intended(stack):
     equal({key: function.get(key) for key in expected}, expected, "the function")
     assert 30 <= function["Timeout"] <= 60, f"the timeout is {function['Timeout']} s"
     variables = function["Environment"]["Variables"]
-    host = settings["fqdn"] if stack.scheme == "https" else stack.load_balancer["DNSName"]
+    host = stack.node_host
     known = {
         "X_WALLARM_APPLICATION_ID": settings.get("x_wallarm_application_id", "-1"),
         "X_NODE_URL": host,
@@ -595,6 +814,9 @@ def stream_retries_a_record_within_limits(stack):
         retries, age = each.get("MaximumRetryAttempts", -1), each.get("MaximumRecordAgeInSeconds", -1)
         assert 100 <= retries <= 10000, f"a record of the stream is retried {retries} times"
         equal(age, 21600, "the maximum age of a record of the stream")
+        settings = each.get("ParallelizationFactor", 1), each.get("MaximumBatchingWindowInSeconds", 0)
+        expected = stack.settings.get("kinesis_parallelization_factor", 1), stack.settings.get("kinesis_batching_window_seconds", 0)
+        equal(settings, expected, "the instances for a shard of the stream, and the seconds for a batch")
         equal(each.get("BisectBatchOnFunctionError"), True, "whether a failed batch is split")
         destination = each.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         equal(destination, stack.failure_arn, "the on-failure destination of the stream")
@@ -635,7 +857,9 @@ def access_log_stream_is_as_configured(stack):
     access = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     equal(set(access.values()), {True}, "the values of the public access block")
     (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    equal(rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256", "the encryption of the bucket")
+    encryption, key = rule["ApplyServerSideEncryptionByDefault"], stack.key("bucket")
+    equal(encryption["SSEAlgorithm"], "aws:kms" if key else "AES256", "the encryption of the bucket")
+    equal((encryption.get("KMSMasterKeyID"), rule.get("BucketKeyEnabled", False)), (key, bool(key)), "the bucket's key")
     (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     equal((rule["Status"], rule["Expiration"]["Days"]), ("Enabled", stack.settings.get("log_retention_days", 30)), "the bucket's expiration")
     (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
@@ -671,15 +895,15 @@ def permission_allows_only_the_logs_of_this_account(stack):
         condition = statement["Condition"]
         equal(condition["StringEquals"], {"AWS:SourceAccount": ACCOUNT}, "the account")
         sources.append(condition["ArnLike"]["AWS:SourceArn"])
-    equal(sorted(sources), sorted(f"{stack.group_arn(name)}:*" for name in stack.groups), "the log groups")
+    equal(sorted(sources), sorted(stack.sources_of_permissions()), "the log groups")
 
 
 @check
 def permission_comes_before_the_filter(stack):
     calls = [(call.operation, call.params) for call in stack.emulator.calls if not call.failed]
     for name in stack.groups:
-        source = f"{stack.group_arn(name)}:*"
-        granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == source]
+        covers = [each for each in stack.sources_of_permissions() if arn_like(each, f"{stack.group_arn(name)}:*")]
+        granted = [n for n, (operation, params) in enumerate(calls) if operation == "AddPermission" and params.get("SourceArn") == covers[0]]
         put = [n for n, (operation, params) in enumerate(calls) if operation == "PutSubscriptionFilter" and params.get("logGroupName") == name]
         assert granted and put, f"{name} has no permission, or no subscription"
         assert granted[0] < put[0], f"the filter of {name} is created before the permission"
@@ -705,15 +929,38 @@ def filters_send_lines_to_the_function(stack):
 
 
 @check
+def account_subscription_is_as_configured(stack):
+    """One policy for all groups but those of the connector, and those that have a subscription of their own."""
+    settings = stack.settings
+    policies = stack.aws("logs").describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    if not settings.get("enable_account_subscription"):
+        return equal(policies, [], "the account's subscription policies")
+    (policy,) = policies
+    equal(policy["policyName"], stack.function_name, "the name of the account's subscription policy")
+    pattern = settings["subscription_filter_pattern"]
+    document = {"DestinationArn": stack.function["FunctionArn"], "FilterPattern": pattern}
+    equal(json.loads(policy["policyDocument"]), document, "the account's subscription policy")
+    written = [f"/aws/lambda/{stack.function_name}", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]]
+    if settings.get("enable_access_log_stream"):
+        written.append(f"/aws/kinesisfirehose/amazon-apigateway-{stack.name}")
+    excluded = json.loads(policy["selectionCriteria"].removeprefix("LogGroupName NOT IN "))
+    for name in [*written, *stack.groups, *settings.get("account_subscription_excluded_groups", [])]:
+        assert name in excluded, f"the account's subscription includes {name}"
+
+
+@check
 def outputs_name_what_is_deployed(stack):
+    equal(stack.outputs["forwarded_log_groups"], sorted(stack.groups), "the output forwarded_log_groups")
     main = stack.groups[0]
     equal(stack.outputs["api_gateway_log_group_arn"], stack.group_arn(main), "the output api_gateway_log_group_arn")
     region = stack.emulator.region
-    for output, group in (
-        ("api_gateway_log_group", main),
-        ("node_log_group", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]),
-        ("function_log_group", f"/aws/lambda/{stack.function_name}"),
-    ):
+    groups = {"api_gateway_log_group": main, "function_log_group": f"/aws/lambda/{stack.function_name}"}
+    if stack.has("node"):
+        groups["node_log_group"] = stack.container("node")["logConfiguration"]["options"]["awslogs-group"]
+    else:
+        # An output of null is none.
+        equal(stack.outputs.get("node_log_group"), None, "the output node_log_group")
+    for output, group in groups.items():
         # The console escapes a name twice, with $ for the second percent sign.
         url = stack.outputs[output]
         prefix = f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logsV2:log-groups/log-group/"
@@ -734,13 +981,12 @@ def outputs_name_what_is_deployed(stack):
 
 @check
 def roles_trust_only_their_services(stack):
-    expected = {
-        stack.function["Role"]: "lambda.amazonaws.com",
-        stack.task["executionRoleArn"]: "ecs-tasks.amazonaws.com",
-    }
-    profile = stack.launch_template["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
-    (role,) = stack.aws("iam").get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
-    expected[role["Arn"]] = "ec2.amazonaws.com"
+    expected = {stack.function["Role"]: "lambda.amazonaws.com"}
+    if stack.has("node"):
+        expected[stack.task["executionRoleArn"]] = "ecs-tasks.amazonaws.com"
+        expected[instance_role(stack)] = "ec2.amazonaws.com"
+    if stack.settings.get("enable_execute_command"):
+        expected[stack.task["taskRoleArn"]] = "ecs-tasks.amazonaws.com"
     if stack.settings.get("manage_api_gateway_account"):
         expected[stack.aws("apigateway").get_account()["cloudwatchRoleArn"]] = "apigateway.amazonaws.com"
     if stack.settings.get("enable_access_log_stream"):
@@ -752,6 +998,70 @@ def roles_trust_only_their_services(stack):
     roles = {each["Arn"] for each in stack.aws("iam").list_roles()["Roles"]}
     own = {arn for arn in roles if "/aws-service-role/" not in arn}
     equal(own, set(expected), "the roles")
+
+
+@check
+def roles_follow_the_companys_rules(stack):
+    """Roles that are created have the company's path and boundary, and those that existed are used as they are."""
+    iam, settings = stack.aws("iam"), stack.settings
+    path, boundary = settings.get("iam_role_path", "/"), settings.get("permissions_boundary_arn")
+    existing = settings.get("existing_role_names", {})
+    for role in iam.list_roles()["Roles"]:
+        if "/aws-service-role/" in role["Arn"] or role["RoleName"] in existing.values():
+            continue
+        name = role["RoleName"]
+        equal(role["Path"], path, f"the path of {name}")
+        found = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        equal(found, boundary, f"the boundary of {name}")
+    profile = stack.launch_template["IamInstanceProfile"]["Arn"].rsplit("/", 1)[1]
+    used = {
+        "function": stack.function["Role"],
+        "execution": stack.task["executionRoleArn"],
+        "instance": iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Arn"],
+    }
+    if settings.get("manage_api_gateway_account"):
+        used["api_gateway"] = stack.aws("apigateway").get_account()["cloudwatchRoleArn"]
+    if settings.get("enable_access_log_stream"):
+        used["access_log_stream"] = access_log_stream_role(stack)
+    for part, arn in used.items():
+        own = arn.rsplit("/", 1)[1].startswith(f"{stack.name}-")
+        equal(own, part not in existing, f"whether the role for {part} is created here, which is {arn},")
+        if part in existing:
+            equal(arn.rsplit("/", 1)[1], existing[part], f"the role for {part}")
+
+
+@check
+def data_is_encrypted_with_the_companys_keys(stack):
+    """Each kind of data with its key, and a role may use a key only by the service that encrypts with it."""
+    node = stack.container("node")
+    groups = [f"/aws/lambda/{stack.function_name}", node["logConfiguration"]["options"]["awslogs-group"]]
+    if stack.settings.get("enable_access_log_stream"):
+        groups.append(f"/aws/kinesisfirehose/amazon-apigateway-{stack.name}")
+    for name in groups:
+        (group,) = stack.aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        equal(group.get("kmsKeyId"), stack.key("logs"), f"the key of {name}")
+    sqs = stack.aws("sqs")
+    for url in sqs.list_queues()["QueueUrls"]:
+        if f"/{stack.name}-" in url:
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            found = attributes.get("KmsMasterKeyId"), attributes["SqsManagedSseEnabled"]
+            equal(found, (stack.key("queue"), "false" if stack.key("queue") else "true"), f"the encryption of {url}")
+    equal(stack.function.get("KMSKeyArn"), stack.key("environment"), "the key of the function's environment")
+    name = node["secrets"][0]["valueFrom"].split(":parameter", 1)[1]
+    (parameter,) = stack.aws("ssm").describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [name]}])["Parameters"]
+    equal(parameter["KeyId"], stack.key("token") or "alias/aws/ssm", "the key of the token")
+    users = [("queue", "sqs", stack.function["Role"]), ("token", "ssm", stack.task["executionRoleArn"])]
+    if stack.settings.get("enable_access_log_stream"):
+        users.append(("bucket", "s3", access_log_stream_role(stack)))
+    for use, service, arn in users:
+        key, role = stack.key(use), Role(stack.aws("iam"), arn)
+        if key:
+            by = {"kms:ViaService": f"{service}.{stack.emulator.region}.amazonaws.com"}
+            actions = ["kms:Decrypt"] if use == "token" else ["kms:Decrypt", "kms:GenerateDataKey"]
+            for action in actions:
+                assert role.allows(action, key, by), f"{arn} may not do {action} with the key of the {use}"
+                assert not role.allows(action, key), f"{arn} may do {action} with the key of the {use} past {service}"
+                assert not role.allows(action, f"{key}x", by), f"{arn} may do {action} with other keys"
 
 
 def access_log_stream_role(stack):
@@ -775,7 +1085,8 @@ WITHOUT_RESOURCES = {
 def roles_allow_only_what_is_needed(stack):
     iam = stack.aws("iam")
     streams = [access_log_stream_role(stack)] if stack.settings.get("enable_access_log_stream") else []
-    for arn in (stack.function["Role"], stack.task["executionRoleArn"], *streams):
+    execution = [stack.task["executionRoleArn"]] if stack.has("node") else []
+    for arn in (stack.function["Role"], *execution, *streams):
         for document in Role(iam, arn).documents:
             for statement in document["Statement"]:
                 if statement["Effect"] == "Deny":
@@ -809,10 +1120,21 @@ def roles_allow_only_what_is_needed(stack):
     context = {"lambda:SourceFunctionArn": stack.function["FunctionArn"]}
     for action in WITHOUT_RESOURCES:
         assert not function.allows(action, "*", context), f"the function's code may do {action}"
+    if not stack.function.get("VpcConfig", {}).get("SubnetIds"):
+        return equal([action for action in WITHOUT_RESOURCES if function.allows(action, "*")], [], "what the function needs only in a VPC")
     # Lambda rejects a role without one of these when a function in a VPC is created.
     for action in ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"):
         assert function.allows(action, "*"), f"Lambda may not do {action}"
-    assert not stack.task.get("taskRoleArn"), "the Node has a role, but it does not call AWS"
+    if not stack.has("node"):
+        return
+    task = stack.task.get("taskRoleArn")
+    if not stack.settings.get("enable_execute_command"):
+        assert not task, "the Node has a role, but it does not call AWS"
+        return
+    (document,) = Role(iam, task).documents
+    (statement,) = document["Statement"]
+    channels = {f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")}
+    equal((statement["Effect"], set(as_list(statement["Action"]))), ("Allow", channels), "what the Node's role allows")
 
 
 ################################################################################
@@ -821,23 +1143,32 @@ def roles_allow_only_what_is_needed(stack):
 
 
 def known_dimensions(stack):
-    balancer = stack.load_balancer["LoadBalancerArn"].split(":loadbalancer/", 1)[1]
-    (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
     queues = stack.aws("sqs").list_queues()["QueueUrls"]
-    return {
+    known = {
         "FunctionName": {stack.function_name},
         "functionName": {stack.function_name},
+        "deployment": {stack.name},
         "QueueName": {url.rsplit("/", 1)[1] for url in queues},
-        "LoadBalancer": {balancer},
-        "TargetGroup": {target["TargetGroupArn"].rsplit(":", 1)[1]},
-        "ClusterName": {stack.name},
-        "ServiceName": {stack.service["serviceName"]},
         "DeliveryStreamName": set(stack.aws("firehose").list_delivery_streams()["DeliveryStreamNames"]),
     }
+    if stack.has("node"):
+        known |= {"ClusterName": {stack.name}, "ServiceName": {stack.service["serviceName"]}}
+    if stack.has("load balancer"):
+        (target,) = stack.aws("elbv2").describe_target_groups()["TargetGroups"]
+        known |= {
+            "LoadBalancer": {stack.load_balancer["LoadBalancerArn"].split(":loadbalancer/", 1)[1]},
+            "TargetGroup": {target["TargetGroupArn"].rsplit(":", 1)[1]},
+        }
+    return known
 
 
-# The metrics of the function itself that an alarm may watch: AWS counts nothing like them.
-OF_THE_FUNCTION = {("CwResend", "logGroupsMostlySkipped"), ("CwResend", "recordsUndelivered")}
+# The metrics of the function and of the Node that an alarm may watch: AWS counts nothing like them.
+OWN_METRICS = {
+    ("CwResend", "logGroupsMostlySkipped"),
+    ("CwResend", "recordsUndelivered"),
+    ("WallarmNode", "MessagesSeen"),
+    ("WallarmNode", "NotTakenPercent"),
+}
 
 
 @check
@@ -854,8 +1185,8 @@ def alarms_watch_existing_resources(stack):
         queries = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
         for metric in queries or [alarm]:
             # The function's own metrics come from log lines, which may be lost.
-            counted = metric["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB", "AWS/Firehose")
-            assert counted or (metric["Namespace"], metric["MetricName"]) in OF_THE_FUNCTION, f"{name} watches {metric['Namespace']}"
+            counted = metric["Namespace"] in ("AWS/Lambda", "AWS/SQS", "AWS/ApplicationELB", "AWS/ECS", "AWS/Firehose")
+            assert counted or (metric["Namespace"], metric["MetricName"]) in OWN_METRICS, f"{name} watches {metric['Namespace']}"
             assert metric["Dimensions"], f"{name} has no dimensions"
             for dimension in metric["Dimensions"]:
                 assert dimension["Value"] in known[dimension["Name"]], f"{name} watches {dimension}"
@@ -865,10 +1196,14 @@ def alarms_watch_existing_resources(stack):
     needed = {
         ("AWS/Lambda", "Errors"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-        ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
-        ("AWS/ApplicationELB", "HealthyHostCount"),
         ("CwResend", "logGroupsMostlySkipped"),
     }
+    if stack.has("node"):
+        needed |= {("WallarmNode", "MessagesSeen"), ("WallarmNode", "NotTakenPercent")}
+    if stack.has("load balancer"):
+        needed |= {("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"), ("AWS/ApplicationELB", "HealthyHostCount")}
+    elif stack.has("node"):
+        needed.add(("AWS/ECS", "CPUUtilization"))
     if stack.settings.get("enable_access_log_stream"):
         needed |= {
             ("AWS/Firehose", "SucceedProcessing.Records"),
@@ -909,10 +1244,12 @@ def dashboard_shows_existing_resources(stack):
         ("AWS/Lambda", "Duration"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"),
-        ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"),
-        ("AWS/ApplicationELB", "HealthyHostCount"),
-        ("AWS/ECS", "CPUUtilization"),
     }
+    if stack.has("load balancer"):
+        needed |= {("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"), ("AWS/ApplicationELB", "HealthyHostCount")}
+    if stack.has("node"):
+        needed |= {("WallarmNode", name) for name in ("RequestsProcessed", "ResponsesProcessed", "RejectedByHost", "Errors")}
+        needed.add(("AWS/ECS", "CPUUtilization"))
     if stack.settings.get("enable_access_log_stream"):
         needed |= {("AWS/Firehose", "IncomingRecords"), ("AWS/Firehose", "SucceedProcessing.Records")}
     assert needed <= shown, f"the dashboard lacks {needed - shown}"
@@ -973,6 +1310,8 @@ def inventory(emulator):
     add("event source mappings", aws("lambda").list_event_source_mappings()["EventSourceMappings"], "UUID")
     groups = aws("logs").describe_log_groups()["logGroups"]
     add("log groups", groups, "logGroupName")
+    policies = aws("logs").describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    add("account policies", policies, "policyName")
     filters = [
         each
         for group in groups

@@ -34,8 +34,9 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.ecs.models import EC2ContainerServiceBackend
 from moto.ecs.responses import EC2ContainerServiceResponse
-from moto.logs.exceptions import InvalidParameterException
+from moto.logs.exceptions import InvalidParameterException, LimitExceededException, ResourceNotFoundException
 from moto.logs.models import LogsBackend, LogStream
+from moto.logs.responses import LogsResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.route53.models import route53_backends
 from moto.s3.models import s3_backends
@@ -360,18 +361,20 @@ def delete_nat_gateway(original, self, nat_gateway_id):
     return gateway
 
 
-# Lambda: moto does not store the log group of a function.
+# Lambda: moto does not store the log group of a function, nor the key of its environment.
 
 
 @shim(LambdaFunction, "__init__")
 def new_function(original, self, account_id, spec, region, version=1):
     original(self, account_id, spec, region, version)
     self.logging_config = spec.get("LoggingConfig")
+    self.environment_key = spec.get("KMSKeyArn")
 
 
 @shim(LambdaFunction, "update_configuration")
 def update_configuration(original, self, config_updates):
     self.logging_config = config_updates.get("LoggingConfig", self.logging_config)
+    self.environment_key = config_updates.get("KMSKeyArn", self.environment_key)
     return original(self, config_updates)
 
 
@@ -380,6 +383,8 @@ def get_configuration(original, self, on_create=False):
     configuration = original(self, on_create)
     if self.logging_config:
         configuration["LoggingConfig"] = self.logging_config
+    if self.environment_key:
+        configuration["KMSKeyArn"] = self.environment_key
     return configuration
 
 
@@ -460,7 +465,8 @@ def describe_capacity_providers(original, self, names):
     return original(self, names or [provider.name for provider in self.capacity_providers.values()])
 
 
-# SQS returns a redrive policy without whitespace; for the provider, anything else is a change.
+# SQS returns a redrive policy without whitespace; for the provider, anything else is a change. A queue with a KMS key is
+# not encrypted with SQS's own key too; in moto it is.
 
 queue_attributes = Queue.attributes.fget
 
@@ -470,6 +476,8 @@ def compact_attributes(self):
     if attributes.get("RedrivePolicy"):
         policy = json.loads(attributes["RedrivePolicy"])
         attributes["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
+    if attributes.get("KmsMasterKeyId"):
+        attributes["SqsManagedSseEnabled"] = "false"
     return attributes
 
 
@@ -483,20 +491,95 @@ Queue.attributes = property(compact_attributes)
 @shim(LogsBackend, "put_subscription_filter")
 def put_subscription_filter(original, self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn):
     if ":lambda:" in destination_arn:
-        function = lambda_backend(self.account_id, self.region_name).get_function(destination_arn)
-        group = self.groups[log_group_name]
-        policy = Policy({"Version": "2012-10-17", "Statement": function.policy.statements})
-        context = {"aws:SourceArn": f"{group.arn}:*", "aws:SourceAccount": self.account_id}
-        principals = (f"logs.{self.region_name}.amazonaws.com", "logs.amazonaws.com")
-        if not any(
-            policy.allows("lambda:InvokeFunction", function.function_arn, context, principal)
-            for principal in principals
-        ):
-            raise InvalidParameterException(
-                "Could not execute the lambda function. Make sure you have given CloudWatch Logs "
-                "permission to execute your function."
-            )
+        check_permission(self.account_id, self.region_name, destination_arn, f"{self.groups[log_group_name].arn}:*")
     return original(self, log_group_name, filter_name, filter_pattern, destination_arn, role_arn)
+
+
+def check_permission(account, region, function_arn, source):
+    function = lambda_backend(account, region).get_function(function_arn)
+    policy = Policy({"Version": "2012-10-17", "Statement": function.policy.statements})
+    context = {"aws:SourceArn": source, "aws:SourceAccount": account}
+    principals = (f"logs.{region}.amazonaws.com", "logs.amazonaws.com")
+    if not any(policy.allows("lambda:InvokeFunction", function.function_arn, context, principal) for principal in principals):
+        raise InvalidParameterException(
+            "Could not execute the lambda function. Make sure you have given CloudWatch Logs "
+            "permission to execute your function."
+        )
+
+
+# moto has no keys of log groups after their creation.
+
+
+@shim(LogsResponse, "associate_kms_key")
+def associate_kms_key(_, self):
+    self.logs_backend._find_log_group(self._get_param("logGroupName")).kms_key_id = self._get_param("kmsKeyId")
+    return "{}"
+
+
+@shim(LogsResponse, "disassociate_kms_key")
+def disassociate_kms_key(_, self):
+    self.logs_backend._find_log_group(self._get_param("logGroupName")).kms_key_id = None
+    return "{}"
+
+
+# moto has no account policies. AWS has one subscription policy in a region: another name is refused, and the same name
+# replaces it. AWS documents no name of the error for that; the limit's is the only one that the operation has.
+
+account_policies = {}
+MAX_SELECTION_CRITERIA = 25 * 1024
+EXCLUDED = re.compile(r'LogGroupName NOT IN (\["[^"]+"(?:, "[^"]+")*\])')
+
+
+@shim(LogsResponse, "put_account_policy")
+def put_account_policy(_, self):
+    backend = self.logs_backend
+    policy = {name: self._get_param(name) for name in ("policyName", "policyType", "policyDocument", "selectionCriteria")}
+    if policy["policyType"] != "SUBSCRIPTION_FILTER_POLICY":
+        raise NotImplementedError(policy["policyType"])
+    criteria = policy["selectionCriteria"]
+    if criteria and (not EXCLUDED.fullmatch(criteria) or len(criteria.encode()) > MAX_SELECTION_CRITERIA):
+        raise InvalidParameterException(f"The selection criteria are not as documented: {criteria}")
+    place = backend.account_id, backend.region_name
+    if account_policies.get(place, policy)["policyName"] != policy["policyName"]:
+        raise LimitExceededException()
+    any_group = f"arn:{get_partition(place[1])}:logs:{place[1]}:{place[0]}:log-group:any:*"
+    check_permission(*place, json.loads(policy["policyDocument"])["DestinationArn"], any_group)
+    account_policies[place] = {**policy, "scope": "ALL", "accountId": backend.account_id, "lastUpdatedTime": 0}
+    return json.dumps({"accountPolicy": account_policies[place]})
+
+
+@shim(LogsResponse, "describe_account_policies")
+def describe_account_policies(_, self):
+    found = account_policies.get((self.logs_backend.account_id, self.logs_backend.region_name))
+    name = self._get_param("policyName")
+    is_asked = found and found["policyType"] == self._get_param("policyType") and name in (None, found["policyName"])
+    if name and not is_asked:
+        raise ResourceNotFoundException("The specified policy does not exist.")
+    return json.dumps({"accountPolicies": [found] if is_asked else []})
+
+
+@shim(LogsResponse, "delete_account_policy")
+def delete_account_policy(_, self):
+    place = self.logs_backend.account_id, self.logs_backend.region_name
+    if account_policies.get(place, {}).get("policyName") != self._get_param("policyName"):
+        raise ResourceNotFoundException("The specified policy does not exist.")
+    del account_policies[place]
+    return "{}"
+
+
+# The account's policy comes beside the filters of the group itself.
+
+
+@shim(LogStream, "put_log_events")
+def put_log_events(original, self, log_events):
+    token = original(self, log_events)
+    policy = account_policies.get((self.account_id, self.region))
+    excluded = EXCLUDED.fullmatch((policy or {}).get("selectionCriteria") or "")
+    if policy and self.log_group.name not in (json.loads(excluded[1]) if excluded else []):
+        events = [{"id": each.event_id, "timestamp": each.timestamp, "message": each.message} for each in self.events[-len(log_events) :]]
+        destination = json.loads(policy["policyDocument"])["DestinationArn"]
+        self._send_log_events(service="lambda", destination_arn=destination, filter_name=policy["policyName"], log_events=events)
+    return token
 
 
 # The ids of log events are numbers in moto. In AWS they are strings of 56 digits.

@@ -38,8 +38,9 @@ class Node:
     The relay keeps the address, so a new Node starts at the address of the one that stopped.
     """
 
-    def __init__(self, program):
+    def __init__(self, program, is_reachable=lambda: True):
         self.program = program
+        self.is_reachable = is_reachable
         self.port = 0
         self.start()
 
@@ -86,6 +87,9 @@ class Node:
                 client, _ = listener.accept()
             except OSError:
                 return
+            if not self.is_reachable():
+                client.close()
+                continue
             stream = bytearray()
             self.streams.append(stream)
             node = socket.create_connection(self.target)
@@ -105,8 +109,10 @@ class Node:
         raise AssertionError(f"the stand-in Node must have {calls} calls and {repeated} of them again, and has seen {seen}")
 
     def messages(self):
-        """Each HTTP message as (method, target, headers, body)."""
-        return [message for stream in self.streams for message in messages_of(bytes(stream))]
+        """Each message as (method, target, headers, body)."""
+        every = [message for stream in self.streams for message in messages_of(bytes(stream))]
+        # A question for the Node's health is no message.
+        return [message for message in every if "x-wallarm-message" in message[2]]
 
 
 def relay(source, sink, kept):
@@ -231,15 +237,9 @@ class Commands:
 
 
 def run(stack, directory, program, terraform):
-    node = Node(program)
-    # The load balancer's name does not resolve here. Nothing else differs from the deployed stack.
-    service = LambdaService(
-        stack.emulator, directory, {"X_NODE_URL": node.address, "X_NODE_SCHEME": "http"}
-    )
-    emulator.handlers.append(service.handle)
-    emulator.synchronous_handlers.append(service.invoke_function)
     commands = Commands(directory.with_name("readme"), terraform, program)
-    try:
+    with Bridge(stack, directory, program) as bridge:
+        service, node = bridge.service, bridge.node
         lines_arrive(stack, service, node)
         firehose_records_arrive(stack, service, node)
         node.stop()
@@ -250,12 +250,76 @@ def run(stack, directory, program, terraform):
             delivered_by_hand(stack, node, commands)
         node.stop()
         failed_records_are_replayed(stack, service, node, commands)
-    finally:
-        emulator.handlers.remove(service.handle)
-        emulator.synchronous_handlers.remove(service.invoke_function)
-        service.stop()
-        if node.is_up:
-            node.stop()
+
+
+class Bridge:
+    """The function and a Node without anything between them: what the load balancer's name would lead to does not exist
+    here. Nothing else differs from the deployed stack.
+    """
+
+    def __init__(self, stack, directory, program, is_reachable=lambda: True):
+        self.stack = stack
+        self.node = Node(program, is_reachable)
+        overrides = {"X_NODE_URL": self.node.address, "X_NODE_SCHEME": "http"}
+        self.service = LambdaService(stack.emulator, directory, overrides)
+
+    def __enter__(self):
+        emulator.handlers.append(self.service.handle)
+        emulator.synchronous_handlers.append(self.service.invoke_function)
+        return self
+
+    def __exit__(self, *_):
+        emulator.handlers.remove(self.service.handle)
+        emulator.synchronous_handlers.remove(self.service.invoke_function)
+        self.service.stop()
+        if self.node.is_up:
+            self.node.stop()
+
+
+def run_short(stack, directory, program):
+    """A line arrives, and one that no Node takes is kept."""
+    with Bridge(stack, directory, program) as bridge:
+        lines_arrive(stack, bridge.service, bridge.node)
+        bridge.node.stop()
+        failed_event_is_kept(stack, bridge.service)
+        url = stack.outputs["failure_queue_url"]
+        stack.aws("sqs").purge_queue(QueueUrl=url)
+
+
+def nothing_is_lost(stack, directory, program, change):
+    """Lines come all the time while the layout changes. Each one arrives, at once or by the queue, and none twice.
+
+    The function reaches the Node where what its address names is there.
+    """
+    written, done, errors = [], threading.Event(), []
+
+    def write():
+        try:
+            while not done.is_set():
+                path = f"/prod/during/{len(written)}"
+                put_line(stack, stack.groups[0], access_log_line(stack, path))
+                written.append(path)
+                done.wait(0.5)
+        except Exception as error:
+            errors.append(error)
+
+    with Bridge(stack, directory, program, lambda: deployed.is_reachable(stack)) as bridge:
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            change()
+        finally:
+            done.set()
+            writer.join()
+        assert not errors, f"a line could not be written: {errors[0]}"
+        bridge.service.wait()
+        by_queue = 0
+        while bridge.service.poll(stack.function_name) != (0, 0):
+            by_queue += 1
+        bridge.node.report(len(written))
+        arrived = [target for _, target, headers, _ in bridge.node.messages() if headers["x-wallarm-message"] == "request"]
+        equal(sorted(arrived), sorted(written), "the lines that arrived while the layout changed")
+    print(f"  {len(written)} lines came while the layout changed, and each arrived: {by_queue} polls of the failure queue")
 
 
 def lines_arrive(stack, service, node):

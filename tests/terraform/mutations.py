@@ -10,6 +10,7 @@ import sys
 import traceback
 
 import deployed
+from emulator import ACCOUNT
 
 MUTATIONS = {}
 
@@ -29,8 +30,8 @@ def group_of(stack, part):
 def change_task(stack, change):
     """Registers a new revision of the task definition with a change, and lets the service use it."""
     ecs, task = stack.aws("ecs"), stack.task
-    kept = ("family", "executionRoleArn", "networkMode", "requiresCompatibilities", "volumes", "containerDefinitions")
-    definition = {key: task[key] for key in kept}
+    kept = ("family", "executionRoleArn", "taskRoleArn", "networkMode", "requiresCompatibilities", "volumes", "containerDefinitions")
+    definition = {key: task[key] for key in kept if key in task}
     change({each["name"]: each for each in definition["containerDefinitions"]})
     arn = ecs.register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"]
     ecs.update_service(cluster=stack.name, service=stack.service["serviceName"], taskDefinition=arn)
@@ -46,7 +47,7 @@ def function_reaches_the_node(stack):
 @mutation("default_security_group_allows_no_traffic")
 def default_group_allows_itself(stack):
     ec2 = stack.aws("ec2")
-    filters = [{"Name": "vpc-id", "Values": [stack.load_balancer["VpcId"]]}, {"Name": "group-name", "Values": ["default"]}]
+    filters = [{"Name": "vpc-id", "Values": [stack.vpc]}, {"Name": "group-name", "Values": ["default"]}]
     (group,) = ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
     pair = {"GroupId": group["GroupId"]}
     ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}])
@@ -76,9 +77,30 @@ def one_nat_gateway_more(stack):
     ec2.create_nat_gateway(SubnetId=gateway["SubnetId"], ConnectivityType="private")
 
 
+@mutation("single_node_has_a_fixed_address_of_its_own")
+def second_instance(stack):
+    stack.aws("autoscaling").update_auto_scaling_group(AutoScalingGroupName=stack.scaling_group["AutoScalingGroupName"], MaxSize=2)
+
+
+@mutation("single_service_leaves_its_port_before_a_new_one_takes_it")
+def both_at_once(stack):
+    configuration = stack.service["deploymentConfiguration"] | {"minimumHealthyPercent": 100, "maximumPercent": 200}
+    stack.aws("ecs").update_service(
+        cluster=stack.name, service=stack.service["serviceName"], deploymentConfiguration=configuration
+    )
+
+
+@mutation("container_reaches_only_the_agents_permissions")
+def managed_policy_for_the_instance(stack):
+    stack.aws("iam").attach_role_policy(
+        RoleName=deployed.instance_role(stack).rsplit("/", 1)[1],
+        PolicyArn="arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role",
+    )
+
+
 @mutation("vpc_resolves_private_names")
 def no_host_names(stack):
-    stack.aws("ec2").modify_vpc_attribute(VpcId=stack.load_balancer["VpcId"], EnableDnsHostnames={"Value": False})
+    stack.aws("ec2").modify_vpc_attribute(VpcId=stack.vpc, EnableDnsHostnames={"Value": False})
 
 
 @mutation("s3_is_reached_without_nat")
@@ -154,6 +176,20 @@ def mesh_on_another_port(stack):
         variable["value"] = variable["value"].replace("9093", "9094")
 
     change_task(stack, change)
+
+
+@mutation("node_trusts_what_is_in_front_of_it")
+def node_trusts_everybody(stack):
+    def change(containers):
+        variable = containers["config"]["environment"][0]
+        variable["value"] = variable["value"].replace("10.0.16.0/20", "0.0.0.0/0")
+
+    change_task(stack, change)
+
+
+@mutation("metrics_are_read_without_rights")
+def metrics_are_read_as_root(stack):
+    change_task(stack, lambda containers: containers["metrics"].update(user="0:0"))
 
 
 @mutation("node_logs_into_its_group")
@@ -247,9 +283,33 @@ def metric_filter_is_missing(stack):
     stack.aws("logs").delete_metric_filter(logGroupName=f"/aws/lambda/{stack.function_name}", filterName="retries-zero")
 
 
+@mutation("account_subscription_is_as_configured")
+def account_subscription_is_another(stack):
+    """Where there is none, one that nobody has configured; where there is one, it includes the function's own group."""
+    logs = stack.aws("logs")
+    found = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
+    stack.aws("lambda").add_permission(
+        FunctionName=stack.function_name,
+        StatementId="mutation",
+        Action="lambda:InvokeFunction",
+        Principal="logs.amazonaws.com",
+        SourceArn=stack.group_arn("*"),
+        SourceAccount=ACCOUNT,
+    )
+    document = json.dumps({"DestinationArn": stack.function["FunctionArn"], "FilterPattern": ""})
+    policy = found[0] if found else {"policyName": "mutation", "policyDocument": document}
+    criteria = policy.get("selectionCriteria", 'LogGroupName NOT IN ["x"]').replace(f"/aws/lambda/{stack.function_name}", "x")
+    logs.put_account_policy(
+        policyName=policy["policyName"],
+        policyType="SUBSCRIPTION_FILTER_POLICY",
+        policyDocument=policy["policyDocument"],
+        selectionCriteria=criteria,
+    )
+
+
 @mutation("outputs_name_what_is_deployed")
 def output_names_another_group(stack):
-    stack.outputs["node_log_group"] += "x"
+    stack.outputs["function_log_group"] += "x"
 
 
 @mutation("roles_trust_only_their_services")
@@ -257,6 +317,19 @@ def role_for_everybody(stack):
     statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     stack.aws("iam").update_assume_role_policy(RoleName=stack.function["Role"].rsplit("/", 1)[1], PolicyDocument=document)
+
+
+@mutation("roles_follow_the_companys_rules")
+def role_has_another_boundary(stack):
+    role = stack.function["Role"].rsplit("/", 1)[1]
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/mutation"
+    stack.aws("iam").put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+
+
+@mutation("data_is_encrypted_with_the_companys_keys")
+def group_has_another_key(stack):
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/mutation"
+    stack.aws("logs").associate_kms_key(logGroupName=f"/aws/lambda/{stack.function_name}", kmsKeyId=key)
 
 
 @mutation("roles_allow_only_what_is_needed")
@@ -302,7 +375,8 @@ def run(stack, some=None):
     names = [check.__name__ for check in deployed.CHECKS]
     assert sorted(names) == sorted(MUTATIONS), f"without a mutation, or without a check: {sorted(set(names) ^ set(MUTATIONS))}"
     blind = []
-    for name in some or names:
+    fitting = [check.__name__ for check in deployed.CHECKS if check.part in {None, *stack.parts}]
+    for name in some or fitting:
         # Nothing is in progress in this process now, so a copy of it is complete except for its threads.
         child = os.fork()
         if child == 0:

@@ -85,6 +85,68 @@ class EmulatorTest(unittest.TestCase):
         self.assertEqual([each["message"] for each in document["logEvents"]], ["a line"])
         self.assertRegex(document["logEvents"][0]["id"], r"^\d{56}$")
 
+    def test_an_account_has_one_subscription_policy(self):
+        logs, functions = self.emulator.client("logs"), self.emulator.client("lambda")
+        policy = {
+            "policyName": "all",
+            "policyType": "SUBSCRIPTION_FILTER_POLICY",
+            "policyDocument": json.dumps({"DestinationArn": self.function, "FilterPattern": ""}),
+            "selectionCriteria": 'LogGroupName NOT IN ["excluded", "/aws/excluded"]',
+        }
+        of_a_group = {"Principal": SERVICE, "SourceArn": f"{GROUP_ARN}:*", "SourceAccount": ACCOUNT}
+        functions.add_permission(FunctionName="test", StatementId="group", Action="lambda:InvokeFunction", **of_a_group)
+        self.addCleanup(functions.remove_permission, FunctionName="test", StatementId="group")
+        with self.assertRaisesRegex(ClientError, "permission to execute your function"):
+            logs.put_account_policy(**policy)
+        of_all = of_a_group | {"SourceArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:*"}
+        functions.add_permission(FunctionName="test", StatementId="account", Action="lambda:InvokeFunction", **of_all)
+        self.addCleanup(functions.remove_permission, FunctionName="test", StatementId="account")
+        for wrong in ('LogGroupName IN ["a"]', "LogGroupName NOT IN [a]", f'LogGroupName NOT IN ["{"a" * 26000}"]'):
+            with self.assertRaisesRegex(ClientError, "selection criteria"):
+                logs.put_account_policy(**policy | {"selectionCriteria": wrong})
+        logs.put_account_policy(**policy)
+        with self.assertRaisesRegex(ClientError, "LimitExceeded"):
+            logs.put_account_policy(**policy | {"policyName": "another"})
+        changed = json.dumps({"DestinationArn": self.function, "FilterPattern": "ERROR"})
+        logs.put_account_policy(**policy | {"policyDocument": changed})
+        (found,) = logs.describe_account_policies(policyType=policy["policyType"])["accountPolicies"]
+        self.assertEqual((found["policyName"], found["policyDocument"]), ("all", changed))
+
+        events = []
+        emulator.handlers.append(lambda function, event: events.append(event))
+        self.addCleanup(emulator.handlers.clear)
+        for group in ("excluded", "included"):
+            logs.create_log_group(logGroupName=group)
+            logs.create_log_stream(logGroupName=group, logStreamName="s")
+            line = {"timestamp": int(time.time() * 1000), "message": group}
+            logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=[line])
+        (event,) = events
+        self.assertEqual(json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))["logGroup"], "included")
+
+        with self.assertRaisesRegex(ClientError, "does not exist"):
+            logs.delete_account_policy(policyName="another", policyType=policy["policyType"])
+        logs.delete_account_policy(policyName="all", policyType=policy["policyType"])
+        self.assertEqual(logs.describe_account_policies(policyType=policy["policyType"])["accountPolicies"], [])
+
+    def test_a_log_group_gets_a_key_and_loses_it(self):
+        logs = self.emulator.client("logs")
+        key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/a"
+        for change, expected in (
+            (lambda: logs.associate_kms_key(logGroupName=GROUP, kmsKeyId=key), key),
+            (lambda: logs.disassociate_kms_key(logGroupName=GROUP), None),
+        ):
+            change()
+            (group,) = logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]
+            self.assertEqual(group.get("kmsKeyId"), expected)
+
+    def test_a_queue_has_one_kind_of_encryption(self):
+        sqs = self.emulator.client("sqs")
+        url = sqs.create_queue(QueueName="keys")["QueueUrl"]
+        for key, expected in (("alias/a", "false"), ("", "true")):
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+            self.assertEqual(attributes["SqsManagedSseEnabled"], expected)
+
     def test_a_synchronous_invocation_returns_its_outcome(self):
         for is_error, expected in ((False, None), (True, "Unhandled")):
             emulator.synchronous_handlers.append(lambda function, event: Outcome(is_error, {"event": event}))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 # Where the root has what it makes.
 MODULE = "module.connector."
+# What earlier runs left in a configuration.
+NOT_COPIED = shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "terraform.tfvars")
 
 
 class Failed(Exception):
@@ -58,11 +60,7 @@ class Terraform:
     @classmethod
     def copy(cls, source, directory, settings=None):
         """Copies a configuration, without what earlier runs left in it."""
-        shutil.copytree(
-            source,
-            directory,
-            ignore=shutil.ignore_patterns(".terraform", ".terraform.lock.hcl", "*.tfstate*", "terraform.tfvars"),
-        )
+        shutil.copytree(source, directory, ignore=NOT_COPIED)
         return cls(directory, settings)
 
     def run(self, *arguments, expected=(0,)):

@@ -6,6 +6,7 @@ locals {
   access_log_stream        = "amazon-apigateway-${local.name}"
   access_log_stream_group  = "/aws/kinesisfirehose/${local.access_log_stream}"
   access_log_stream_bucket = "${local.name}-access-log"
+  access_log_stream_errors = "errors"
 
   access_log_stream_parameters = {
     # Without a version, Firehose adds this one, which would be a change in each plan.
@@ -34,7 +35,7 @@ resource "aws_kinesis_firehose_delivery_stream" "access_log" {
   }
 
   extended_s3_configuration {
-    role_arn            = aws_iam_role.access_log_stream[0].arn
+    role_arn            = local.access_log_stream_role_arn
     bucket_arn          = aws_s3_bucket.access_log[0].arn
     prefix              = "lines/!{timestamp:yyyy/MM/dd/HH}/"
     error_output_prefix = "failed/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/"
@@ -82,6 +83,7 @@ resource "aws_cloudwatch_log_group" "access_log_stream" {
 
   name              = local.access_log_stream_group
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.keys.logs
 
   tags = local.tags
 }
@@ -89,7 +91,7 @@ resource "aws_cloudwatch_log_group" "access_log_stream" {
 resource "aws_cloudwatch_log_stream" "access_log_stream" {
   count = var.enable_access_log_stream ? 1 : 0
 
-  name           = "errors"
+  name           = local.access_log_stream_errors
   log_group_name = aws_cloudwatch_log_group.access_log_stream[0].name
 }
 
@@ -109,11 +111,13 @@ data "aws_iam_policy_document" "assume_firehose" {
 }
 
 resource "aws_iam_role" "access_log_stream" {
-  count = var.enable_access_log_stream ? 1 : 0
+  count = local.create_role.access_log_stream ? 1 : 0
 
-  name               = "${local.name}-firehose"
-  description        = "The stream that passes access-log lines to the function"
-  assume_role_policy = data.aws_iam_policy_document.assume_firehose.json
+  name                 = "${local.name}-firehose"
+  description          = "The stream that passes access-log lines to the function"
+  assume_role_policy   = data.aws_iam_policy_document.assume_firehose.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
@@ -124,30 +128,46 @@ data "aws_iam_policy_document" "access_log_stream" {
   statement {
     sid       = "Transform"
     actions   = ["lambda:GetFunctionConfiguration", "lambda:InvokeFunction"]
-    resources = [aws_lambda_function.resend.arn, "${aws_lambda_function.resend.arn}:$LATEST"]
+    resources = [local.function_arn, "${local.function_arn}:$LATEST"]
   }
 
   statement {
     sid       = "Bucket"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [aws_s3_bucket.access_log[0].arn]
+    resources = [local.access_log_stream_bucket_arn]
   }
 
   statement {
     sid       = "Objects"
     actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    resources = ["${aws_s3_bucket.access_log[0].arn}/*"]
+    resources = ["${local.access_log_stream_bucket_arn}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = local.keys.bucket != null ? [local.keys.bucket] : []
+
+    content {
+      sid       = "ObjectsKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_service["s3"]
+      }
+    }
   }
 
   statement {
     sid       = "Log"
     actions   = ["logs:PutLogEvents"]
-    resources = ["${trimsuffix(aws_cloudwatch_log_group.access_log_stream[0].arn, ":*")}:log-stream:${aws_cloudwatch_log_stream.access_log_stream[0].name}"]
+    resources = ["${local.log_group_arn_prefix}${local.access_log_stream_group}:log-stream:${local.access_log_stream_errors}"]
   }
 }
 
 resource "aws_iam_role_policy" "access_log_stream" {
-  count = var.enable_access_log_stream ? 1 : 0
+  count = local.create_role.access_log_stream ? 1 : 0
 
   name   = "stream"
   role   = aws_iam_role.access_log_stream[0].id
@@ -183,8 +203,12 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "access_log" {
   bucket = aws_s3_bucket.access_log[0].id
 
   rule {
+    # With a bucket key, S3 asks KMS once for many objects.
+    bucket_key_enabled = local.keys.bucket != null
+
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = local.keys.bucket != null ? "aws:kms" : "AES256"
+      kms_master_key_id = local.keys.bucket
     }
   }
 }

@@ -1,6 +1,6 @@
 # The alarms use metrics that AWS itself counts: the function's own metrics come from log lines, which may be
 # lost. Only what AWS can't know comes from the function: whether lines were skipped, and which of a Firehose stream's
-# were not forwarded.
+# were not forwarded; and from the Node: whether it takes what is sent to it.
 
 locals {
   alarm_actions = var.alarm_sns_topic_arn != "" ? [var.alarm_sns_topic_arn] : []
@@ -82,6 +82,21 @@ locals {
       namespace   = local.metric_namespace, metric = "logGroupsMostlySkipped", dimensions = local.resend_dimensions
       statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
       period      = 300, periods = 12, datapoints = 3, missing = "notBreaching"
+    } },
+    # Of a tenth on it is no odd call that the Node can't read. Two minutes of the last fifteen are enough: with few calls,
+    # most minutes have none, and Lambda repeats a failed event after one minute and after two.
+    { for name in local.has_node_metrics ? ["node-rejects-messages"] : [] : name => {
+      description = "The Node rejects a tenth or more of the messages that it gets, or fails to read them. Its log group names the reasons, as rejected and errors."
+      namespace   = local.node_metric_namespace, metric = "NotTakenPercent", dimensions = local.node_metric_dimensions
+      statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 10
+      period      = 60, periods = 15, datapoints = 2, missing = "notBreaching"
+    } },
+    # Without them, the alarm above sees nothing.
+    { for name in local.has_node_metrics ? ["node-metrics-missing"] : [] : name => {
+      description = "There have been no metrics of the Node for a quarter of an hour: no Node runs, or its metrics can't be read, or CloudWatch makes none of the lines in its log group."
+      namespace   = local.node_metric_namespace, metric = "MessagesSeen", dimensions = local.node_metric_dimensions
+      statistic   = "SampleCount", comparison = "LessThanThreshold", threshold = 1
+      period      = 300, periods = 3, missing = "breaching"
     } },
     # A message that fails repeatedly is hidden nearly all of the time: `failed-events` misses it.
     { for name in var.enable_redrive ? ["failed-events-in-flight"] : [] : name => {

@@ -16,7 +16,7 @@ locals {
   mostly_skipped_query = "filter logGroupsMostlySkipped > 0 | parse @message /\"mostlySkipped\":\\[(?<groups>[^\\]]*)\\]/ | stats count(*) as reports, max(@timestamp) as latest by groups | sort latest desc | limit 20"
 
   # A widget of something that this deployment does not have has no metric.
-  metric_widgets = [for widget in concat(local.common_widgets, local.access_log_stream_widgets) : widget if length(widget.metrics) > 0]
+  metric_widgets = [for widget in concat(local.common_widgets, local.node_metric_widgets, local.access_log_stream_widgets) : widget if length(widget.metrics) > 0]
 
   common_widgets = [
     {

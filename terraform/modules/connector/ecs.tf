@@ -1,17 +1,4 @@
 locals {
-  # The Node reads one file, at one path. Wallarm documents a bind mount of that single file, which hides
-  # nothing else of the image.
-  node_config_path = "/opt/wallarm/etc/wallarm/go-node.yaml"
-
-  # One Node alone has no mesh.
-  node_mesh = {
-    mesh = {
-      discovery = "dns"
-      name      = local.mesh_name
-      port      = local.mesh_port
-    }
-  }
-
   # Without a load balancer, the Node itself has the certificate of its name.
   node_has_tls = local.has_domain && !local.has_load_balancer
   node_tls = {
@@ -30,40 +17,10 @@ locals {
   )
   node_file_secrets = [for file in local.node_files : { name = file.variable, valueFrom = "${var.node_tls_secret_arn}:${file.member}::" } if file.member != ""]
 
-  node_config = yamlencode({
-    version = 4
-    mode    = "connector-server"
-    connector = merge(
-      {
-        address = ":${local.node_port}"
-        external_health_check = {
-          enabled  = true
-          endpoint = local.health_path
-        }
-      },
-      local.has_nat_gateway ? local.node_mesh : {},
-      local.node_has_tls ? local.node_tls : {},
-    )
-    # The Node writes its standard error to a file in the container; only standard output leaves it.
-    log = {
-      pretty   = false
-      level    = var.node_log_level
-      log_file = "stdout"
-      access_log = {
-        enabled  = var.node_access_log
-        verbose  = false
-        log_file = "stdout"
-      }
-    }
-  })
-
   service_name = one(concat(aws_ecs_service.node[*].name, aws_ecs_service.single[*].name))
 
-  # Each content has its own path, so a task never finds the file of another revision.
-  node_config_dir = "/var/lib/wallarm/${sha1(local.node_config)}"
-
   node_log_options = {
-    "awslogs-group"         = aws_cloudwatch_log_group.node[0].name
+    "awslogs-group"         = one(aws_cloudwatch_log_group.node[*].name)
     "awslogs-region"        = local.region
     "awslogs-stream-prefix" = "node"
     # A Node never waits for its log.
@@ -76,7 +33,7 @@ locals {
   # Account, region and name of each image that is in ECR: only a pull of those needs permissions.
   ecr_images = flatten([
     for image in [var.node_image, var.config_image] : [
-      for part in regexall("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com/([^:@]+)", image) :
+      for part in regexall("^([0-9]{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.[a-z.]+/([^:@]+)", image) :
       "${local.arn_prefix}:ecr:${part[1]}:${part[0]}:repository/${part[2]}"
     ]
   ])
@@ -98,28 +55,31 @@ data "aws_iam_policy_document" "assume_ec2" {
 }
 
 resource "aws_iam_role" "instance" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.instance ? 1 : 0
 
-  name               = "${local.name}-instance"
-  description        = "Instances that the Wallarm Native Node runs on"
-  assume_role_policy = data.aws_iam_policy_document.assume_ec2.json
+  name                 = "${local.name}-instance"
+  description          = "Instances that the Wallarm Native Node runs on"
+  assume_role_policy   = data.aws_iam_policy_document.assume_ec2.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
 
 # AWS maintains this policy with what the ECS agent needs. Tasks with a network interface of their own can't reach it.
 resource "aws_iam_role_policy_attachment" "instance" {
-  count = local.has_nat_gateway ? 1 : 0
+  count = local.create_role.instance && local.has_nat_gateway ? 1 : 0
 
   role       = aws_iam_role.instance[0].name
-  policy_arn = "${local.arn_prefix}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
+  policy_arn = local.instance_policy_arn
 }
 
 resource "aws_iam_instance_profile" "instance" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.instance ? 1 : 0
 
   name = "${local.name}-instance"
   role = aws_iam_role.instance[0].name
+  path = var.iam_role_path
 
   tags = local.tags
 }
@@ -135,13 +95,15 @@ data "aws_iam_policy_document" "assume_tasks" {
   }
 }
 
-# ECS starts the task with this role. The Node itself has no role, since it does not call AWS.
+# ECS starts the task with this role. The Node itself has none unless ECS Exec is enabled, since it does not call AWS.
 resource "aws_iam_role" "execution" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.execution ? 1 : 0
 
-  name               = "${local.name}-execution"
-  description        = "Start of the Wallarm Native Node: its token, its log, its image"
-  assume_role_policy = data.aws_iam_policy_document.assume_tasks.json
+  name                 = "${local.name}-execution"
+  description          = "Start of the Wallarm Native Node: its token, its log, its image"
+  assume_role_policy   = data.aws_iam_policy_document.assume_tasks.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
@@ -152,7 +114,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.node[0].arn}:*"]
+    resources = ["${local.log_group_arn_prefix}${local.node_group}:*"]
   }
 
   statement {
@@ -182,6 +144,32 @@ data "aws_iam_policy_document" "execution" {
   }
 
   dynamic "statement" {
+    for_each = var.node_registry_secret_arn != "" ? [var.node_registry_secret_arn] : []
+
+    content {
+      sid       = "RegistryCredentials"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.create_token && local.keys.token != null ? [local.keys.token] : []
+
+    content {
+      sid       = "OwnTokenKey"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_service["ssm"]
+      }
+    }
+  }
+
+  dynamic "statement" {
     for_each = length(local.ecr_images) > 0 ? [local.ecr_images] : []
 
     content {
@@ -203,7 +191,7 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role_policy" "execution" {
-  count = local.own_node ? 1 : 0
+  count = local.create_role.execution ? 1 : 0
 
   name   = "execution"
   role   = aws_iam_role.execution[0].id
@@ -228,7 +216,8 @@ resource "aws_ecs_task_definition" "node" {
   family                   = local.name
   network_mode             = local.is_single_instance ? "host" : "awsvpc"
   requires_compatibilities = ["EC2"]
-  execution_role_arn       = aws_iam_role.execution[0].arn
+  execution_role_arn       = local.execution_role_arn
+  task_role_arn            = one(aws_iam_role.task[*].arn)
 
   # The configuration is part of the task definition: the first container writes the file onto the instance,
   # and the Node starts when this has succeeded. If the instance's user data wrote it instead, a changed
@@ -248,7 +237,7 @@ resource "aws_ecs_task_definition" "node" {
     }
   }
 
-  container_definitions = jsonencode([
+  container_definitions = jsonencode(concat([
     merge({ for name, value in { secrets = local.node_file_secrets } : name => value if length(value) > 0 }, {
       name                   = "config"
       image                  = var.config_image
@@ -273,20 +262,21 @@ resource "aws_ecs_task_definition" "node" {
       memory       = var.node_memory
       dependsOn    = [{ containerName = "config", condition = "SUCCESS" }]
       portMappings = [for port in concat([local.node_port], local.has_nat_gateway ? [local.mesh_port] : []) : { containerPort = port, hostPort = port, protocol = "tcp" }]
-      environment = [
-        { name = "WALLARM_API_HOST", value = var.wallarm_api_host },
-        { name = "WALLARM_LABELS", value = "group=${var.node_group}" },
-      ]
-      secrets     = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
-      mountPoints = [for file in local.node_files : { sourceVolume = file.volume, containerPath = file.path, readOnly = false }]
+      environment  = local.node_environment
+      secrets      = [{ name = "WALLARM_API_TOKEN", valueFrom = local.token_arn }]
+      mountPoints  = [for file in local.node_files : { sourceVolume = file.volume, containerPath = file.path, readOnly = false }]
       # A token is read when a task starts. This label has its version, so a changed token starts new tasks.
       dockerLabels = { "wallarm.token-version" = local.create_token ? tostring(aws_ssm_parameter.token[0].version) : "external" }
+      # Only a private registry other than ECR needs them.
+      repositoryCredentials = var.node_registry_secret_arn != "" ? { credentialsParameter = var.node_registry_secret_arn } : null
+      # As long as Wallarm's chart gives the Node to stop.
+      stopTimeout = 90
       logConfiguration = {
         logDriver = "awslogs"
         options   = local.node_log_options
       }
     },
-  ])
+  ], local.node_metrics_containers))
 
   tags = local.tags
 
@@ -311,6 +301,7 @@ resource "aws_ecs_service" "node" {
   # It registers in Wallarm's Cloud before it responds.
   health_check_grace_period_seconds = local.has_load_balancer ? 300 : null
 
+  enable_execute_command  = var.enable_execute_command
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 

@@ -9,8 +9,9 @@ locals {
 }
 
 resource "aws_sqs_queue" "failed" {
-  name                       = "${local.name}-failed-events"
-  sqs_managed_sse_enabled    = true
+  name                       = local.failure_queue_name
+  sqs_managed_sse_enabled    = local.keys.queue == null ? true : null
+  kms_master_key_id          = local.keys.queue
   message_retention_seconds  = 1209600
   max_message_size           = var.failure_queue_max_message_size
   visibility_timeout_seconds = 6 * var.lambda_timeout
@@ -47,7 +48,8 @@ resource "aws_sqs_queue" "dead" {
   count = var.enable_redrive ? 1 : 0
 
   name                      = "${local.name}-dead-events"
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = local.keys.queue == null ? true : null
+  kms_master_key_id         = local.keys.queue
   message_retention_seconds = 1209600
   max_message_size          = var.failure_queue_max_message_size
 

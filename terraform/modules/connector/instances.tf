@@ -46,7 +46,7 @@ resource "aws_launch_template" "node" {
   )
 
   iam_instance_profile {
-    arn = aws_iam_instance_profile.instance[0].arn
+    arn = local.instance_profile_arn
   }
 
   # A burst of surplus credits costs by the hour and the processor; without it, the Node is held to the base line.

@@ -10,9 +10,13 @@ data "aws_iam_policy_document" "assume_lambda" {
 }
 
 resource "aws_iam_role" "lambda" {
-  name               = "${local.name}-lambda"
-  description        = "The function that forwards access-log lines"
-  assume_role_policy = data.aws_iam_policy_document.assume_lambda.json
+  count = local.create_role.function ? 1 : 0
+
+  name                 = "${local.name}-lambda"
+  description          = "The function that forwards access-log lines"
+  assume_role_policy   = data.aws_iam_policy_document.assume_lambda.json
+  path                 = var.iam_role_path
+  permissions_boundary = local.permissions_boundary
 
   tags = local.tags
 }
@@ -22,13 +26,29 @@ data "aws_iam_policy_document" "lambda" {
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.function.arn}:*"]
+    resources = ["${local.log_group_arn_prefix}${local.function_group}:*"]
   }
 
   statement {
     sid       = "FailedEvents"
     actions   = concat(["sqs:SendMessage"], var.enable_redrive ? ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] : [])
-    resources = [aws_sqs_queue.failed.arn]
+    resources = [local.failure_queue_arn]
+  }
+
+  dynamic "statement" {
+    for_each = local.keys.queue != null ? [local.keys.queue] : []
+
+    content {
+      sid       = "FailedEventsKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = local.via_service["sqs"]
+      }
+    }
   }
 
   dynamic "statement" {
@@ -83,15 +103,17 @@ data "aws_iam_policy_document" "lambda" {
       condition {
         test     = "ArnEquals"
         variable = "lambda:SourceFunctionArn"
-        values   = ["${local.arn_prefix}:lambda:${local.arn_region}:function:${local.function_name}"]
+        values   = [for name in [local.function_name, local.wait_name] : "${local.arn_prefix}:lambda:${local.arn_region}:function:${name}"]
       }
     }
   }
 }
 
 resource "aws_iam_role_policy" "lambda" {
+  count = local.create_role.function ? 1 : 0
+
   name   = "function"
-  role   = aws_iam_role.lambda.id
+  role   = aws_iam_role.lambda[0].id
   policy = data.aws_iam_policy_document.lambda.json
 }
 
@@ -130,12 +152,24 @@ locals {
     # In a map all values are text, and the function takes numbers.
     X_SAMPLE = var.sample != null ? jsonencode({ for name, value in var.sample : name => try(tonumber(value), value) }) : null
   }
+
+  function_variables = merge(
+    {
+      X_WALLARM_APPLICATION_ID = var.x_wallarm_application_id
+      X_NODE_URL               = local.node_host
+      X_NODE_SCHEME            = local.node_scheme
+    },
+    { for name, value in local.function_settings : name => value if value != null },
+    nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
+  )
+
+  function_security_group_ids = local.own_node ? aws_security_group.lambda[*].id : var.function_security_group_ids
 }
 
 resource "aws_lambda_function" "resend" {
   function_name = local.function_name
   description   = "Forwards access-log lines of Amazon API Gateway to the Wallarm Native Node"
-  role          = aws_iam_role.lambda.arn
+  role          = local.function_role_arn
 
   runtime       = "provided.al2023"
   architectures = [var.lambda_architecture]
@@ -143,6 +177,9 @@ resource "aws_lambda_function" "resend" {
   filename      = local.bootstrap_zip
   # The input checks report a missing package, with a clearer message.
   source_code_hash = try(filebase64sha256(local.bootstrap_zip), null)
+
+  # The environment's own key. Without one, Lambda uses a key that AWS manages.
+  kms_key_arn = local.keys.environment
 
   memory_size                    = var.lambda_memory_size
   timeout                        = var.lambda_timeout
@@ -153,7 +190,7 @@ resource "aws_lambda_function" "resend" {
 
     content {
       subnet_ids         = vpc_config.value
-      security_group_ids = local.own_node ? aws_security_group.lambda[*].id : var.function_security_group_ids
+      security_group_ids = local.function_security_group_ids
     }
   }
 
@@ -167,15 +204,7 @@ resource "aws_lambda_function" "resend" {
   }
 
   environment {
-    variables = merge(
-      {
-        X_WALLARM_APPLICATION_ID = var.x_wallarm_application_id
-        X_NODE_URL               = local.node_host
-        X_NODE_SCHEME            = local.node_scheme
-      },
-      { for name, value in local.function_settings : name => value if value != null },
-      nonsensitive(length(var.x_node_headers)) > 0 ? { X_NODE_HEADERS = jsonencode(var.x_node_headers) } : {},
-    )
+    variables = local.function_variables
   }
 
   tags = local.tags

@@ -89,7 +89,14 @@ locals {
     kind => "{${join(",", [for field in fields : "\"${field}\":\"$context.${field}\""])}}"
   }
 
-  console_url = "https://${local.region}.console.aws.amazon.com/cloudwatch/home?region=${local.region}"
+  # Each partition has a console of its own.
+  consoles = {
+    aws-cn     = "console.amazonaws.cn"
+    aws-eusc   = "console.amazonaws-eusc.eu"
+    aws-us-gov = "console.amazonaws-us-gov.com"
+  }
+  console     = lookup(local.consoles, data.aws_partition.current.partition, "${local.region}.console.aws.amazon.com")
+  console_url = "https://${local.console}/cloudwatch/home?region=${local.region}"
 }
 
 # Before Terraform 1.9, a variable's validation sees only that variable. Checks of several variables use the
@@ -166,5 +173,17 @@ module "input_checks" {
   access_log_stream = {
     enabled = var.enable_access_log_stream
     timeout = var.lambda_timeout
+  }
+  permissions = {
+    characters = local.permission_characters
+  }
+  subscription = {
+    enabled    = var.enable_account_subscription
+    characters = length(local.account_subscription_criteria)
+    pattern    = var.subscription_filter_pattern
+  }
+  keys = {
+    regions = [for arn in values(var.kms_key_arns) : try(split(":", arn)[3], "")]
+    region  = local.region
   }
 }

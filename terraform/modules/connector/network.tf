@@ -2,7 +2,7 @@ locals {
   create_vpc = local.own_node && var.vpc_id == ""
 
   # The zone use1-az3 has neither Lambda in a VPC nor current instance types.
-  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(concat(data.aws_availability_zones.all[*].names...), 0, local.create_vpc ? 2 : 0)
+  zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(flatten(data.aws_availability_zones.all[*].names), 0, local.create_vpc ? 2 : 0)
 
   # Zone to number. Without a VPC to create, everything below is empty.
   zones     = { for index, zone in local.zone_names : zone => index if local.create_vpc }

@@ -67,3 +67,13 @@ output "dashboard_url" {
   description = "Console page of the dashboard."
   value       = "${local.console_url}#dashboards/dashboard/${aws_cloudwatch_dashboard.this.dashboard_name}"
 }
+
+output "forwarded_log_groups" {
+  description = "Log groups that have a subscription here. With `log_group_prefixes`, those that were there when Terraform planned."
+  value       = sort(keys(local.log_groups))
+}
+
+output "role_policies" {
+  description = "What each role trusts and may do: its trust policy and its policy as JSON, and ARNs of policies that AWS manages. For whoever makes roles for `existing_role_names`."
+  value       = local.role_policies
+}

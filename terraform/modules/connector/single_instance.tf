@@ -48,7 +48,7 @@ data "aws_iam_policy_document" "agent" {
       "ecs:SubmitContainerStateChange",
       "ecs:SubmitTaskStateChange",
     ]
-    resources = [aws_ecs_cluster.this[0].arn]
+    resources = [local.cluster_arn]
   }
 
   statement {
@@ -59,13 +59,13 @@ data "aws_iam_policy_document" "agent" {
     condition {
       test     = "ArnEquals"
       variable = "ecs:cluster"
-      values   = [aws_ecs_cluster.this[0].arn]
+      values   = [local.cluster_arn]
     }
   }
 }
 
 resource "aws_iam_role_policy" "agent" {
-  count = local.is_single_instance ? 1 : 0
+  count = local.create_role.instance && local.is_single_instance ? 1 : 0
 
   name   = "agent"
   role   = aws_iam_role.instance[0].id
@@ -163,6 +163,7 @@ resource "aws_ecs_service" "single" {
   deployment_minimum_healthy_percent = 0
   deployment_maximum_percent         = 100
 
+  enable_execute_command  = var.enable_execute_command
   enable_ecs_managed_tags = true
   propagate_tags          = "SERVICE"
 

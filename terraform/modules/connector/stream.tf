@@ -11,7 +11,10 @@ resource "aws_lambda_event_source_mapping" "stream" {
 
   # CloudWatch Logs writes documents of up to a megabyte, and an invocation accepts six megabytes in base64.
   # Lambda fills batches by size as well.
-  batch_size = 100
+  batch_size                         = 100
+  maximum_batching_window_in_seconds = var.kinesis_batching_window_seconds
+  # The function keeps no order among calls, and the Node pairs a call with its response by their id.
+  parallelization_factor = var.kinesis_parallelization_factor
 
   # A shard waits for the record that fails, so these bounds are for a record that never succeeds. If the Node
   # does not respond, an attempt takes ten seconds or more, so the shard waits through an outage of nearly

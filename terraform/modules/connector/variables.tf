@@ -3,13 +3,13 @@
 ################################################################################
 
 variable "wallarm_api_host" {
-  description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud."
+  description = "Wallarm API server: `us1.api.wallarm.com` for the US Cloud, `api.wallarm.com` for the EU Cloud. Any other must be a host of `wallarm.com`."
   type        = string
   default     = "api.wallarm.com"
 
   validation {
-    condition     = contains(["us1.api.wallarm.com", "api.wallarm.com"], var.wallarm_api_host)
-    error_message = "The value of wallarm_api_host must be us1.api.wallarm.com for the US Cloud or api.wallarm.com for the EU Cloud, without a scheme."
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+wallarm\\.com$", var.wallarm_api_host))
+    error_message = "The value of wallarm_api_host must be us1.api.wallarm.com for the US Cloud, api.wallarm.com for the EU Cloud, or another host of wallarm.com: without a scheme, a port or a path."
   }
 }
 
@@ -43,13 +43,13 @@ variable "wallarm_api_token_kms_key_arn" {
 }
 
 variable "x_wallarm_application_id" {
-  description = "Wallarm application id for the calls, a whole number. `-1` is the default application."
+  description = "Wallarm application id for the calls: a whole number from 1 on, or `-1` for the default application. The function sends it, and the Node has it as `route_config.wallarm_application`."
   type        = string
   default     = "-1"
 
   validation {
-    condition     = can(regex("^-?[0-9]{1,18}$", var.x_wallarm_application_id))
-    error_message = "The value of x_wallarm_application_id must be a whole number, such as -1 for the default application, or the id that Wallarm Console shows under Settings, Applications."
+    condition     = can(regex("^(-1|[1-9][0-9]{0,17})$", var.x_wallarm_application_id))
+    error_message = "The value of x_wallarm_application_id must be -1 for the default application, or the id that Wallarm Console shows under Settings, Applications: a whole number from 1 on."
   }
 }
 
@@ -210,24 +210,24 @@ variable "node_group" {
 }
 
 variable "node_replicas" {
-  description = "Minimum number of Nodes. The mesh keeps a call and its response together on one of them."
+  description = "Minimum number of Nodes, at most 8. The mesh keeps a call and its response together on one of them."
   type        = number
   default     = 1
 
   validation {
-    condition     = var.node_replicas >= 1 && var.node_replicas <= 50 && floor(var.node_replicas) == var.node_replicas
-    error_message = "The value of node_replicas must be a whole number from 1 to 50."
+    condition     = var.node_replicas >= 1 && var.node_replicas <= 8 && floor(var.node_replicas) == var.node_replicas
+    error_message = "The value of node_replicas must be a whole number from 1 to 8: the name by which the Nodes of the mesh find each other has at most eight addresses. For more load, set a larger instance_type, and node_cpu and node_memory to go with it."
   }
 }
 
 variable "node_max_replicas" {
-  description = "Maximum number of Nodes: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
+  description = "Maximum number of Nodes, at most 8: more Nodes are started if their CPU is busy. If `node_replicas` is larger, it is the maximum."
   type        = number
   default     = 3
 
   validation {
-    condition     = var.node_max_replicas >= 1 && var.node_max_replicas <= 50 && floor(var.node_max_replicas) == var.node_max_replicas
-    error_message = "The value of node_max_replicas must be a whole number from 1 to 50."
+    condition     = var.node_max_replicas >= 1 && var.node_max_replicas <= 8 && floor(var.node_max_replicas) == var.node_max_replicas
+    error_message = "The value of node_max_replicas must be a whole number from 1 to 8: the name by which the Nodes of the mesh find each other has at most eight addresses. For more load, set a larger instance_type, and node_cpu and node_memory to go with it."
   }
 }
 
@@ -276,6 +276,17 @@ variable "instance_type" {
   default     = "t3.medium"
 }
 
+variable "wait_for_node_seconds" {
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.wait_for_node_seconds >= 0 && var.wait_for_node_seconds <= 840 && floor(var.wait_for_node_seconds) == var.wait_for_node_seconds
+    error_message = "The value of wait_for_node_seconds must be a whole number from 0 to 840: a function of Lambda ends after 900 seconds."
+  }
+}
+
 variable "instance_cpu_credits" {
   description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
@@ -310,9 +321,137 @@ variable "ecs_ami_ssm_parameter" {
 }
 
 variable "config_image" {
-  description = "Small image with a shell that writes the Node's configuration file onto the instance before the Node starts."
+  description = "Small image with busybox's shell and tools. It writes the Node's configuration file onto the instance before the Node starts, and reads the Node's metrics."
   type        = string
   default     = "public.ecr.aws/docker/library/busybox:1.37"
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-zA-Z0-9._:/@-]*[a-zA-Z0-9]$", var.config_image))
+    error_message = "The value of config_image must be an image with its tag, such as public.ecr.aws/docker/library/busybox:1.37, or a copy of it: without it, the Node has no configuration."
+  }
+}
+
+variable "node_registry_secret_arn" {
+  description = "ARN of a Secrets Manager secret with `username` and `password` for the registry of `node_image`. Docker Hub accepts more pulls with an account. Empty for none; ECR needs none. If a key of your own encrypts it, it must be that of `wallarm_api_token_kms_key_arn`."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[a-zA-Z0-9/_+=.@-]+)?$", var.node_registry_secret_arn))
+    error_message = "The value of node_registry_secret_arn must be the ARN of a Secrets Manager secret (arn:aws:secretsmanager:...:secret:...), without a key or a version at its end, or empty."
+  }
+}
+
+variable "node_allowed_hosts" {
+  description = "Hosts whose calls the Node accepts, as `connector.allowed_hosts`: `api.example.com`, `*.example.com`. The Node rejects messages of all others. Empty for all hosts."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for host in var.node_allowed_hosts : can(regex("^[^/ :]+$", host))])
+    error_message = "Each of node_allowed_hosts must be a host, such as api.example.com or *.example.com, without a scheme, a port or a path."
+  }
+}
+
+variable "node_apid_only" {
+  description = "Whether the Node is only for API Discovery (`WALLARM_APID_ONLY`): it exports no attacks to Wallarm's Cloud."
+  type        = bool
+  default     = false
+}
+
+variable "node_environment" {
+  description = "More environment variables of the Node that Wallarm documents for its image, such as `{ WALLARM_WSTORE__SERVICE__PROTOCOL = \"tcp\" }`. They are not secret: the task definition shows them."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.node_environment) : can(regex("^[a-zA-Z_][a-zA-Z0-9_]*$", name))])
+    error_message = "Each name in node_environment must be the name of an environment variable: letters, digits and underscores, and no digit first."
+  }
+
+  validation {
+    condition     = length([for name in keys(var.node_environment) : name if contains(["WALLARM_API_TOKEN", "WALLARM_API_HOST", "WALLARM_LABELS", "WALLARM_APID_ONLY"], name)]) == 0
+    error_message = "The value of node_environment must not have WALLARM_API_TOKEN, WALLARM_API_HOST, WALLARM_LABELS or WALLARM_APID_ONLY: set wallarm_api_token, wallarm_api_host, node_group and node_apid_only."
+  }
+}
+
+variable "node_config" {
+  description = "Settings of the Node as in Wallarm's `go-node.yaml`, merged over those that are written here, object by object: `{ input_filters = { bypass = [{ path = \"^/health$\" }] }, http_inspector = { workers = 2 } }`. A list replaces the whole list."
+  type        = any
+  default     = {}
+
+  # The messages can't name the key that is wrong before Terraform 1.2.
+  validation {
+    condition = can(keys(var.node_config)) && alltrue([for section in [
+      try(var.node_config.connector, {}),
+      try(var.node_config.connector.mesh, {}),
+      try(var.node_config.connector.external_health_check, {}),
+      try(var.node_config.route_config, {}),
+      try(var.node_config.log, {}),
+      try(var.node_config.log.access_log, {}),
+      try(var.node_config.metrics, {}),
+    ] : can(keys(section))])
+    error_message = "The value of node_config must be an object, and so must be its connector, connector.mesh, connector.external_health_check, route_config, log, log.access_log and metrics where they are set."
+  }
+
+  validation {
+    condition     = !can(var.node_config.version) && !can(var.node_config.mode)
+    error_message = "The value of node_config must not set version or mode: the function needs a Node of the mode connector-server, and the rest of the file has the form of version 4."
+  }
+
+  validation {
+    condition = length(setintersection(
+      concat([""], try(keys(var.node_config.connector), [])), ["address", "tls_cert", "tls_key"],
+      )) == 0 && length(setintersection(
+      concat([""], try(keys(var.node_config.connector.mesh), [])), ["discovery", "name", "port"],
+      )) == 0 && length(setintersection(
+      concat([""], try(keys(var.node_config.connector.external_health_check), [])), ["enabled", "endpoint"],
+    )) == 0
+    error_message = "The value of node_config must not set connector.address, tls_cert or tls_key, connector.mesh.discovery, name or port, or connector.external_health_check.enabled or endpoint: the health check, the security groups and the Nodes' own name go with what is written here."
+  }
+
+  validation {
+    condition     = !can(var.node_config.route_config.wallarm_application)
+    error_message = "The value of node_config must not set route_config.wallarm_application: set x_wallarm_application_id, which the function sends too. The routes in route_config may have applications of their own."
+  }
+
+  validation {
+    condition     = !can(var.node_config.log.log_file) && !can(var.node_config.log.access_log.log_file)
+    error_message = "The value of node_config must not set log.log_file or log.access_log.log_file: only what the Node writes to stdout gets to its log group, and a file would fill the disk."
+  }
+
+  validation {
+    condition     = try(var.node_config.metrics.enabled, true) == true && try(var.node_config.metrics.legacy_status.enabled, true) == true && try(var.node_config.postanalytics_exporter.enabled, true) == true
+    error_message = "The value of node_config must not switch off metrics.enabled, metrics.legacy_status.enabled or postanalytics_exporter.enabled: by Wallarm's documentation, the Node does not work without them."
+  }
+
+  validation {
+    condition     = can(regex("^(0\\.0\\.0\\.0|127\\.0\\.0\\.1|localhost)?:[1-9][0-9]{1,4}$", try(var.node_config.metrics.listen_address, ":9000")))
+    error_message = "The metrics.listen_address of node_config must be a port of this host, such as :9100 or 127.0.0.1:9100: the container that reads the metrics is on the same host."
+  }
+
+  # The mesh, the exporter's store, its metrics, the messages, the Node's health check and its status have these.
+  validation {
+    condition     = !contains(["3313", "5050", "8080", "9001", "9093", "10246"], try(regex("[0-9]+$", var.node_config.metrics.listen_address), "9000"))
+    error_message = "The metrics.listen_address of node_config has a port that the Node uses for something else: 3313, 5050, 8080, 9001, 9093 or 10246. Set another one, such as :9100."
+  }
+
+  validation {
+    condition     = can(regex("^[a-zA-Z_][a-zA-Z0-9_]*$", try(var.node_config.metrics.namespace, "wallarm_gonode")))
+    error_message = "The metrics.namespace of node_config must have only letters, digits and underscores, and no digit first."
+  }
+}
+
+variable "enable_node_metrics" {
+  description = "Whether a small container beside the Node makes CloudWatch metrics of what the Node counts, with two alarms: only they show whether the Node takes what is sent to it."
+  type        = bool
+  default     = true
+}
+
+variable "enable_execute_command" {
+  description = "Whether ECS Exec opens a shell in the Node's container, for whoever has `ecs:ExecuteCommand`. The task then has a role for it. It concerns tasks that start afterwards."
+  type        = bool
+  default     = false
 }
 
 ################################################################################
@@ -356,6 +495,11 @@ variable "alb_access_logs_bucket" {
   description = "S3 bucket for the load balancer's access logs. It must have the bucket policy that they need. Empty for none."
   type        = string
   default     = ""
+
+  validation {
+    condition     = var.alb_access_logs_bucket == "" || can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.alb_access_logs_bucket))
+    error_message = "The value of alb_access_logs_bucket must be the name of a bucket, without s3://, an ARN or a path, or empty for no access logs."
+  }
 }
 
 variable "alb_deletion_protection" {
@@ -476,6 +620,28 @@ variable "kinesis_stream_arn" {
   validation {
     condition     = var.kinesis_stream_arn == "" || can(regex("^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]+$", var.kinesis_stream_arn))
     error_message = "The value of kinesis_stream_arn must be the ARN of a stream, such as arn:aws:kinesis:us-east-1:123456789012:stream/logs, or empty."
+  }
+}
+
+variable "kinesis_parallelization_factor" {
+  description = "Number of the function's instances that read one shard of `kinesis_stream_arn` at the same time, from 1 to 10. More of them catch up faster if the function is behind."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.kinesis_parallelization_factor >= 1 && var.kinesis_parallelization_factor <= 10 && floor(var.kinesis_parallelization_factor) == var.kinesis_parallelization_factor
+    error_message = "The value of kinesis_parallelization_factor must be a whole number from 1 to 10."
+  }
+}
+
+variable "kinesis_batching_window_seconds" {
+  description = "Seconds for which Lambda collects records of `kinesis_stream_arn` for an invocation, from 0 to 300. With little traffic, more of them make fewer invocations, and calls arrive later."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.kinesis_batching_window_seconds >= 0 && var.kinesis_batching_window_seconds <= 300 && floor(var.kinesis_batching_window_seconds) == var.kinesis_batching_window_seconds
+    error_message = "The value of kinesis_batching_window_seconds must be a whole number from 0 to 300."
   }
 }
 
@@ -799,5 +965,96 @@ variable "alarm_sns_topic_arn" {
   validation {
     condition     = can(regex("^(arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:.+)?$", var.alarm_sns_topic_arn))
     error_message = "The value of alarm_sns_topic_arn must be the ARN of an SNS topic (arn:aws:sns:...), or empty."
+  }
+}
+
+################################################################################
+# Company rules
+################################################################################
+
+variable "permissions_boundary_arn" {
+  description = "ARN of the IAM policy that bounds the permissions of each role that is created. Empty for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[!-~]+)?$", var.permissions_boundary_arn))
+    error_message = "The value of permissions_boundary_arn must be the ARN of an IAM policy, such as arn:aws:iam::123456789012:policy/boundary, or empty."
+  }
+}
+
+variable "iam_role_path" {
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.iam_role_path)) && length(var.iam_role_path) <= 512
+    error_message = "The value of iam_role_path must begin and end with a slash, such as /connectors/, and have at most 512 characters."
+  }
+}
+
+variable "existing_role_names" {
+  description = "Roles that exist, by what they are for: `function`, `execution`, `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.existing_role_names), ["function", "execution", "instance", "access_log_stream", "api_gateway"])) == 0
+    error_message = "The keys of existing_role_names may be function, execution, instance, access_log_stream and api_gateway, and nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for name in values(var.existing_role_names) : can(regex("^[a-zA-Z0-9+=,.@_-]{1,128}$", name))])
+    error_message = "Each value of existing_role_names must be the name of a role, or of an instance profile for instance, without its path, and not an ARN."
+  }
+}
+
+variable "kms_key_arns" {
+  description = "KMS keys of your own, by what they encrypt: `logs` the log groups, `queue` the failed events, `environment` the function's settings, `token` the parameter with the Node's token, `bucket` the access-log stream's bucket. For what has none, AWS has a key."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.kms_key_arns), ["logs", "queue", "environment", "token", "bucket"])) == 0
+    error_message = "The keys of kms_key_arns may be logs, queue, environment, token and bucket, and nothing else."
+  }
+
+  validation {
+    condition     = alltrue([for arn in values(var.kms_key_arns) : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", arn))])
+    error_message = "Each value of kms_key_arns must be the ARN of a KMS key (arn:aws:kms:...:key/...), not an alias."
+  }
+}
+
+variable "log_group_prefixes" {
+  description = "What names of more log groups with access logs begin with, such as `/aws/apigateway/`. The groups that there are when Terraform plans are subscribed; a later group is with the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for prefix in var.log_group_prefixes : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", prefix))])
+    error_message = "Each of log_group_prefixes must be the beginning of a log group's name, such as /aws/apigateway/, without * and not empty: for all log groups of the account, set enable_account_subscription."
+  }
+
+  validation {
+    condition     = alltrue([for prefix in var.log_group_prefixes : !can(regex("^(/aws/lambda/wallarm-cw-resend|/aws/ecs/native-node)", prefix))])
+    error_message = "Each of log_group_prefixes must be of log groups that the connector itself does not write to: each line would cause another line, without end. Set it to what groups of access logs begin with."
+  }
+}
+
+variable "enable_account_subscription" {
+  description = "Whether all log groups of the account in the region are subscribed, those of later too, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
+  type        = bool
+  default     = false
+}
+
+variable "account_subscription_excluded_groups" {
+  description = "Log groups that `enable_account_subscription` leaves out. Those of VPC flow logs and of CloudTrail that log the function's own calls belong here. A change deletes the policy and creates it again: lines of the seconds between are not forwarded."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.account_subscription_excluded_groups : can(regex("^[a-zA-Z0-9_./#-]{1,512}$", name))])
+    error_message = "Each of account_subscription_excluded_groups must be the whole name of a log group, not its ARN, and without *."
   }
 }

@@ -15,8 +15,15 @@ run "wrong_values_1" {
   command = plan
 
   variables {
+    node_registry_secret_arn         = "docker-hub"                                                   # A name.
+    node_allowed_hosts               = ["https://api.example.com"]                                    # With a scheme.
+    node_environment                 = { "1ST" = "x" }                                                # A digit first.
+    node_config                      = "log: {}"                                                      # Text.
+    config_image                     = ""                                                             # Empty.
+    alb_access_logs_bucket           = "s3://logs"                                                    # An address.
+    kinesis_parallelization_factor   = 11                                                             # One too many.
+    kinesis_batching_window_seconds  = 301                                                            # One too many.
     wallarm_api_host                 = "api.example.com"                                              # Neither of the two Clouds.
-    wallarm_api_token                = "your-token-here"                                              # The placeholder.
     wallarm_api_token_secret_arn     = "wallarm/token"                                                # A name.
     wallarm_api_token_kms_key_arn    = "alias/wallarm"                                                # An alias.
     x_wallarm_application_id         = 1.5                                                            # A fraction.
@@ -69,8 +76,15 @@ run "wrong_values_1" {
   }
 
   expect_failures = [
+    var.node_registry_secret_arn,
+    var.node_allowed_hosts,
+    var.node_environment,
+    var.node_config,
+    var.config_image,
+    var.alb_access_logs_bucket,
+    var.kinesis_parallelization_factor,
+    var.kinesis_batching_window_seconds,
     var.wallarm_api_host,
-    var.wallarm_api_token,
     var.wallarm_api_token_secret_arn,
     var.wallarm_api_token_kms_key_arn,
     var.x_wallarm_application_id,
@@ -127,6 +141,11 @@ run "wrong_values_2" {
   command = plan
 
   variables {
+    node_config                 = { connector = null }                                # No object.
+    node_environment            = { WALLARM_API_TOKEN = "x" }                         # The token.
+    alb_access_logs_bucket      = "arn:aws:s3:::logs"                                 # An ARN.
+    node_max_replicas           = 9                                                   # More than Cloud Map gives.
+    failure_bucket_name         = "failed-events/x"                                   # With a path.
     wallarm_api_host            = "https://api.wallarm.com"                           # With a scheme.
     x_wallarm_application_id    = "default"                                           # Not a number.
     name_prefix                 = "discovery-"                                        # A hyphen at the end.
@@ -142,6 +161,11 @@ run "wrong_values_2" {
   }
 
   expect_failures = [
+    var.node_config,
+    var.node_environment,
+    var.alb_access_logs_bucket,
+    var.node_max_replicas,
+    var.failure_bucket_name,
     var.wallarm_api_host,
     var.x_wallarm_application_id,
     var.name_prefix,
@@ -161,6 +185,9 @@ run "wrong_values_3" {
   command = plan
 
   variables {
+    node_config                = { mode = "tcp-capture-v2" }            # No connector.
+    node_replicas              = 9                                      # More than Cloud Map gives.
+    x_wallarm_application_id   = 0                                      # No id.
     name_prefix                = "Discovery"                            # A capital letter.
     api_gateway_log_group_name = "/aws/ecs/native-node/other-123456"    # A Node's own.
     default_hosts              = { "orders" = "api.example.com:65536" } # No port.
@@ -168,6 +195,9 @@ run "wrong_values_3" {
   }
 
   expect_failures = [
+    var.node_config,
+    var.node_replicas,
+    var.x_wallarm_application_id,
     var.name_prefix,
     var.api_gateway_log_group_name,
     var.default_hosts,
@@ -179,12 +209,14 @@ run "wrong_values_4" {
   command = plan
 
   variables {
+    node_config   = { connector = { address = ":5051" } }       # Not where the load balancer looks.
     name_prefix   = "1discovery"                                # A digit at the start.
     default_hosts = { "orders" = "-api.example.com" }           # A hyphen at the start.
     sample        = { calls = 5, seconds = 3600, keep = "all" } # Unknown.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
     var.default_hosts,
     var.sample,
@@ -195,11 +227,13 @@ run "wrong_values_5" {
   command = plan
 
   variables {
+    node_config   = { connector = { mesh = { name = "mesh.example.com" } } }                  # Not the name of the Nodes.
     name_prefix   = "api_discovery"                                                           # An underscore.
     default_hosts = { "arn:aws:logs:us-east-1:123456789012:log-group:a" = "api.example.com" } # An ARN.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
     var.default_hosts,
   ]
@@ -209,10 +243,12 @@ run "wrong_values_6" {
   command = plan
 
   variables {
-    name_prefix = "a" # One character.
+    node_config = { connector = { external_health_check = { enabled = false } } } # No Node would be healthy.
+    name_prefix = "a"                                                             # One character.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -221,10 +257,12 @@ run "wrong_values_7" {
   command = plan
 
   variables {
-    name_prefix = "internal-a" # AWS rejects it for load balancers.
+    node_config = { route_config = { wallarm_application = 7 } } # Another one than the function sends.
+    name_prefix = "internal-a"                                   # AWS rejects it for load balancers.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -233,10 +271,12 @@ run "wrong_values_8" {
   command = plan
 
   variables {
-    name_prefix = "sg-a" # AWS rejects it for security groups.
+    node_config = { log = { access_log = { log_file = "/tmp/log" } } } # Nobody reads it.
+    name_prefix = "sg-a"                                               # AWS rejects it for security groups.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -245,10 +285,12 @@ run "wrong_values_9" {
   command = plan
 
   variables {
-    name_prefix = "aws-a" # AWS rejects it for capacity providers.
+    node_config = { metrics = { enabled = false } } # The Node needs it.
+    name_prefix = "aws-a"                           # AWS rejects it for capacity providers.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -257,10 +299,12 @@ run "wrong_values_10" {
   command = plan
 
   variables {
-    name_prefix = "ecs-a" # Likewise.
+    node_config = { metrics = { listen_address = "192.0.2.1:9000" } } # Another host.
+    name_prefix = "ecs-a"                                             # Likewise.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -269,10 +313,12 @@ run "wrong_values_11" {
   command = plan
 
   variables {
-    name_prefix = "fargate-a" # Likewise.
+    node_config = { metrics = { listen_address = ":9093" } } # The mesh's port.
+    name_prefix = "fargate-a"                                # Likewise.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -281,10 +327,12 @@ run "wrong_values_12" {
   command = plan
 
   variables {
-    name_prefix = "internal" # A hyphen follows.
+    node_config = { metrics = { namespace = "wallarm-node" } } # A hyphen.
+    name_prefix = "internal"                                   # A hyphen follows.
   }
 
   expect_failures = [
+    var.node_config,
     var.name_prefix,
   ]
 }
@@ -338,6 +386,9 @@ run "valid_combination" {
     timeouts          = { response = 400, down_after = 400 }
     default_hosts     = { hosts = ["api.example.com", "node.example.com.example.com", "internal-other-1.us-east-1.elb.amazonaws.com"], node = "node.example.com", load_balancer = "internal-own-" }
     access_log_stream = { enabled = true, timeout = 300 }
+    permissions       = { characters = 20480 }
+    subscription      = { enabled = true, characters = 25600, pattern = "x" }
+    keys              = { regions = ["us-east-1"], region = "us-east-1" }
   }
 }
 
@@ -358,6 +409,9 @@ run "wrong_combinations_1" {
     timeouts          = { response = 10000, down_after = 9999 }                                                                         # Down before a response is late.
     default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" } # The Node's.
     access_log_stream = { enabled = true, timeout = 301 }                                                                               # Longer than Firehose waits.
+    permissions       = { characters = 20481 }                                                                                          # One too many.
+    subscription      = { enabled = true, characters = 25601, pattern = "x" }                                                           # One too many.
+    keys              = { regions = ["us-east-1", "eu-west-1"], region = "us-east-1" }                                                  # One is elsewhere.
   }
 
   expect_failures = [
@@ -370,6 +424,9 @@ run "wrong_combinations_1" {
     var.timeouts,
     var.default_hosts,
     var.access_log_stream,
+    var.permissions,
+    var.subscription,
+    var.keys,
   ]
 }
 
@@ -390,6 +447,9 @@ run "wrong_combinations_2" {
     timeouts          = { response = 10000, down_after = 10000 }
     default_hosts     = { hosts = ["internal-own-1234.us-east-1.elb.amazonaws.com"], node = "", load_balancer = "internal-own-" } # The load balancer's.
     access_log_stream = { enabled = false, timeout = 900 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = true, characters = 500, pattern = "" } # Each line of the account.
+    keys              = { regions = [], region = "us-east-1" }
   }
 
   expect_failures = [
@@ -397,6 +457,7 @@ run "wrong_combinations_2" {
     var.dns,
     var.network,
     var.default_hosts,
+    var.subscription,
   ]
 }
 
@@ -417,6 +478,9 @@ run "wrong_combinations_3" {
     timeouts          = { response = 400, down_after = 600 }
     default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
     access_log_stream = { enabled = false, timeout = 60 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = false, characters = 99999, pattern = "" }
+    keys              = { regions = [], region = "us-east-1" }
   }
 
   expect_failures = [

@@ -123,9 +123,12 @@ run "default" {
         mode    = "connector-server"
         connector = {
           address               = ":5050"
+          blocking              = false
           mesh                  = { discovery = "dns", name = "native-node.${local.name}.internal", port = 9093 }
           external_health_check = { enabled = true, endpoint = "/wallarm-external-health" }
         }
+        proxy_headers = [{ trusted_networks = ["10.0.16.0/20", "10.0.32.0/20"], real_ip = ["X-Forwarded-For"] }]
+        route_config  = { wallarm_application = -1, wallarm_mode = "monitoring" }
         log = {
           pretty     = false
           level      = "info"
@@ -388,8 +391,14 @@ run "existing_groups" {
 
 run "existing_vpc" {
   variables {
-    vpc_id             = "vpc-0123456789abcdef0"
-    private_subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    vpc_id              = "vpc-0123456789abcdef0"
+    private_subnet_ids  = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    x_node_header_names = { x-forwarded-for = "X-Client-IP", X-Real-IP = "X-Forwarded-For" }
+  }
+
+  assert {
+    condition     = yamldecode(local.node_config).proxy_headers == [{ trusted_networks = ["192.0.2.0/24", "192.0.2.0/24"], real_ip = ["X-Client-IP"] }]
+    error_message = "The Node trusts the subnets' addresses, and finds the client where the function sends it."
   }
 
   assert {
@@ -615,8 +624,18 @@ run "failed_events_in_a_bucket" {
 
 run "failed_records_of_a_stream_in_a_bucket" {
   variables {
-    failure_bucket_name = "failed-events"
-    kinesis_stream_arn  = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+    failure_bucket_name             = "failed-events"
+    kinesis_stream_arn              = "arn:aws:kinesis:us-east-1:123456789012:stream/logs"
+    kinesis_parallelization_factor  = 10
+    kinesis_batching_window_seconds = 300
+  }
+
+  assert {
+    condition = alltrue([
+      aws_lambda_event_source_mapping.stream[0].parallelization_factor == 10,
+      aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 300,
+    ])
+    error_message = "The function reads the stream as configured."
   }
 
   assert {
@@ -643,6 +662,8 @@ run "stream" {
     condition = alltrue([
       aws_lambda_event_source_mapping.stream[0].maximum_record_age_in_seconds == 7200,
       aws_lambda_event_source_mapping.stream[0].maximum_retry_attempts == 1000,
+      aws_lambda_event_source_mapping.stream[0].parallelization_factor == 1,
+      aws_lambda_event_source_mapping.stream[0].maximum_batching_window_in_seconds == 0,
       aws_lambda_event_source_mapping.stream[0].bisect_batch_on_function_error,
       aws_lambda_event_source_mapping.stream[0].destination_config[0].on_failure[0].destination_arn == aws_sqs_queue.failed.arn,
     ])

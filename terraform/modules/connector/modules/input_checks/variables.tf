@@ -180,3 +180,38 @@ variable "access_log_stream" {
     error_message = "With enable_access_log_stream, a lambda_timeout of more than 300 is too much: Firehose waits for an invocation for five minutes, and then repeats it."
   }
 }
+
+variable "permissions" {
+  description = "The size of the function's policy, which has a statement for each log group or prefix."
+  type        = object({ characters = number })
+
+  validation {
+    condition     = var.permissions.characters <= 20480
+    error_message = "The function's policy has no room for a statement for each of these log groups: Lambda accepts 20480 characters, which is about 45 groups. Set log_group_prefixes to what their names begin with: one statement is then enough for all of them."
+  }
+}
+
+variable "subscription" {
+  description = "Whether all log groups are subscribed, the size of the list of those that are not, and the filter pattern."
+  type        = object({ enabled = bool, characters = number, pattern = string })
+
+  validation {
+    condition     = !var.subscription.enabled || var.subscription.characters <= 25600
+    error_message = "With enable_account_subscription, the names of account_subscription_excluded_groups and of all groups with a subscription here have more than the 25 KB that CloudWatch Logs accepts: subscribe or exclude fewer groups."
+  }
+
+  validation {
+    condition     = !var.subscription.enabled || var.subscription.pattern != ""
+    error_message = "With enable_account_subscription, each line of the account would go to the function: set subscription_filter_pattern to what only access-log lines have, such as { ($.httpMethod = *) && ($.domainName = *) && ($.status = *) }."
+  }
+}
+
+variable "keys" {
+  description = "The regions of the KMS keys, and the region that they are used in."
+  type        = object({ regions = list(string), region = string })
+
+  validation {
+    condition     = alltrue([for region in var.keys.regions : region == var.keys.region])
+    error_message = "A key of kms_key_arns is in another region: KMS keys work only in their own. Set the ARN of a key, or of a multi-Region key's replica, in the region of the connector."
+  }
+}

@@ -5,7 +5,26 @@ mock_data "aws_caller_identity" {
 }
 
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = {
+    partition  = "aws"
+    dns_suffix = "amazonaws.com"
+  }
+}
+
+mock_data "aws_service_principal" {
+  defaults = { id = "logs.us-east-1.amazonaws.com" }
+}
+
+mock_data "aws_iam_role" {
+  defaults = { arn = "arn:aws:iam::123456789012:role/existing" }
+}
+
+mock_data "aws_iam_instance_profile" {
+  defaults = { arn = "arn:aws:iam::123456789012:instance-profile/existing" }
+}
+
+mock_data "aws_cloudwatch_log_groups" {
+  defaults = { log_group_names = [] }
 }
 
 mock_data "aws_region" {
@@ -14,6 +33,18 @@ mock_data "aws_region" {
 
 mock_data "aws_availability_zones" {
   defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
+}
+
+mock_data "aws_subnet" {
+  defaults = { cidr_block = "192.0.2.0/24" }
+}
+
+mock_data "aws_ec2_instance_type" {
+  defaults = {
+    supported_architectures = ["x86_64"]
+    default_vcpus           = 2
+    memory_size             = 4096
+  }
 }
 
 mock_data "aws_iam_policy_document" {
