@@ -376,7 +376,7 @@ class Cycle:
         # Terraform retries a request after an error of the server, which would hide a gap of the emulator.
         equal(self.emulator.gaps, [], "the operations that the emulator failed")
         calls = [
-            {"service": call.service, "operation": call.operation, "params": call.params, "region": call.region}
+            call.record()
             for number, call in enumerate(self.emulator.calls)
             if number not in self.of_examples
         ]

@@ -52,6 +52,8 @@ ACCOUNT = "123456789012"
 # The name in a signature, and the service's name in policies and models.
 SERVICES = {"monitoring": "cloudwatch"}
 # Services whose requests identify their operation only by method and path.
+# Ids in responses: of EC2 and Cloud Map, of certificates and of event source mappings.
+ID = re.compile(r"(?<![\w-])(?:[a-z]+-[0-9a-z]{8,32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])")
 REST_MODELS = {"lambda": ["lambda"], "route53": ["route53"], "apigateway": ["apigateway", "apigatewayv2"], "s3": ["s3"]}
 
 
@@ -65,6 +67,7 @@ class Call:
     agent: str
     region: str
     status: list = field(default_factory=list, compare=False)
+    body: list = field(default_factory=list, compare=False)
 
     @property
     def is_terraform(self):
@@ -77,6 +80,18 @@ class Call:
     @property
     def name(self):
         return f"{self.service}:{self.operation}"
+
+    def record(self):
+        """What is known of the call, with the ids in its response: so that others find out what has an id."""
+        found = re.findall(ID, b"".join(self.body).decode(errors="replace"))
+        return {
+            "service": self.service,
+            "operation": self.operation,
+            "params": self.params,
+            "region": self.region,
+            "failed": self.failed,
+            "ids": list(dict.fromkeys(found)),
+        }
 
     def has(self, *prefixes):
         """Whether a parameter with such a name exists, nested or flat."""
@@ -107,7 +122,11 @@ class Recorder:
             return start_response(status, headers, *rest)
 
         try:
-            return self.application(environ, start)
+            body = self.application(environ, start)
+            if call and call.is_terraform:
+                body = list(body)
+                call.body.extend(body)
+            return body
         except Exception:
             # The connection would just close, for which the provider waits many minutes.
             traceback.print_exc()

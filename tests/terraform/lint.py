@@ -54,6 +54,7 @@ NEWER_INSIDE = {
 }
 # IAM rejects a longer managed policy, and does not count its whitespace.
 MAX_POLICY_CHARACTERS = 6144
+POLICIES = ["deployer-policy.json", "deployer-policy-node.json", "deployer-policy-yours.json", "boundary-policy.json"]
 
 # The example pins the Node's version, as it recommends; the default can't contain a version.
 CHOSEN_IN_EXAMPLE = {"node_tag"}
@@ -462,21 +463,22 @@ def example_values(configuration):
 
 @rule
 def policy_size(configuration):
-    """IAM accepts the deployer's policy without a change."""
-    name, rule_name = "deployer-policy.json", policy_size.__name__
-    text = configuration.text(name)
-    if text is None:
-        yield Problem(name, 1, rule_name, "there is no deployer-policy.json")
-        return
-    try:
-        json.loads(text)
-    except ValueError as error:
-        yield Problem(name, 1, rule_name, f"is not valid JSON: {error}")
-        return
-    characters = len(squeezed(text))
-    if characters > MAX_POLICY_CHARACTERS:
-        message = f"has {characters} characters without whitespace: IAM accepts {MAX_POLICY_CHARACTERS}"
-        yield Problem(name, 1, rule_name, message)
+    """IAM accepts the policies of the deployer, and the boundary, without a change."""
+    rule_name = policy_size.__name__
+    for name in POLICIES:
+        text = configuration.text(name)
+        if text is None:
+            yield Problem(name, 1, rule_name, f"there is no {name}")
+            continue
+        try:
+            json.loads(text)
+        except ValueError as error:
+            yield Problem(name, 1, rule_name, f"is not valid JSON: {error}")
+            continue
+        characters = len(squeezed(text))
+        if characters > MAX_POLICY_CHARACTERS:
+            message = f"has {characters} characters without whitespace: IAM accepts {MAX_POLICY_CHARACTERS}"
+            yield Problem(name, 1, rule_name, message)
 
 
 def problems_of(directory):

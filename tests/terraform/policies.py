@@ -3,6 +3,7 @@
 It never guesses: a condition operator, an element or a variable that is not implemented here is an error.
 """
 
+import functools
 import json
 import re
 
@@ -11,11 +12,15 @@ class Unsupported(Exception):
     """A policy contains something that this evaluator does not support."""
 
 
+@functools.lru_cache(maxsize=None)
+def expression(pattern, ignore_case):
+    text = "".join({"*": ".*", "?": "."}.get(each) or re.escape(each) for each in pattern)
+    return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
 def like(pattern, value, ignore_case=False):
     """Whether a value matches a pattern. `*` and `?` match separators too."""
-    expression = "".join({"*": ".*", "?": "."}.get(each) or re.escape(each) for each in pattern)
-    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    return re.fullmatch(expression, value, flags) is not None
+    return expression(pattern, ignore_case).fullmatch(value) is not None
 
 
 def arn_like(pattern, value):
@@ -29,6 +34,7 @@ def as_list(value):
 
 
 OPERATORS = {
+    "Bool": lambda pattern, value: pattern.lower() == value.lower(),
     "StringEquals": lambda pattern, value: pattern == value,
     "StringLike": like,
     "ArnEquals": arn_like,
@@ -91,6 +97,9 @@ def is_principal(principals, principal):
 
 
 def holds(operator, key, patterns, context):
+    if operator == "Null":
+        absent = key.lower() not in {name.lower() for name in context}
+        return str(absent).lower() in [str(each).lower() for each in as_list(patterns)]
     optional = operator.endswith("IfExists")
     compare = OPERATORS.get(operator.removesuffix("IfExists"))
     if compare is None:

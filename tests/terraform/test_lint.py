@@ -88,7 +88,7 @@ provider "aws" {
 region = "us-east-1"
 # names = ["for example"]
 """,
-    "deployer-policy.json": '{"Version": "2012-10-17", "Statement": []}',
+    **dict.fromkeys(lint.POLICIES, '{"Version": "2012-10-17", "Statement": []}'),
 }
 
 def valid():
@@ -185,6 +185,7 @@ CASES = [
     ("example_values", "terraform.tfvars.example", "# names", "# name", "there is no variable name"),
     ("policy_size", "deployer-policy.json", "[]", f'["{"x" * 6144}"]', "IAM accepts 6144"),
     ("policy_size", "deployer-policy.json", "[]", "[", "is not valid JSON"),
+    ("policy_size", "boundary-policy.json", "[]", f'["{"x" * 6144}"]', "IAM accepts 6144"),
 ]
 
 
@@ -210,7 +211,7 @@ class LintTest(unittest.TestCase):
                 self.assertTrue(any(expected in text for text in found), f"{expected!r}: {found}")
 
     def test_missing_files_are_problems(self):
-        for name in ("README.md", "terraform.tfvars.example", "deployer-policy.json"):
+        for name in ("README.md", "terraform.tfvars.example", *lint.POLICIES):
             files = {key: text for key, text in VALID.items() if key != name}
             self.assertEqual([each.file for each in self.lint(files)], [name])
 

@@ -63,6 +63,21 @@ class PoliciesTest(unittest.TestCase):
         self.assertTrue(some.allows("a:B", "*", {"k": "xy"}))
         self.assertFalse(some.allows("a:B", "*", {"k": "y"}))
 
+    def test_condition_on_the_absence_of_a_key(self):
+        absent = policy(allow("a:B", Condition={"Null": {"k": "true"}}))
+        self.assertTrue(absent.allows("a:B", "*"))
+        self.assertFalse(absent.allows("a:B", "*", {"K": "x"}))
+        present = policy(allow("a:B", Condition={"Null": {"k": "false"}}))
+        self.assertFalse(present.allows("a:B", "*"))
+        self.assertTrue(present.allows("a:B", "*", {"K": "x"}))
+
+    def test_each_key_of_a_condition_counts(self):
+        some = policy(allow("a:B", Condition={"Bool": {"k": "true"}, "StringEquals": {"l": "x"}}))
+        self.assertTrue(some.allows("a:B", "*", {"k": "True", "l": "x"}))
+        self.assertFalse(some.allows("a:B", "*", {"k": "false", "l": "x"}))
+        self.assertFalse(some.allows("a:B", "*", {"k": "true", "l": "y"}))
+        self.assertFalse(some.allows("a:B", "*", {"k": "true"}))
+
     def test_arn_needs_its_last_part(self):
         group = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/x"
         statement = {

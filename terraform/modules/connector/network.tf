@@ -35,13 +35,12 @@ resource "aws_vpc" "this" {
   tags = merge(local.tags, { Name = local.name })
 }
 
-# Nothing uses this group, and nothing may use it: without rules it allows no traffic.
+# Nothing uses this group, and nothing may use it: without rules it allows no traffic. It has no tags: AWS made the group,
+# and whoever may tag a group that somebody else made could make it his own in the eyes of a policy that goes by tags.
 resource "aws_default_security_group" "this" {
   count = local.create_vpc ? 1 : 0
 
   vpc_id = local.vpc_id
-
-  tags = merge(local.tags, { Name = "${local.name}-default-unused" })
 }
 
 resource "aws_internet_gateway" "this" {
