@@ -35,11 +35,12 @@ pub const SHARD_BYTES: f64 = 1024.0 * 1024.0;
 const SHARD_RECORDS: f64 = 1000.0;
 const KINESIS_BATCH: f64 = 100.0;
 const PAYLOAD_UNIT_BYTES: f64 = 25.0 * 1024.0;
-/// What Terraform creates: metrics of the function, alarms on the function and its queue, and those on the
-/// balancer, the Node and their scaling.
-const METRICS: f64 = 7.0;
+/// What Terraform creates: metrics of the function and of a Node in order, alarms on the function and its queue, and
+/// those on the balancer, the Node and their scaling.
+const FUNCTION_METRICS: f64 = 7.0;
+const NODE_METRICS: f64 = 3.0;
 const FUNCTION_ALARMS: f64 = 6.0;
-const NODE_ALARMS: f64 = 7.0;
+const NODE_ALARMS: f64 = 9.0;
 /// The access-log stream has four alarms on five metrics, and a Kinesis stream has one.
 const FIREHOSE_ALARMS: f64 = 5.0;
 const KINESIS_ALARMS: f64 = 1.0;
@@ -262,18 +263,20 @@ impl Bill {
     }
 
     fn add_watching(&mut self, plan: &Plan, prices: &Prices) {
+        let (node_metrics, node_alarms) = match plan.layout {
+            Layout::Terraform => (NODE_METRICS, NODE_ALARMS),
+            Layout::ExistingNode => (0.0, 0.0),
+        };
+        let metrics = FUNCTION_METRICS + node_metrics;
         self.add(
             Group::Watching,
             "metrics",
-            METRICS,
+            metrics,
             "",
-            METRICS * prices.metric,
+            metrics * prices.metric,
         );
         let alarms = FUNCTION_ALARMS
-            + match plan.layout {
-                Layout::Terraform => NODE_ALARMS,
-                Layout::ExistingNode => 0.0,
-            }
+            + node_alarms
             + match plan.via {
                 Via::CloudWatch => 0.0,
                 Via::Firehose => FIREHOSE_ALARMS,
