@@ -627,14 +627,14 @@ SERVICE_ROLES = {
 }
 
 
-def fixed(account, region, name, function, has_node):
+def fixed(account, region, name, function, path, has_node):
     """Needs that no request shows: roles of the services, scaling's own alarms, and other changes."""
 
     def arn(service, rest, where=region, whose=account):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"
 
     named = {
-        arn("iam", f"role/{name}-lambda", ""): ["UntagRole", "TagRole"],
+        arn("iam", f"role{path}{name}-lambda", ""): ["UntagRole", "TagRole"],
         arn("lambda", f"function:{function}"): ["UpdateFunctionCode", "UpdateFunctionConfiguration", "PutFunctionConcurrency", "DeleteFunctionConcurrency", "UpdateFunctionEventInvokeConfig", "TagResource", "UntagResource", "ListTags", "InvokeFunction"],
         arn("logs", f"log-group:/aws/lambda/{function}"): ["PutMetricFilter", "DeleteMetricFilter", "PutRetentionPolicy", "UntagResource", "TagResource", "AssociateKmsKey", "DisassociateKmsKey"],
         arn("sqs", f"{name}-failed-events"): ["SetQueueAttributes", "UntagQueue", "TagQueue"],
@@ -647,7 +647,7 @@ def fixed(account, region, name, function, has_node):
     yield from later(named)
     bounded = (("iam:PermissionsBoundary", boundary_arn(account)),)
     # PutRolePermissionsBoundary is for a stack that was created without a boundary.
-    yield from later({arn("iam", f"role/{name}-lambda", ""): ["PutRolePermissionsBoundary", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"]}, bounded)
+    yield from later({arn("iam", f"role{path}{name}-lambda", ""): ["PutRolePermissionsBoundary", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"]}, bounded)
     if not has_node:
         return
     for service, role in SERVICE_ROLES.items():
@@ -668,7 +668,7 @@ def fixed(account, region, name, function, has_node):
         arn("elasticloadbalancing", f"loadbalancer/app/{balancer}/0"): ["SetSecurityGroups", "SetSubnets", "ModifyLoadBalancerAttributes", "RemoveTags"],
         arn("elasticloadbalancing", f"targetgroup/{balancer}/0"): ["ModifyTargetGroup", "RegisterTargets", "DeregisterTargets"],
         arn("elasticloadbalancing", f"listener/app/{balancer}/0/0"): ["ModifyListener", "RemoveTags"],
-        arn("iam", f"instance-profile/{name}-instance", ""): ["UntagInstanceProfile", "TagInstanceProfile"],
+        arn("iam", f"instance-profile{path}{name}-instance", ""): ["UntagInstanceProfile", "TagInstanceProfile"],
         arn("ssm", f"parameter/wallarm/{name}/api-token"): ["PutParameter", "RemoveTagsFromResource", "AddTagsToResource"],
         # Cloud Map deletes the zone with the namespace.
         arn("route53", "hostedzone/Z0", "", ""): ["DeleteHostedZone"],
@@ -926,14 +926,19 @@ def yours(text, record):
     need, as the README describes.
     """
     created = {call["params"].get("RoleName") or call["params"].get("InstanceProfileName") for call in record["calls"] if call["operation"] in ("CreateRole", "CreateInstanceProfile")}
+    paths = paths_in(record)
+
+    def with_path(kind, found):
+        return {f"{paths.get((kind, name), '/')[1:]}{name}" for name in found}
+
     own_groups = {params["logGroupName"] for params in calls_of(record, "CreateLogGroup")}
     keys = {found for call in record["calls"] for found in re.findall(r"key/([0-9a-f-]{36})", json.dumps(call["params"]))}
     names = {
         "YOUR-LOG-GROUP": {params["logGroupName"] for params in calls_of(record, "PutSubscriptionFilter")} - own_groups,
         "YOUR-ZONE-ID": {params["Id"] for params in calls_of(record, "ChangeResourceRecordSets")},
         "YOUR-KEY-ID": keys,
-        "YOUR-ROLE": {params["RoleName"] for params in calls_of(record, "GetRole")} - created,
-        "YOUR-INSTANCE-PROFILE": {params["InstanceProfileName"] for params in calls_of(record, "GetInstanceProfile")} - created,
+        "YOUR-ROLE": with_path("role", {params["RoleName"] for params in calls_of(record, "GetRole")} - created),
+        "YOUR-INSTANCE-PROFILE": with_path("instance-profile", {params["InstanceProfileName"] for params in calls_of(record, "GetInstanceProfile")} - created),
     }
     statements = []
     for statement in json.loads(text)["Statement"]:
@@ -950,15 +955,27 @@ def yours(text, record):
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+def paths_in(record):
+    """The paths of roles and instance profiles, which some requests give and others leave out."""
+    return {
+        (kind, name): f"/{path}"
+        for call in record["calls"]
+        for kind, path, name in re.findall(r':(role|instance-profile)/((?:[^"/ ]+/)*)([^"/ ]+)"', json.dumps(call["params"]))
+    }
+
+
 def needs(record, account):
     """All needs of a recorded cycle."""
     (function,) = {params["FunctionName"] for params in calls_of(record, "CreateFunction") if params["FunctionName"].startswith("wallarm-cw-resend-")}
     region = next(call["region"] for call in record["calls"] if call["operation"] == "CreateFunction")
-    found = set(fixed(record["account"], region, function.removeprefix("wallarm-cw-resend-"), function, has_node(record)))
+    path = next((params["Path"] for params in calls_of(record, "CreateRole")), "/")
+    found = set(fixed(record["account"], region, function.removeprefix("wallarm-cw-resend-"), function, path, has_node(record)))
+    account.paths |= paths_in(record)
     for call in record["calls"]:
         request = Request(call, record["account"])
         name = f"{request.service}:{request.operation}"
-        if name in FREE:
+        if name in FREE or call.get("earlier"):
+            account.note(request)
             continue
         found.update(needs_of(request, account))
         found.update(tagging(request, account))
