@@ -690,6 +690,10 @@ def fixed(account, region, name, function, path, has_node):
         arn("servicediscovery", "service/srv-0"): ["DeregisterInstance", "UpdateService"],
     }
     yield from later(tagged, of_tags("ResourceTag", {"Application": APPLICATION}))
+    # The user's own VPC and subnets have no tag of the connector.
+    yield from later({arn("ec2", "vpc/vpc-0"): ["CreateSecurityGroup"]})
+    template = (("ec2:LaunchTemplate", arn("ec2", "launch-template/lt-0")),)
+    yield from later({arn("ec2", "subnet/subnet-0"): ["RunInstances"]}, template)
 
 
 def later(needed, context=()):
@@ -863,6 +867,28 @@ def attacks(account, region):
         "writes into its stream": [Need("firehose:PutRecord", arn("firehose", f"deliverystream/amazon-apigateway-{DEFAULT_PREFIX}-x"))],
     }
     return found
+
+
+def still_open(account, region):
+    """What a deployer can do although he should not: IAM has no condition against it. The README names each."""
+
+    def arn(service, rest, where=region, whose=account):
+        return f"arn:aws:{service}:{where}:{whose}:{rest}"
+
+    given = of_tags("RequestTag", {"Application": APPLICATION})
+    return {
+        # The connector empties the default group of its VPC, which AWS has made without tags.
+        "closes a security group of others": Need("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-1")),
+        # IAM does not tell tags at creation from later ones, and with the tag it may be deleted.
+        "makes a certificate of others its own by a tag": Need("acm:AddTagsToCertificate", arn("acm", "certificate/1"), given),
+        "makes a namespace of others its own by a tag": Need("servicediscovery:TagResource", "*", given),
+        "makes the scaling of others its own by a tag": Need("application-autoscaling:TagResource", arn("application-autoscaling", "scalable-target/1"), given),
+        "deletes an empty zone of others": Need("route53:DeleteHostedZone", "arn:aws:route53:::hostedzone/Z1"),
+        "creates a zone": Need("route53:CreateHostedZone", "*"),
+        "ends a task definition of others": Need("ecs:DeregisterTaskDefinition", "*"),
+        # A refresh can have the group use the latest version of a template, and nothing looks at what that passes.
+        "has a refresh use the latest version of a template": Need("autoscaling:StartInstanceRefresh", arn("autoscaling", f"autoScalingGroup:0:autoScalingGroupName/{DEFAULT_PREFIX}-x")),
+    }
 
 
 def beyond_boundary(account, region):
@@ -1081,12 +1107,14 @@ def main():
         for name, wanted in attacked.items()
         if all(allowed(shipped, need) for need in wanted)
     ]
+    unwanted = still_open(account, region)
+    failures += [f"no longer open, so that it belongs to the attacks: a deployer {name}" for name, need in unwanted.items() if not allowed(shipped, need)]
     beyond = beyond_boundary(account, region)
     failures += [f"within the boundary, and should not be: {need}" for need in beyond if allowed(Policy(boundary), need)]
     if failures:
         sys.exit("\n".join(sorted(set(failures))))
     print(f"  {len(proven)} needs of {len({need.action for need in proven})} actions in {len(records)} cycles are allowed")
-    print(f"  {len(attacked)} attacks are refused")
+    print(f"  {len(attacked)} attacks are refused, and {len(unwanted)} are not")
     print(f"  {len(granted)} grants of roles are within the boundary, and {len(beyond)} others are not")
 
 
