@@ -512,13 +512,13 @@ def check_permission(account, region, function_arn, source):
 
 @shim(LogsResponse, "associate_kms_key")
 def associate_kms_key(_, self):
-    self.logs_backend._find_log_group(self._get_param("logGroupName")).kms_key_id = self._get_param("kmsKeyId")
+    self.logs_backend._find_log_group(log_group_name=self._get_param("logGroupName")).kms_key_id = self._get_param("kmsKeyId")
     return "{}"
 
 
 @shim(LogsResponse, "disassociate_kms_key")
 def disassociate_kms_key(_, self):
-    self.logs_backend._find_log_group(self._get_param("logGroupName")).kms_key_id = None
+    self.logs_backend._find_log_group(log_group_name=self._get_param("logGroupName")).kms_key_id = None
     return "{}"
 
 

@@ -130,8 +130,12 @@ def health_check_has_another_path(stack):
 
 
 @mutation("node_has_a_name_if_it_uses_https")
-def one_zone_more(stack):
-    stack.aws("route53").create_hosted_zone(Name="example.org", CallerReference="mutation")
+def one_record_more(stack):
+    """The Node's name leads somewhere else, or somewhere at all."""
+    route53 = stack.aws("route53")
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference="mutation")["HostedZone"]["Id"]
+    record = {"Name": "node.example.com", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]})
 
 
 @mutation("service_is_configured_as_intended")

@@ -131,6 +131,7 @@ class EmulatorTest(unittest.TestCase):
     def test_a_log_group_gets_a_key_and_loses_it(self):
         logs = self.emulator.client("logs")
         key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/a"
+        logs.create_log_group(logGroupName="later")
         for change, expected in (
             (lambda: logs.associate_kms_key(logGroupName=GROUP, kmsKeyId=key), key),
             (lambda: logs.disassociate_kms_key(logGroupName=GROUP), None),
