@@ -423,7 +423,9 @@ class Cycle:
         # The prefix is also that of a group of another connector, which has a subscription of its own there.
         for group in [*groups, "/aws/apigateway/wallarm-api-discovery-other"]:
             aws("logs").create_log_group(logGroupName=group)
-        boundary = aws("iam").create_policy(PolicyName="boundary", PolicyDocument=BOUNDARY)["Policy"]["Arn"]
+        boundary = aws("iam").create_policy(
+            PolicyName="wallarm-connector-boundary", PolicyDocument=(self.options.source / "boundary-policy.json").read_text()
+        )["Policy"]["Arn"]
         topic = aws("sns").create_topic(Name="operators")["TopicArn"]
         for bucket in ("access-logs", FAILURE_BUCKET):
             aws("s3").create_bucket(Bucket=bucket)
@@ -497,9 +499,6 @@ class Cycle:
             },
         }
         return settings, groups
-
-
-BOUNDARY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
 
 def plan_variant(cycle):
