@@ -627,14 +627,14 @@ SERVICE_ROLES = {
 }
 
 
-def fixed(account, region, name, function, has_node):
+def fixed(account, region, name, function, path, has_node):
     """Needs that no request shows: roles of the services, scaling's own alarms, and other changes."""
 
     def arn(service, rest, where=region, whose=account):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"
 
     named = {
-        arn("iam", f"role/{name}-lambda", ""): ["UntagRole", "TagRole"],
+        arn("iam", f"role{path}{name}-lambda", ""): ["UntagRole", "TagRole"],
         arn("lambda", f"function:{function}"): ["UpdateFunctionCode", "UpdateFunctionConfiguration", "PutFunctionConcurrency", "DeleteFunctionConcurrency", "UpdateFunctionEventInvokeConfig", "TagResource", "UntagResource", "ListTags", "InvokeFunction"],
         arn("logs", f"log-group:/aws/lambda/{function}"): ["PutMetricFilter", "DeleteMetricFilter", "PutRetentionPolicy", "UntagResource", "TagResource", "AssociateKmsKey", "DisassociateKmsKey"],
         arn("sqs", f"{name}-failed-events"): ["SetQueueAttributes", "UntagQueue", "TagQueue"],
@@ -647,7 +647,7 @@ def fixed(account, region, name, function, has_node):
     yield from later(named)
     bounded = (("iam:PermissionsBoundary", boundary_arn(account)),)
     # PutRolePermissionsBoundary is for a stack that was created without a boundary.
-    yield from later({arn("iam", f"role/{name}-lambda", ""): ["PutRolePermissionsBoundary", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"]}, bounded)
+    yield from later({arn("iam", f"role{path}{name}-lambda", ""): ["PutRolePermissionsBoundary", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"]}, bounded)
     if not has_node:
         return
     for service, role in SERVICE_ROLES.items():
@@ -668,7 +668,7 @@ def fixed(account, region, name, function, has_node):
         arn("elasticloadbalancing", f"loadbalancer/app/{balancer}/0"): ["SetSecurityGroups", "SetSubnets", "ModifyLoadBalancerAttributes", "RemoveTags"],
         arn("elasticloadbalancing", f"targetgroup/{balancer}/0"): ["ModifyTargetGroup", "RegisterTargets", "DeregisterTargets"],
         arn("elasticloadbalancing", f"listener/app/{balancer}/0/0"): ["ModifyListener", "RemoveTags"],
-        arn("iam", f"instance-profile/{name}-instance", ""): ["UntagInstanceProfile", "TagInstanceProfile"],
+        arn("iam", f"instance-profile{path}{name}-instance", ""): ["UntagInstanceProfile", "TagInstanceProfile"],
         arn("ssm", f"parameter/wallarm/{name}/api-token"): ["PutParameter", "RemoveTagsFromResource", "AddTagsToResource"],
         # Cloud Map deletes the zone with the namespace.
         arn("route53", "hostedzone/Z0", "", ""): ["DeleteHostedZone"],
@@ -690,6 +690,10 @@ def fixed(account, region, name, function, has_node):
         arn("servicediscovery", "service/srv-0"): ["DeregisterInstance", "UpdateService"],
     }
     yield from later(tagged, of_tags("ResourceTag", {"Application": APPLICATION}))
+    # The user's own VPC and subnets have no tag of the connector.
+    yield from later({arn("ec2", "vpc/vpc-0"): ["CreateSecurityGroup"]})
+    template = (("ec2:LaunchTemplate", arn("ec2", "launch-template/lt-0")),)
+    yield from later({arn("ec2", "subnet/subnet-0"): ["RunInstances"]}, template)
 
 
 def later(needed, context=()):
@@ -865,6 +869,28 @@ def attacks(account, region):
     return found
 
 
+def still_open(account, region):
+    """What a deployer can do although he should not: IAM has no condition against it. The README names each."""
+
+    def arn(service, rest, where=region, whose=account):
+        return f"arn:aws:{service}:{where}:{whose}:{rest}"
+
+    given = of_tags("RequestTag", {"Application": APPLICATION})
+    return {
+        # The connector empties the default group of its VPC, which AWS has made without tags.
+        "closes a security group of others": Need("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-1")),
+        # IAM does not tell tags at creation from later ones, and with the tag it may be deleted.
+        "makes a certificate of others its own by a tag": Need("acm:AddTagsToCertificate", arn("acm", "certificate/1"), given),
+        "makes a namespace of others its own by a tag": Need("servicediscovery:TagResource", "*", given),
+        "makes the scaling of others its own by a tag": Need("application-autoscaling:TagResource", arn("application-autoscaling", "scalable-target/1"), given),
+        "deletes an empty zone of others": Need("route53:DeleteHostedZone", "arn:aws:route53:::hostedzone/Z1"),
+        "creates a zone": Need("route53:CreateHostedZone", "*"),
+        "ends a task definition of others": Need("ecs:DeregisterTaskDefinition", "*"),
+        # A refresh can have the group use the latest version of a template, and nothing looks at what that passes.
+        "has a refresh use the latest version of a template": Need("autoscaling:StartInstanceRefresh", arn("autoscaling", f"autoScalingGroup:0:autoScalingGroupName/{DEFAULT_PREFIX}-x")),
+    }
+
+
 def beyond_boundary(account, region):
     """What no role of the stack may do, whatever its own policy says."""
 
@@ -926,14 +952,19 @@ def yours(text, record):
     need, as the README describes.
     """
     created = {call["params"].get("RoleName") or call["params"].get("InstanceProfileName") for call in record["calls"] if call["operation"] in ("CreateRole", "CreateInstanceProfile")}
+    paths = paths_in(record)
+
+    def with_path(kind, found):
+        return {f"{paths.get((kind, name), '/')[1:]}{name}" for name in found}
+
     own_groups = {params["logGroupName"] for params in calls_of(record, "CreateLogGroup")}
     keys = {found for call in record["calls"] for found in re.findall(r"key/([0-9a-f-]{36})", json.dumps(call["params"]))}
     names = {
         "YOUR-LOG-GROUP": {params["logGroupName"] for params in calls_of(record, "PutSubscriptionFilter")} - own_groups,
         "YOUR-ZONE-ID": {params["Id"] for params in calls_of(record, "ChangeResourceRecordSets")},
         "YOUR-KEY-ID": keys,
-        "YOUR-ROLE": {params["RoleName"] for params in calls_of(record, "GetRole")} - created,
-        "YOUR-INSTANCE-PROFILE": {params["InstanceProfileName"] for params in calls_of(record, "GetInstanceProfile")} - created,
+        "YOUR-ROLE": with_path("role", {params["RoleName"] for params in calls_of(record, "GetRole")} - created),
+        "YOUR-INSTANCE-PROFILE": with_path("instance-profile", {params["InstanceProfileName"] for params in calls_of(record, "GetInstanceProfile")} - created),
     }
     statements = []
     for statement in json.loads(text)["Statement"]:
@@ -950,15 +981,27 @@ def yours(text, record):
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+def paths_in(record):
+    """The paths of roles and instance profiles, which some requests give and others leave out."""
+    return {
+        (kind, name): f"/{path}"
+        for call in record["calls"]
+        for kind, path, name in re.findall(r':(role|instance-profile)/((?:[^"/ ]+/)*)([^"/ ]+)"', json.dumps(call["params"]))
+    }
+
+
 def needs(record, account):
     """All needs of a recorded cycle."""
     (function,) = {params["FunctionName"] for params in calls_of(record, "CreateFunction") if params["FunctionName"].startswith("wallarm-cw-resend-")}
     region = next(call["region"] for call in record["calls"] if call["operation"] == "CreateFunction")
-    found = set(fixed(record["account"], region, function.removeprefix("wallarm-cw-resend-"), function, has_node(record)))
+    path = next((params["Path"] for params in calls_of(record, "CreateRole")), "/")
+    found = set(fixed(record["account"], region, function.removeprefix("wallarm-cw-resend-"), function, path, has_node(record)))
+    account.paths |= paths_in(record)
     for call in record["calls"]:
         request = Request(call, record["account"])
         name = f"{request.service}:{request.operation}"
-        if name in FREE:
+        if name in FREE or call.get("earlier"):
+            account.note(request)
             continue
         found.update(needs_of(request, account))
         found.update(tagging(request, account))
@@ -1064,12 +1107,14 @@ def main():
         for name, wanted in attacked.items()
         if all(allowed(shipped, need) for need in wanted)
     ]
+    unwanted = still_open(account, region)
+    failures += [f"no longer open, so that it belongs to the attacks: a deployer {name}" for name, need in unwanted.items() if not allowed(shipped, need)]
     beyond = beyond_boundary(account, region)
     failures += [f"within the boundary, and should not be: {need}" for need in beyond if allowed(Policy(boundary), need)]
     if failures:
         sys.exit("\n".join(sorted(set(failures))))
     print(f"  {len(proven)} needs of {len({need.action for need in proven})} actions in {len(records)} cycles are allowed")
-    print(f"  {len(attacked)} attacks are refused")
+    print(f"  {len(attacked)} attacks are refused, and {len(unwanted)} are not")
     print(f"  {len(granted)} grants of roles are within the boundary, and {len(beyond)} others are not")
 
 

@@ -196,6 +196,47 @@ class ReadmeTest(unittest.TestCase):
         self.assertEqual(statement["Resource"], ["arn:*:logs:*:*:log-group:orders*"])
 
 
+class RecordTest(unittest.TestCase):
+    def needed(self, *calls):
+        function = call("lambda", "CreateFunction", {"FunctionName": "wallarm-cw-resend-api-gw-discovery-x"})
+        record = {"prefix": "api-gw-discovery", "account": ACCOUNT, "calls": [function, *calls]}
+        return {(need.action, need.resource, need.context) for need in deployer.needs(record, Account(None))}
+
+    def test_earlier_calls_need_nothing_but_count(self):
+        delete = call("ec2", "DeleteVpc", {"VpcId": "vpc-00000001"})
+        needed = self.needed({**VPC, "earlier": True}, delete)
+        self.assertNotIn("ec2:CreateVpc", {action for action, _, _ in needed})
+        tags = (("aws:ResourceTag/Application", "wallarm-api-discovery"),)
+        self.assertIn(("ec2:DeleteVpc", arn("ec2", "vpc/vpc-00000001"), tags), needed)
+
+    def test_service_uses_a_key_in_the_callers_name(self):
+        key = arn("kms", "key/00000000-0000-0000-0000-000000000001")
+        needed = self.needed(call("ssm", "PutParameter", {"Name": "/wallarm/x", "KeyId": key}))
+        self.assertIn(("kms:Encrypt", key, (("kms:ViaService", "ssm.us-east-1.amazonaws.com"),)), needed)
+
+    def test_paths_are_those_of_other_requests(self):
+        passed = call("lambda", "CreateFunction", {"FunctionName": "wallarm-cw-wait-x", "Role": arn("iam", "role/teams/a/r", "")})
+        needed = self.needed(call("iam", "GetRole", {"RoleName": "r"}), passed)
+        self.assertIn(("iam:GetRole", arn("iam", "role/teams/a/r", ""), ()), needed)
+
+    def test_grants_of_roles_are_compared_with_the_boundary(self):
+        allowed = {"Effect": "Allow", "Action": ["a:B", "kms:Decrypt"], "Resource": "*", "Condition": {"StringEquals": {"k": ["x", "y"]}}}
+        statements = [allowed, {**allowed, "Effect": "Deny", "Action": "c:D"}]
+        params = {"RoleName": "r", "PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": statements})}
+        grants = list(deployer.grants({"account": ACCOUNT, "calls": [call("iam", "PutRolePolicy", params)]}))
+        self.assertEqual([need.action for need in grants], ["a:B", "kms:Decrypt"])
+        self.assertEqual(dict(grants[0].context), {"k": "x"})
+        self.assertIn("kms:ViaService", dict(grants[1].context))
+
+    def test_managed_policies_are_compared_with_the_boundary(self):
+        params = {"RoleName": "p-1a2b3c-instance", "PolicyArn": "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"}
+        grants = {need.action: need.resource for need in deployer.grants({"account": ACCOUNT, "calls": [call("iam", "AttachRolePolicy", params)]})}
+        self.assertEqual(grants["ecs:RegisterContainerInstance"], arn("ecs", "cluster/p-1a2b3c"))
+        self.assertEqual(grants["ecs:Poll"], arn("ecs", "container-instance/p-1a2b3c/0"))
+        self.assertEqual(grants["ecs:DiscoverPollEndpoint"], "*")
+        self.assertNotIn("ecs:CreateCluster", grants)
+
+
 class PoliciesTest(unittest.TestCase):
     """Takes something out of a policy, and sees what becomes possible."""
 
