@@ -93,11 +93,11 @@ mod wire;
 
 #[cfg(feature = "cli")]
 pub mod local;
-#[cfg(feature = "cli")]
+#[cfg(feature = "stand-ins")]
 pub mod measure;
-#[cfg(feature = "cli")]
+#[cfg(feature = "stand-ins")]
 pub mod properties;
-#[cfg(feature = "cli")]
+#[cfg(feature = "stand-ins")]
 pub mod standin;
 
 pub use config::VARIABLES;

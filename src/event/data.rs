@@ -34,7 +34,7 @@ pub(crate) struct Fingerprint {
 
 impl Data<'_> {
     /// The data as the event has it.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "stand-ins")]
     pub(crate) fn text(&self) -> &str {
         &self.0
     }

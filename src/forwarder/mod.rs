@@ -20,7 +20,7 @@ use crate::node::{Node, NodeHost};
 use crate::record::{LineReader, Reading};
 use crate::wire::{Format, Writer, batch, resend};
 pub(crate) use document::{DocumentError, Reader};
-#[cfg(feature = "cli")]
+#[cfg(feature = "stand-ins")]
 pub(crate) use document::{Part, TextReader};
 use feed::{Feed, Output, Waiting};
 use history::{History, Ordinals};

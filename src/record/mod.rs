@@ -84,7 +84,7 @@ pub(crate) const EARLY_BYTES: usize = 64 * 1024;
 pub(crate) type LineReader = Reader<false>;
 
 /// Reads lines as they were logged.
-#[cfg(feature = "cli")]
+#[cfg(feature = "stand-ins")]
 pub(crate) type RawLineReader = Reader<true>;
 
 /// Reads lines, one after the other, in buffers that it keeps. `IS_RAW`: they come as they were logged, and not with
@@ -361,7 +361,7 @@ impl<const IS_RAW: bool> Reader<IS_RAW> {
     }
 
     /// Reads a line of any form, without the fast paths.
-    #[cfg(any(test, feature = "cli"))]
+    #[cfg(any(test, feature = "stand-ins"))]
     pub(crate) fn read_any<'a>(
         &'a mut self,
         given: &'a [u8],
