@@ -14,7 +14,7 @@ run "existing_node_in_a_network" {
   command = plan
 
   variables {
-    node_url                    = "HTTP://10.0.1.5:5050/"
+    node_url                    = "http://10.0.1.5:5050/"
     private_subnet_ids          = ["subnet-0a1b2c3d4e5f67890"]
     function_security_group_ids = ["sg-0a1b2c3d4e5f67890"]
     wallarm_api_token           = "your-token-here" # Nothing needs it.

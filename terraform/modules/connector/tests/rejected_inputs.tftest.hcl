@@ -377,9 +377,11 @@ run "valid_combination" {
   }
 
   variables {
-    token             = { given = false, valid = true, secret = true }
+    node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
+    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    token             = { needed = true, placeholder = false, given = false, valid = true, secret = true }
     dns               = { domain = "example.com", name = "node" }
-    network           = { vpc_id = "vpc-0", subnets = 2 }
+    network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 2 }
     package           = { path = "a.zip", exists = true }
     log_group         = { name = "/mine", own = "/own" }
     redrive           = { enabled = true, concurrency = 2 }
@@ -400,18 +402,20 @@ run "wrong_combinations_1" {
   }
 
   variables {
-    token             = { given = false, valid = true, secret = false }                                                                 # None.
-    dns               = { domain = "example.com", name = "" }                                                                           # Half a pair.
-    network           = { vpc_id = "vpc-0", subnets = 0 }                                                                               # A VPC without subnets.
-    package           = { path = "a.zip", exists = false }                                                                              # Missing.
-    log_group         = { name = "/own", own = "/own" }                                                                                 # The one that is created.
-    redrive           = { enabled = true, concurrency = 1 }                                                                             # One instance for two at a time.
-    timeouts          = { response = 10000, down_after = 9999 }                                                                         # Down before a response is late.
-    default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" } # The Node's.
-    access_log_stream = { enabled = true, timeout = 301 }                                                                               # Longer than Firehose waits.
-    permissions       = { characters = 20481 }                                                                                          # One too many.
-    subscription      = { enabled = true, characters = 25601, pattern = "x" }                                                           # One too many.
-    keys              = { regions = ["us-east-1", "eu-west-1"], region = "us-east-1" }                                                  # One is elsewhere.
+    node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
+    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    token             = { needed = true, placeholder = false, given = false, valid = true, secret = false }                                 # None.
+    dns               = { domain = "example.com", name = "" }                                                                               # Half a pair.
+    network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 0 } # A VPC without subnets.
+    package           = { path = "a.zip", exists = false }                                                                                  # Missing.
+    log_group         = { name = "/own", own = "/own" }                                                                                     # The one that is created.
+    redrive           = { enabled = true, concurrency = 1 }                                                                                 # One instance for two at a time.
+    timeouts          = { response = 10000, down_after = 9999 }                                                                             # Down before a response is late.
+    default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" }     # The Node's.
+    access_log_stream = { enabled = true, timeout = 301 }                                                                                   # Longer than Firehose waits.
+    permissions       = { characters = 20481 }                                                                                              # One too many.
+    subscription      = { enabled = true, characters = 25601, pattern = "x" }                                                               # One too many.
+    keys              = { regions = ["us-east-1", "eu-west-1"], region = "us-east-1" }                                                      # One is elsewhere.
   }
 
   expect_failures = [
@@ -438,9 +442,11 @@ run "wrong_combinations_2" {
   }
 
   variables {
-    token             = { given = true, valid = true, secret = true } # Two.
-    dns               = { domain = "", name = "node" }                # The other half.
-    network           = { vpc_id = "", subnets = 2 }                  # Subnets without a VPC.
+    node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
+    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    token             = { needed = true, placeholder = false, given = true, valid = true, secret = true }                              # Two.
+    dns               = { domain = "", name = "node" }                                                                                 # The other half.
+    network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "", subnets = 2 } # Subnets without a VPC.
     package           = { path = "a.zip", exists = true }
     log_group         = { name = "", own = "/own" }
     redrive           = { enabled = true, concurrency = -1 }
@@ -469,9 +475,11 @@ run "wrong_combinations_3" {
   }
 
   variables {
-    token             = { given = true, valid = false, secret = false } # A line break.
+    node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
+    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    token             = { needed = true, placeholder = false, given = true, valid = false, secret = false } # A line break.
     dns               = { domain = "", name = "" }
-    network           = { vpc_id = "vpc-0", subnets = 1 } # One subnet.
+    network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 1 } # One subnet.
     package           = { path = "a.zip", exists = true }
     log_group         = { name = "", own = "/own" }
     redrive           = { enabled = false, concurrency = 1 }
@@ -487,4 +495,58 @@ run "wrong_combinations_3" {
     var.token,
     var.network,
   ]
+}
+
+run "wrong_combinations_of_a_node_that_exists" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token             = { needed = false, placeholder = true, given = true, valid = true, secret = true }                                                # Nothing needs one.
+    node              = { is_own = false, balanced = false, single = false, domain = true, tls = false, replicas = 1 }                                   # A name for it.
+    network           = { is_own = false, scheme = "http", balanced = false, single = false, vpc_id = "", subnets = 0, security_groups = 0 }             # The internet.
+    instances         = { arm64 = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } } # Another processor.
+    dns               = { domain = "", name = "" }
+    package           = { path = "a.zip", exists = true }
+    log_group         = { name = "", own = "/own" }
+    redrive           = { enabled = false, concurrency = 1 }
+    timeouts          = { response = 400, down_after = 600 }
+    default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
+    access_log_stream = { enabled = false, timeout = 60 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = false, characters = 500, pattern = "" }
+    keys              = { regions = [], region = "us-east-1" }
+  }
+
+  expect_failures = [var.node, var.network, var.instances]
+}
+
+run "wrong_combinations_of_a_single_instance" {
+  command = plan
+
+  module {
+    source = "./modules/input_checks"
+  }
+
+  variables {
+    token             = { needed = true, placeholder = true, given = true, valid = true, secret = false }                                                 # The example's.
+    node              = { is_own = true, balanced = false, single = true, domain = true, tls = true, replicas = 2 }                                       # Two.
+    network           = { is_own = true, scheme = "", balanced = false, single = true, vpc_id = "vpc-0", subnets = 1, security_groups = 0 }               # Without a public subnet.
+    instances         = { arm64 = false, cpu = 1024, memory = 3636, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } } # One MiB too few.
+    dns               = { domain = "example.com", name = "node" }
+    package           = { path = "a.zip", exists = true }
+    log_group         = { name = "", own = "/own" }
+    redrive           = { enabled = false, concurrency = 1 }
+    timeouts          = { response = 400, down_after = 600 }
+    default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
+    access_log_stream = { enabled = false, timeout = 60 }
+    permissions       = { characters = 500 }
+    subscription      = { enabled = false, characters = 500, pattern = "" }
+    keys              = { regions = [], region = "us-east-1" }
+  }
+
+  expect_failures = [var.token, var.node, var.network, var.instances]
 }

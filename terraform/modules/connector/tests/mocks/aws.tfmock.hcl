@@ -41,9 +41,10 @@ mock_data "aws_subnet" {
 
 mock_data "aws_ec2_instance_type" {
   defaults = {
-    supported_architectures = ["x86_64"]
-    default_vcpus           = 2
-    memory_size             = 4096
+    supported_architectures         = ["x86_64"]
+    burstable_performance_supported = true
+    default_vcpus                   = 2
+    memory_size                     = 4096
   }
 }
 
