@@ -424,7 +424,10 @@ def iam_needs(request, account):
         kind, name = "instance-profile", request["InstanceProfileName"]
     else:
         kind, name = "role", request["RoleName"]
-    arn = account.iam_arn(request, kind, name)
+    if "Path" in request.params:
+        arn = request.arn(f"{kind}{request['Path']}{name}", region="")
+    else:
+        arn = account.iam_arn(request, kind, name)
     yield Need(f"iam:{request.operation}", arn, context_of(request, account))
 
 

@@ -137,7 +137,7 @@ class OtherKeysTest(Case):
             self.account = Account(None)
             (need,) = self.needs(*calls)
             self.assertEqual(need.context, (("iam:PermissionsBoundary", boundary),))
-        self.assertEqual(need.resource, arn("iam", "role/p/r", ""))
+            self.assertEqual(need.resource, arn("iam", "role/p/r", ""))
 
     def test_role_without_a_boundary_has_no_such_key(self):
         (need,) = self.needs(call("iam", "CreateRole", {"RoleName": "r"}), call("iam", "PutRolePolicy", {"RoleName": "r"}))
