@@ -593,10 +593,11 @@ def key_uses(request):
         "ssm:PutParameter": ("KeyId", ["Decrypt", "Encrypt"]),
     }
     parameter, actions = uses.get(name, ("", []))
-    if params.get(parameter):
+    # The keys that AWS manages, which have an alias here, are for everyone in the account.
+    if params.get(parameter, "").startswith("arn:"):
         via = (("kms:ViaService", f"{request.service}.{request.region}.amazonaws.com"),)
         for action in actions:
-            yield Need(f"kms:{action}", request.named("key/", params[parameter]), via, f"{name} with a key")
+            yield Need(f"kms:{action}", params[parameter], via, f"{name} with a key")
 
 
 def launches(request, account):
@@ -879,7 +880,11 @@ def still_open(account, region):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"
 
     given = of_tags("RequestTag", {"Application": APPLICATION})
+    template = (("ec2:LaunchTemplate", arn("ec2", "launch-template/lt-1")),)
     return {
+        # The user's own subnets have no tag of the connector, nor has an interface that a start makes.
+        "starts an instance in a subnet of others": Need("ec2:RunInstances", arn("ec2", "subnet/subnet-1"), template),
+        "starts an instance with a free interface of others": Need("ec2:RunInstances", arn("ec2", "network-interface/eni-1"), template),
         # The connector empties the default group of its VPC, which AWS has made without tags.
         "closes a security group of others": Need("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-1")),
         # IAM does not tell tags at creation from later ones, and with the tag it may be deleted.
