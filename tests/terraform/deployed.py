@@ -88,7 +88,7 @@ class Stack:
         settings = self.settings
         if not self.has("node"):
             return settings["node_url"].split("://")[1].rstrip("/")
-        if settings.get("r53_domain_name"):
+        if self.scheme == "https":
             host = settings["fqdn"]
         elif self.has("load balancer"):
             host = self.load_balancer["DNSName"]

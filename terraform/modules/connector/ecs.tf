@@ -217,7 +217,7 @@ resource "aws_ecs_task_definition" "node" {
   network_mode             = local.is_single_instance ? "host" : "awsvpc"
   requires_compatibilities = ["EC2"]
   execution_role_arn       = local.execution_role_arn
-  task_role_arn            = one(aws_iam_role.task[*].arn)
+  task_role_arn            = local.needs_role.task ? local.task_role_arn : null
 
   # The configuration is part of the task definition: the first container writes the file onto the instance,
   # and the Node starts when this has succeeded. If the instance's user data wrote it instead, a changed

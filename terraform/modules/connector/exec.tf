@@ -2,7 +2,7 @@
 # container has no place for the agent of ECS Exec, so it works in the Node's container alone.
 
 resource "aws_iam_role" "task" {
-  count = local.own_node && var.enable_execute_command ? 1 : 0
+  count = local.create_role.task ? 1 : 0
 
   name                 = "${local.name}-task"
   description          = "ECS Exec in the Wallarm Native Node"
@@ -14,7 +14,7 @@ resource "aws_iam_role" "task" {
 }
 
 data "aws_iam_policy_document" "task" {
-  count = local.own_node && var.enable_execute_command ? 1 : 0
+  count = local.needs_role.task ? 1 : 0
 
   # IAM has no resources for these actions: a channel belongs to the caller.
   statement {
@@ -30,7 +30,7 @@ data "aws_iam_policy_document" "task" {
 }
 
 resource "aws_iam_role_policy" "task" {
-  count = local.own_node && var.enable_execute_command ? 1 : 0
+  count = local.create_role.task ? 1 : 0
 
   name   = "exec"
   role   = aws_iam_role.task[0].id

@@ -5,6 +5,7 @@ locals {
     function          = true
     execution         = local.own_node
     instance          = local.own_node
+    task              = local.own_node && var.enable_execute_command
     access_log_stream = var.enable_access_log_stream
     api_gateway       = var.manage_api_gateway_account
   }
@@ -14,6 +15,7 @@ locals {
 
   function_role_arn          = local.create_role.function ? one(aws_iam_role.lambda[*].arn) : try(data.aws_iam_role.existing["function"].arn, null)
   execution_role_arn         = local.create_role.execution ? one(aws_iam_role.execution[*].arn) : try(data.aws_iam_role.existing["execution"].arn, null)
+  task_role_arn              = local.create_role.task ? one(aws_iam_role.task[*].arn) : try(data.aws_iam_role.existing["task"].arn, null)
   access_log_stream_role_arn = local.create_role.access_log_stream ? one(aws_iam_role.access_log_stream[*].arn) : try(data.aws_iam_role.existing["access_log_stream"].arn, null)
   api_gateway_role_arn       = local.create_role.api_gateway ? one(aws_iam_role.api_gateway[*].arn) : try(data.aws_iam_role.existing["api_gateway"].arn, null)
   instance_profile_arn       = local.create_role.instance ? one(aws_iam_instance_profile.instance[*].arn) : one(data.aws_iam_instance_profile.existing[*].arn)
@@ -47,6 +49,11 @@ locals {
         trust            = data.aws_iam_policy_document.assume_ec2.json
         policy           = join("", data.aws_iam_policy_document.agent[*].json)
         managed_policies = local.has_nat_gateway ? tolist([local.instance_policy_arn]) : tolist([])
+      }
+      task = {
+        trust            = data.aws_iam_policy_document.assume_tasks.json
+        policy           = join("", data.aws_iam_policy_document.task[*].json)
+        managed_policies = tolist([])
       }
       access_log_stream = {
         trust            = data.aws_iam_policy_document.assume_firehose.json

@@ -995,13 +995,13 @@ variable "iam_role_path" {
 }
 
 variable "existing_role_names" {
-  description = "Roles that exist, by what they are for: `function`, `execution`, `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  description = "Roles that exist, by what they are for: `function`, `execution`, `task` (of `enable_execute_command`), `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.existing_role_names), ["function", "execution", "instance", "access_log_stream", "api_gateway"])) == 0
-    error_message = "The keys of existing_role_names may be function, execution, instance, access_log_stream and api_gateway, and nothing else."
+    condition     = length(setsubtract(keys(var.existing_role_names), ["function", "execution", "instance", "task", "access_log_stream", "api_gateway"])) == 0
+    error_message = "The keys of existing_role_names may be function, execution, instance, task, access_log_stream and api_gateway, and nothing else."
   }
 
   validation {

@@ -16,7 +16,8 @@ run "company_rules" {
   variables {
     permissions_boundary_arn             = "arn:aws:iam::123456789012:policy/boundary"
     iam_role_path                        = "/connectors/"
-    existing_role_names                  = { execution = "start", instance = "node" }
+    existing_role_names                  = { execution = "start", instance = "node", task = "exec" }
+    enable_execute_command               = true
     manage_api_gateway_account           = true
     enable_access_log_stream             = true
     api_gateway_log_group_name           = "orders"
@@ -50,7 +51,8 @@ run "company_rules" {
   }
   assert {
     condition = alltrue([
-      length(concat(aws_iam_role.execution, aws_iam_role.instance)) == 0,
+      length(concat(aws_iam_role.execution, aws_iam_role.instance, aws_iam_role.task, aws_iam_role_policy.task)) == 0,
+      aws_ecs_task_definition.node[0].task_role_arn == "arn:aws:iam::123456789012:role/existing",
       length(concat(aws_iam_role_policy.execution, aws_iam_role_policy_attachment.instance, aws_iam_instance_profile.instance)) == 0,
       aws_ecs_task_definition.node[0].execution_role_arn == "arn:aws:iam::123456789012:role/existing",
       aws_launch_template.node[0].iam_instance_profile[0].arn == "arn:aws:iam::123456789012:instance-profile/existing",
@@ -59,7 +61,7 @@ run "company_rules" {
   }
   assert {
     condition = alltrue([
-      toset(keys(output.role_policies)) == toset(["access_log_stream", "api_gateway", "execution", "function", "instance"]),
+      toset(keys(output.role_policies)) == toset(["access_log_stream", "api_gateway", "execution", "function", "instance", "task"]),
       output.role_policies["instance"].managed_policies == tolist(["arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"]),
       output.role_policies["function"].policy == data.aws_iam_policy_document.lambda.json,
     ])
