@@ -424,7 +424,10 @@ def iam_needs(request, account):
         kind, name = "instance-profile", request["InstanceProfileName"]
     else:
         kind, name = "role", request["RoleName"]
-    arn = account.iam_arn(request, kind, name)
+    if "Path" in request.params:
+        arn = request.arn(f"{kind}{request['Path']}{name}", region="")
+    else:
+        arn = account.iam_arn(request, kind, name)
     yield Need(f"iam:{request.operation}", arn, context_of(request, account))
 
 
@@ -590,10 +593,11 @@ def key_uses(request):
         "ssm:PutParameter": ("KeyId", ["Decrypt", "Encrypt"]),
     }
     parameter, actions = uses.get(name, ("", []))
-    if params.get(parameter):
+    # The keys that AWS manages, which have an alias here, are for everyone in the account.
+    if params.get(parameter, "").startswith("arn:"):
         via = (("kms:ViaService", f"{request.service}.{request.region}.amazonaws.com"),)
         for action in actions:
-            yield Need(f"kms:{action}", request.named("key/", params[parameter]), via, f"{name} with a key")
+            yield Need(f"kms:{action}", params[parameter], via, f"{name} with a key")
 
 
 def launches(request, account):
@@ -876,7 +880,11 @@ def still_open(account, region):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"
 
     given = of_tags("RequestTag", {"Application": APPLICATION})
+    template = (("ec2:LaunchTemplate", arn("ec2", "launch-template/lt-1")),)
     return {
+        # The user's own subnets have no tag of the connector, nor has an interface that a start makes.
+        "starts an instance in a subnet of others": Need("ec2:RunInstances", arn("ec2", "subnet/subnet-1"), template),
+        "starts an instance with a free interface of others": Need("ec2:RunInstances", arn("ec2", "network-interface/eni-1"), template),
         # The connector empties the default group of its VPC, which AWS has made without tags.
         "closes a security group of others": Need("ec2:RevokeSecurityGroupIngress", arn("ec2", "security-group/sg-1")),
         # IAM does not tell tags at creation from later ones, and with the tag it may be deleted.
@@ -1100,7 +1108,9 @@ def main():
     if not bounded:
         failures.append("no cycle has set permissions_boundary_arn, so that nothing shows that each role is created with it")
     account, region = records[0]["account"], records[0]["calls"][0]["region"]
-    shipped = Policy(text, of_node)
+    # The subscription of a whole account is one of the attacks, for whoever does not want it.
+    wanted = [each for each in json.loads(of_yours)["Statement"] if each["Sid"] != "AccountSubscription"]
+    shipped = Policy(text, of_node, {"Version": "2012-10-17", "Statement": wanted})
     attacked = attacks(account, region)
     failures += [
         f"a deployer {name}: {', '.join(map(str, wanted))}"

@@ -137,7 +137,7 @@ class OtherKeysTest(Case):
             self.account = Account(None)
             (need,) = self.needs(*calls)
             self.assertEqual(need.context, (("iam:PermissionsBoundary", boundary),))
-        self.assertEqual(need.resource, arn("iam", "role/p/r", ""))
+            self.assertEqual(need.resource, arn("iam", "role/p/r", ""))
 
     def test_role_without_a_boundary_has_no_such_key(self):
         (need,) = self.needs(call("iam", "CreateRole", {"RoleName": "r"}), call("iam", "PutRolePolicy", {"RoleName": "r"}))
@@ -212,6 +212,8 @@ class RecordTest(unittest.TestCase):
     def test_service_uses_a_key_in_the_callers_name(self):
         key = arn("kms", "key/00000000-0000-0000-0000-000000000001")
         needed = self.needed(call("ssm", "PutParameter", {"Name": "/wallarm/x", "KeyId": key}))
+        needed |= self.needed(call("ssm", "PutParameter", {"Name": "/wallarm/x", "KeyId": "alias/aws/ssm"}))
+        self.assertEqual({resource for action, resource, _ in needed if action.startswith("kms:")}, {key})
         self.assertIn(("kms:Encrypt", key, (("kms:ViaService", "ssm.us-east-1.amazonaws.com"),)), needed)
 
     def test_paths_are_those_of_other_requests(self):
