@@ -601,7 +601,7 @@ def key_uses(request):
 
 
 def launches(request, account):
-    """Auto Scaling starts instances in the caller's name when it is told of a template, to see whether he may."""
+    """Auto Scaling starts instances in the caller's name when it is told of a template, to see whether the caller may start them."""
     if request.operation not in ("CreateAutoScalingGroup", "StartInstanceRefresh", "UpdateAutoScalingGroup"):
         return
     template, subnets = account.groups[request["AutoScalingGroupName"]]
@@ -874,7 +874,7 @@ def attacks(account, region):
 
 
 def still_open(account, region):
-    """What a deployer can do although he should not: IAM has no condition against it. The README names each."""
+    """What a deployer can do against the intention: IAM has no condition that stops it. The README names each."""
 
     def arn(service, rest, where=region, whose=account):
         return f"arn:aws:{service}:{where}:{whose}:{rest}"

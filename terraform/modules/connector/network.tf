@@ -36,7 +36,7 @@ resource "aws_vpc" "this" {
 }
 
 # Nothing uses this group, and nothing may use it: without rules it allows no traffic. It has no tags: AWS made the group,
-# and whoever may tag a group that somebody else made could make it his own in the eyes of a policy that goes by tags.
+# and whoever may tag a group that somebody else made could then do anything to it, by policies that go by tags.
 resource "aws_default_security_group" "this" {
   count = local.create_vpc ? 1 : 0
 
