@@ -221,7 +221,7 @@ class Cycle:
         """Whoever makes the roles takes what they need from a plan, before anything of it exists."""
         self.terraform.run("plan", "-out=roles.plan")
         planned = self.terraform.json("show", "-json", "roles.plan")["planned_values"]["outputs"]["role_policies"]["value"]
-        equal(sorted(planned), ["access_log_stream", "api_gateway", "execution", "function", "instance"], "the roles of the output")
+        equal(sorted(planned), ["access_log_stream", "api_gateway", "execution", "function", "instance", "task"], "the roles of the output")
         iam = self.emulator.client("iam")
         for part, name in EXISTING_ROLES.items():
             role = planned[part]
