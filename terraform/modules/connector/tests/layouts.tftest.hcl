@@ -58,7 +58,7 @@ run "spot_in_two_zones" {
       !aws_autoscaling_group.node[0].protect_from_scale_in,
       length(aws_autoscaling_group.node[0].launch_template) == 0,
       aws_autoscaling_group.node[0].mixed_instances_policy[0].instances_distribution[0].on_demand_percentage_above_base_capacity == 0,
-      [for override in aws_autoscaling_group.node[0].mixed_instances_policy[0].launch_template[0].override : override.instance_type] == tolist(["t3.medium", "t3a.medium"]),
+      tolist([for override in aws_autoscaling_group.node[0].mixed_instances_policy[0].launch_template[0].override : override.instance_type]) == tolist(["t3.medium", "t3a.medium"]),
       aws_ecs_capacity_provider.node[0].auto_scaling_group_provider[0].managed_termination_protection == "DISABLED",
       aws_ecs_capacity_provider.node[0].auto_scaling_group_provider[0].managed_draining == "ENABLED",
       aws_launch_template.node[0].credit_specification[0].cpu_credits == "standard",
