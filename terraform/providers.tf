@@ -1,5 +1,5 @@
 variable "region" {
-  description = "AWS region. It must be the region of the API, since access logs do not leave it."
+  description = "AWS region. It must be the region of the API, since API Gateway logs only to its own region."
   type        = string
   default     = "us-east-1"
 

@@ -24,7 +24,7 @@ variable "wallarm_api_token_secret_arn" {
 }
 
 variable "wallarm_api_token_kms_key_arn" {
-  description = "ARN of the customer-managed KMS key that encrypts `wallarm_api_token_secret_arn`. Empty for the keys that AWS manages."
+  description = "ARN of the customer-managed KMS key that encrypts the secrets that you give: `wallarm_api_token_secret_arn`, `node_tls_secret_arn`, `node_registry_secret_arn`. Empty for the keys that AWS manages."
   type        = string
   default     = ""
 }
@@ -102,7 +102,7 @@ variable "node_url" {
 }
 
 variable "node_layout" {
-  description = "How the Node that is created is connected: `standard`, `no-nat-gateway`, `no-load-balancer` or `minimal`, which has neither. The table above says what each costs and gives up."
+  description = "How the Node that is created is connected: `standard`, `no-nat-gateway`, `no-load-balancer` or `minimal`, which has neither. The README's table of layouts says what each costs and gives up."
   type        = string
   default     = "standard"
 }
@@ -144,7 +144,7 @@ variable "node_cpu" {
 }
 
 variable "node_memory" {
-  description = "Memory of a Node, in MiB: both reserved and the maximum. The instance needs about 500 MiB more."
+  description = "Memory of a Node, in MiB: both reserved and the maximum. The instance needs 352 MiB and a twentieth of its memory more."
   type        = number
   default     = 3072
 }
@@ -168,13 +168,13 @@ variable "instance_type" {
 }
 
 variable "wait_for_node_seconds" {
-  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait."
+  description = "Seconds for which an apply waits for a healthy Node, up to 840. If there is none by then, the apply fails and says why. 0 does not wait. With `node_url` it does nothing."
   type        = number
   default     = 0
 }
 
 variable "instance_cpu_credits" {
-  description = "What an instance of the T family does above its base line (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
+  description = "What an instance of the T family does above its baseline (20 % of each processor of a `t3.medium`): `unlimited` goes on at $0.05 for each hour of a processor, `standard` slows the Node down."
   type        = string
   default     = "unlimited"
 }
@@ -256,7 +256,7 @@ variable "node_dns_name" {
 }
 
 variable "node_tls_secret_arn" {
-  description = "Without a load balancer, for HTTPS: ARN of a Secrets Manager secret with the members `certificate` (PEM, with the intermediate ones) and `key` (PEM) for the Node's name. A load balancer gets its certificate by itself."
+  description = "Without a load balancer, for HTTPS: ARN of a Secrets Manager secret with the members `certificate` (PEM, with the intermediate ones) and `key` (PEM) for the Node's name. A load balancer gets its certificate by itself. If a key of your own encrypts it, it must be that of `wallarm_api_token_kms_key_arn`."
   type        = string
   default     = ""
 }
@@ -541,7 +541,7 @@ variable "iam_role_path" {
 }
 
 variable "existing_role_names" {
-  description = "Roles that exist, by what they are for: `function`, `execution`, `task` (of `enable_execute_command`), `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must allow is in the output `role_policies`, also of a plan."
+  description = "Roles that exist, by what they are for: `function`, `execution`, `task` (of `enable_execute_command`), `access_log_stream`, `api_gateway`, and `instance`, for which it is the name of an instance profile. They are used and not changed. What each must trust and allow is in the output `role_policies`, which a plan without this setting shows."
   type        = map(string)
   default     = {}
 }
@@ -553,13 +553,13 @@ variable "kms_key_arns" {
 }
 
 variable "log_group_prefixes" {
-  description = "What names of more log groups with access logs begin with, such as `/aws/apigateway/`. The groups that there are when Terraform plans are subscribed; a later group is with the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  description = "Beginnings of the names of more log groups with access logs, such as `/aws/apigateway/`. The groups that exist when Terraform plans are subscribed; one that is made later is subscribed by the next apply. One statement of the function's policy is enough for all groups of a prefix."
   type        = list(string)
   default     = []
 }
 
 variable "enable_account_subscription" {
-  description = "Whether all log groups of the account in the region are subscribed, those of later too, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
+  description = "Whether all log groups of the account in the region are subscribed, also those that are made later, but not those of the connector itself. It needs a `subscription_filter_pattern`. AWS has one such policy in a region: look for another before, since AWS then refuses this one."
   type        = bool
   default     = false
 }

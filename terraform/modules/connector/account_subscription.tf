@@ -36,6 +36,6 @@ resource "aws_cloudwatch_log_account_policy" "this" {
     FilterPattern  = var.subscription_filter_pattern
   })
 
-  # Events that fail before the queue exists would be lost.
-  depends_on = [aws_lambda_permission.account, aws_lambda_function_event_invoke_config.resend]
+  # Events that fail before the queue exists would be lost. Where an apply waits for the Node, so do the lines.
+  depends_on = [aws_lambda_permission.account, aws_lambda_function_event_invoke_config.resend, aws_lambda_invocation.wait]
 }

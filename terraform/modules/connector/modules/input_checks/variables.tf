@@ -115,7 +115,7 @@ variable "instances" {
 
   validation {
     condition     = alltrue([for type in values(var.instances.types) : type.memory >= var.instances.memory && type.cpu >= var.instances.cpu])
-    error_message = "The value of instance_type, or one of spot_instance_types, is too small for the Node: choose a type with more memory and processors, or set node_memory and node_cpu to less. An instance has about 95 % of its memory less 256 MiB for tasks."
+    error_message = "The value of instance_type, or one of spot_instance_types, is too small for the Node: choose a type with more memory and processors, or set node_memory and node_cpu to less. An instance has about 95 % of its memory less 256 MiB for tasks, and the two containers beside the Node take 96 MiB of that."
   }
 }
 
@@ -125,7 +125,7 @@ variable "package" {
 
   validation {
     condition     = var.package.exists
-    error_message = "The function's package is missing: build it with the command bootstrap/build in the repository's root, or set bootstrap_zip to the path of a bootstrap.zip. To destroy, any file will do."
+    error_message = "The function's package is missing: take bootstrap-arm64.zip from the release and set bootstrap_zip to its path, or build it with the command bootstrap/build in the repository's root. To destroy, any file will do."
   }
 }
 
