@@ -62,7 +62,7 @@ variable "vpc_cidr" {
 }
 
 variable "availability_zones" {
-  description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two."
+  description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two. Add later ones at the end: the order gives the subnets their ranges."
   type        = list(string)
   default     = []
 }
@@ -180,7 +180,7 @@ variable "instance_cpu_credits" {
 }
 
 variable "spot_instance_types" {
-  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Empty for instances that AWS does not take back."
+  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Only in the layouts with a NAT gateway. Empty for instances that AWS does not take back."
   type        = list(string)
   default     = []
 }
@@ -463,7 +463,7 @@ variable "api_gateway_log_group_name" {
 }
 
 variable "additional_log_group_names" {
-  description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed."
+  description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed. With `enable_account_subscription`, another list deletes the account's policy and makes it again: a gap of seconds."
   type        = list(string)
   default     = []
 }
@@ -535,7 +535,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "iam_role_path" {
-  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Choose it before the first apply: a later change fails, since IAM has one role of a name."
   type        = string
   default     = "/"
 }
@@ -553,7 +553,7 @@ variable "kms_key_arns" {
 }
 
 variable "log_group_prefixes" {
-  description = "Beginnings of the names of more log groups with access logs, such as `/aws/apigateway/`. The groups that exist when Terraform plans are subscribed; one that is made later is subscribed by the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  description = "Beginnings of the names of more log groups with access logs, such as `/aws/apigateway/`. The groups that exist when Terraform plans are subscribed; one that is made later is subscribed by the next apply. One statement of the function's policy is enough for all groups of a prefix. All must be of the class Standard and have room for a subscription."
   type        = list(string)
   default     = []
 }

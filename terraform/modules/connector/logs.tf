@@ -5,10 +5,13 @@ locals {
 
   # Name to ARN, of all groups whose lines are forwarded. An ARN ends with `:*` in some versions of the
   # provider and not in others.
-  log_groups = merge(
-    { for name in local.groups_with_prefix : name => "${local.log_group_arn_prefix}${name}" },
+  named_groups = merge(
     { for group in aws_cloudwatch_log_group.api : group.name => trimsuffix(group.arn, ":*") },
     { for name, group in data.aws_cloudwatch_log_group.existing : name => trimsuffix(group.arn, ":*") },
+  )
+  log_groups = merge(
+    { for name in local.groups_with_prefix : name => "${local.log_group_arn_prefix}${name}" },
+    local.named_groups,
   )
 
   # Groups that this or another connector writes itself: each of their lines would cause another one, or be forwarded
@@ -21,15 +24,9 @@ locals {
     name if !can(regex(local.written_by_connectors, name))
   ])
 
-  # What the permission of a prefix covers needs none of its own.
-  groups_without_prefix = {
-    for name, arn in local.log_groups : name => arn
-    if alltrue([for prefix in var.log_group_prefixes : substr(name, 0, length(prefix)) != prefix])
-  }
-
   # Lambda keeps all of a function's statements in one policy, which has this size.
   permitted_sources = concat(
-    [for name in keys(local.groups_without_prefix) : "${local.log_group_arn_prefix}${name}:*"],
+    [for name in keys(local.named_groups) : "${local.log_group_arn_prefix}${name}:*"],
     [for prefix in distinct(var.log_group_prefixes) : "${local.log_group_arn_prefix}${prefix}*"],
     var.enable_account_subscription ? ["${local.log_group_arn_prefix}*"] : [],
   )
@@ -99,9 +96,10 @@ data "aws_service_principal" "logs" {
 }
 
 # CloudWatch Logs tests the permission when a filter is created. It calls the function with the ARN of one of
-# the group's streams: an ARN without `:*` matches none of them.
+# the group's streams: an ARN without `:*` matches none of them. A group that is named keeps its own permission under a
+# prefix: without one for a moment, CloudWatch Logs skips its lines for minutes.
 resource "aws_lambda_permission" "logs" {
-  for_each = local.groups_without_prefix
+  for_each = local.named_groups
 
   statement_id   = "Logs-${substr(sha1(each.key), 0, 12)}"
   action         = "lambda:InvokeFunction"

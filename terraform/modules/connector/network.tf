@@ -1,5 +1,6 @@
 locals {
-  create_vpc = local.own_node && var.vpc_id == ""
+  # By the number of subnets, which is known even where they are created in the same apply.
+  create_vpc = local.own_node && length(var.private_subnet_ids) == 0
 
   # The zone use1-az3 has neither Lambda in a VPC nor current instance types.
   zone_names = length(var.availability_zones) > 0 ? var.availability_zones : slice(flatten(data.aws_availability_zones.all[*].names), 0, local.create_vpc ? 2 : 0)

@@ -16,8 +16,9 @@ locals {
     name  = name
     image = var.config_image
     # A Node without metrics is still a Node.
-    essential              = false
-    restartPolicy          = { enabled = true }
+    essential = false
+    # Without a period of its own, ECS does not start it again if it ends within its first five minutes.
+    restartPolicy          = { enabled = true, restartAttemptPeriod = 60 }
     cpu                    = 0
     memory                 = 32
     user                   = "65534:65534"

@@ -1,6 +1,9 @@
-# Allowed traffic: from the function to the load balancer, from the load balancer to the Node, and between the
-# Nodes; without a load balancer, from the function to the Node. DNS uses the VPC's resolver, which security groups do not filter. A DNS server of your own can't be
-# reached.
+# Allowed traffic: from the function to the load balancer, from the load balancer to the Node, and between the Nodes.
+# Without a load balancer: from the function to the Node. DNS uses the VPC's resolver, which security groups do not
+# filter; a DNS server of your own can't be reached.
+#
+# Whatever uses a group leaves it before it is destroyed, as when the Node is to be another one. Terraform knows that only
+# of what is created before it is destroyed.
 
 locals {
   listener_port = local.has_domain ? 443 : 80
@@ -22,6 +25,10 @@ resource "aws_security_group" "lambda" {
   }
 
   depends_on = [aws_iam_role_policy.lambda]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_security_group" "alb" {
@@ -32,6 +39,10 @@ resource "aws_security_group" "alb" {
   vpc_id      = local.vpc_id
 
   tags = merge(local.tags, { Name = "${local.name}-alb" })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_security_group" "node" {
@@ -42,6 +53,10 @@ resource "aws_security_group" "node" {
   vpc_id      = local.vpc_id
 
   tags = merge(local.tags, { Name = "${local.name}-node" })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_security_group" "instance" {
@@ -52,6 +67,10 @@ resource "aws_security_group" "instance" {
   vpc_id      = local.vpc_id
 
   tags = merge(local.tags, { Name = "${local.name}-instance" })
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_vpc_security_group_egress_rule" "lambda_to_alb" {

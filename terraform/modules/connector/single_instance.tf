@@ -75,47 +75,17 @@ resource "aws_iam_role_policy" "agent" {
 resource "aws_autoscaling_group" "single" {
   count = local.is_single_instance ? 1 : 0
 
-  name = "${local.name}-single"
+  # Another subnet is another group: only a group that is gone sets the interface free. So it is not deleted by force,
+  # which would not wait for its instance.
+  name = "${local.name}-single-${substr(sha1("${local.zone_names[0]} ${var.vpc_cidr}"), 0, 6)}"
   # The interface is in a subnet, and so the group has the zone of it and no subnet of its own.
   availability_zones = [local.zone_names[0]]
   min_size           = 1
   max_size           = 1
-  # The service no longer exists when the group is destroyed; there is nothing to wait for.
-  force_delete = true
 
-  dynamic "launch_template" {
-    for_each = local.is_spot ? [] : aws_launch_template.node
-
-    content {
-      id      = launch_template.value.id
-      version = launch_template.value.latest_version
-    }
-  }
-
-  dynamic "mixed_instances_policy" {
-    for_each = local.is_spot ? aws_launch_template.node : []
-
-    content {
-      instances_distribution {
-        on_demand_percentage_above_base_capacity = 0
-        spot_allocation_strategy                 = "price-capacity-optimized"
-      }
-
-      launch_template {
-        launch_template_specification {
-          launch_template_id = mixed_instances_policy.value.id
-          version            = mixed_instances_policy.value.latest_version
-        }
-
-        dynamic "override" {
-          for_each = var.spot_instance_types
-
-          content {
-            instance_type = override.value
-          }
-        }
-      }
-    }
+  launch_template {
+    id      = aws_launch_template.node[0].id
+    version = aws_launch_template.node[0].latest_version
   }
 
   # Only one instance at a time can have the interface: the old one ends before the new one starts.

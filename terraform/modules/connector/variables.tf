@@ -98,10 +98,15 @@ variable "vpc_cidr" {
     condition     = can(cidrnetmask(var.vpc_cidr)) && can(regex("/(1[6-9]|20)$", var.vpc_cidr))
     error_message = "The value of vpc_cidr must be an IPv4 range of a size from /16 to /20, such as 10.0.0.0/16."
   }
+
+  validation {
+    condition     = !can(regex("^172\\.17\\.", var.vpc_cidr))
+    error_message = "The value of vpc_cidr must not be in 172.17.0.0/16: Docker on the Node's instance uses that range itself."
+  }
 }
 
 variable "availability_zones" {
-  description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two."
+  description = "Zones for the subnets of the VPC that is created, at least two. Empty for the region's first two. Add later ones at the end: the order gives the subnets their ranges."
   type        = list(string)
   default     = []
 
@@ -162,6 +167,11 @@ variable "node_url" {
   validation {
     condition     = can(regex("^(https?://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(:[0-9]{1,5})?/?)?$", var.node_url))
     error_message = "The value of node_url must be a scheme, a host and, if needed, a port, without a path: such as https://node.example.com or http://10.0.1.5:5050."
+  }
+
+  validation {
+    condition     = try(tonumber(regex(":([0-9]+)/?$", var.node_url)[0]) >= 1 && tonumber(regex(":([0-9]+)/?$", var.node_url)[0]) <= 65535, true)
+    error_message = "The port in node_url must be a number from 1 to 65535."
   }
 }
 
@@ -299,7 +309,7 @@ variable "instance_cpu_credits" {
 }
 
 variable "spot_instance_types" {
-  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Empty for instances that AWS does not take back."
+  description = "Types of Spot instances that the Node runs on in place of `instance_type`, such as `[\"t3.medium\", \"t3a.medium\"]`: the more types, the less often AWS has none. Only in the layouts with a NAT gateway. Empty for instances that AWS does not take back."
   type        = list(string)
   default     = []
 
@@ -876,7 +886,7 @@ variable "api_gateway_log_group_name" {
 }
 
 variable "additional_log_group_names" {
-  description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed."
+  description = "More existing log groups with access logs, such as those of other APIs. They are used and never destroyed. With `enable_account_subscription`, another list deletes the account's policy and makes it again: a gap of seconds."
   type        = list(string)
   default     = []
 
@@ -984,7 +994,7 @@ variable "permissions_boundary_arn" {
 }
 
 variable "iam_role_path" {
-  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Another path replaces them."
+  description = "Path of the roles and the instance profile that are created, such as `/connectors/`. Choose it before the first apply: a later change fails, since IAM has one role of a name."
   type        = string
   default     = "/"
 
@@ -1027,7 +1037,7 @@ variable "kms_key_arns" {
 }
 
 variable "log_group_prefixes" {
-  description = "Beginnings of the names of more log groups with access logs, such as `/aws/apigateway/`. The groups that exist when Terraform plans are subscribed; one that is made later is subscribed by the next apply. One statement of the function's policy is enough for all groups of a prefix."
+  description = "Beginnings of the names of more log groups with access logs, such as `/aws/apigateway/`. The groups that exist when Terraform plans are subscribed; one that is made later is subscribed by the next apply. One statement of the function's policy is enough for all groups of a prefix. All must be of the class Standard and have room for a subscription."
   type        = list(string)
   default     = []
 

@@ -14,18 +14,15 @@ run "company_rules" {
   command = plan
 
   variables {
-    permissions_boundary_arn             = "arn:aws:iam::123456789012:policy/boundary"
-    iam_role_path                        = "/connectors/"
-    existing_role_names                  = { execution = "start", instance = "node", task = "exec" }
-    enable_execute_command               = true
-    manage_api_gateway_account           = true
-    enable_access_log_stream             = true
-    api_gateway_log_group_name           = "orders"
-    additional_log_group_names           = ["/aws/apigateway/carts"]
-    log_group_prefixes                   = ["/aws/apigateway/"]
-    enable_account_subscription          = true
-    account_subscription_excluded_groups = ["vpc-flow-logs", "orders"]
-    subscription_filter_pattern          = "{ $.httpMethod = * }"
+    permissions_boundary_arn   = "arn:aws:iam::123456789012:policy/boundary"
+    iam_role_path              = "/connectors/"
+    existing_role_names        = { execution = "start", instance = "node", task = "exec" }
+    enable_execute_command     = true
+    manage_api_gateway_account = true
+    enable_access_log_stream   = true
+    api_gateway_log_group_name = "orders"
+    additional_log_group_names = ["/aws/apigateway/carts"]
+    log_group_prefixes         = ["/aws/apigateway/"]
     kms_key_arns = {
       for use in ["logs", "queue", "environment", "token", "bucket"] : use => "arn:aws:kms:us-east-1:123456789012:key/${use}"
     }
@@ -97,18 +94,31 @@ run "company_rules" {
     condition = alltrue([
       toset(output.forwarded_log_groups) == toset(["/aws/apigateway/carts", "/aws/apigateway/returns", "orders"]),
       toset(keys(aws_cloudwatch_log_subscription_filter.resend)) == toset(output.forwarded_log_groups),
-      toset(keys(aws_lambda_permission.logs)) == toset(["orders"]),
+      toset(keys(aws_lambda_permission.logs)) == toset(["orders", "/aws/apigateway/carts"]),
       aws_lambda_permission.log_prefix["/aws/apigateway/"].source_arn == "arn:aws:logs:us-east-1:123456789012:log-group:/aws/apigateway/*",
       aws_lambda_permission.log_prefix["/aws/apigateway/"].source_account == "123456789012",
     ])
-    error_message = "Each group of the prefix has a filter but not another connector's, and they have one permission."
+    error_message = "Each group of the prefix has a filter but not another connector's, and they have one permission beside that of a group that is named."
   }
+}
+
+run "account_subscription" {
+  command = plan
+
+  variables {
+    enable_access_log_stream             = true
+    api_gateway_log_group_name           = "orders"
+    additional_log_group_names           = ["/aws/apigateway/carts"]
+    enable_account_subscription          = true
+    account_subscription_excluded_groups = ["vpc-flow-logs", "orders"]
+    subscription_filter_pattern          = "{ $.httpMethod = * }"
+  }
+
   assert {
     condition = (
       jsondecode(trimprefix(aws_cloudwatch_log_account_policy.this[0].selection_criteria, "LogGroupName NOT IN ")) ==
       [
         "/aws/apigateway/carts",
-        "/aws/apigateway/returns",
         "/aws/ecs/containerinsights/${local.name}/performance",
         "/aws/ecs/native-node/${local.name}",
         "/aws/kinesisfirehose/amazon-apigateway-${local.name}",

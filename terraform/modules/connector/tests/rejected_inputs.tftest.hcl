@@ -378,7 +378,7 @@ run "valid_combination" {
 
   variables {
     node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
-    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    instances         = { architecture = "x86_64", fixed = false, standard = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } }
     token             = { needed = true, placeholder = false, given = false, valid = true, secret = true }
     dns               = { domain = "example.com", name = "node" }
     network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 2 }
@@ -389,7 +389,7 @@ run "valid_combination" {
     default_hosts     = { hosts = ["api.example.com", "node.example.com.example.com", "internal-other-1.us-east-1.elb.amazonaws.com"], node = "node.example.com", load_balancer = "internal-own-" }
     access_log_stream = { enabled = true, timeout = 300 }
     permissions       = { characters = 20480 }
-    subscription      = { enabled = true, characters = 25600, pattern = "x" }
+    subscription      = { enabled = true, characters = 25600, pattern = "x", prefixes = 0 }
     keys              = { regions = ["us-east-1"], region = "us-east-1" }
   }
 }
@@ -403,7 +403,7 @@ run "wrong_combinations_1" {
 
   variables {
     node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
-    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    instances         = { architecture = "x86_64", fixed = false, standard = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } }
     token             = { needed = true, placeholder = false, given = false, valid = true, secret = false }                                 # None.
     dns               = { domain = "example.com", name = "" }                                                                               # Half a pair.
     network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 0 } # A VPC without subnets.
@@ -414,7 +414,7 @@ run "wrong_combinations_1" {
     default_hosts     = { hosts = ["api.example.com", "node.example.com"], node = "node.example.com", load_balancer = "internal-own-" }     # The Node's.
     access_log_stream = { enabled = true, timeout = 301 }                                                                                   # Longer than Firehose waits.
     permissions       = { characters = 20481 }                                                                                              # One too many.
-    subscription      = { enabled = true, characters = 25601, pattern = "x" }                                                               # One too many.
+    subscription      = { enabled = true, characters = 25601, pattern = "x", prefixes = 0 }                                                 # One too many.
     keys              = { regions = ["us-east-1", "eu-west-1"], region = "us-east-1" }                                                      # One is elsewhere.
   }
 
@@ -443,7 +443,7 @@ run "wrong_combinations_2" {
 
   variables {
     node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
-    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    instances         = { architecture = "x86_64", fixed = false, standard = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } }
     token             = { needed = true, placeholder = false, given = true, valid = true, secret = true }                              # Two.
     dns               = { domain = "", name = "node" }                                                                                 # The other half.
     network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "", subnets = 2 } # Subnets without a VPC.
@@ -454,7 +454,7 @@ run "wrong_combinations_2" {
     default_hosts     = { hosts = ["internal-own-1234.us-east-1.elb.amazonaws.com"], node = "", load_balancer = "internal-own-" } # The load balancer's.
     access_log_stream = { enabled = false, timeout = 900 }
     permissions       = { characters = 500 }
-    subscription      = { enabled = true, characters = 500, pattern = "" } # Each line of the account.
+    subscription      = { enabled = true, characters = 500, pattern = "x", prefixes = 1 } # Each line of the account.
     keys              = { regions = [], region = "us-east-1" }
   }
 
@@ -476,7 +476,7 @@ run "wrong_combinations_3" {
 
   variables {
     node              = { is_own = true, balanced = true, single = false, domain = true, tls = false, replicas = 3 }
-    instances         = { arm64 = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } }
+    instances         = { architecture = "x86_64", fixed = false, standard = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } }
     token             = { needed = true, placeholder = false, given = true, valid = false, secret = false } # A line break.
     dns               = { domain = "", name = "" }
     network           = { is_own = true, scheme = "", balanced = true, single = false, security_groups = 0, vpc_id = "vpc-0", subnets = 1 } # One subnet.
@@ -487,7 +487,7 @@ run "wrong_combinations_3" {
     default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
     access_log_stream = { enabled = false, timeout = 60 }
     permissions       = { characters = 500 }
-    subscription      = { enabled = false, characters = 99999, pattern = "" }
+    subscription      = { enabled = false, characters = 99999, pattern = "", prefixes = 0 }
     keys              = { regions = [], region = "us-east-1" }
   }
 
@@ -505,10 +505,10 @@ run "wrong_combinations_of_a_node_that_exists" {
   }
 
   variables {
-    token             = { needed = false, placeholder = true, given = true, valid = true, secret = true }                                                # Nothing needs one.
-    node              = { is_own = false, balanced = false, single = false, domain = true, tls = false, replicas = 1 }                                   # A name for it.
-    network           = { is_own = false, scheme = "http", balanced = false, single = false, vpc_id = "", subnets = 0, security_groups = 0 }             # The internet.
-    instances         = { arm64 = true, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } } # Another processor.
+    token             = { needed = false, placeholder = true, given = true, valid = true, secret = true }                                                                                                             # Nothing needs one.
+    node              = { is_own = false, balanced = false, single = false, domain = true, tls = false, replicas = 1 }                                                                                                # A name for it.
+    network           = { is_own = false, scheme = "http", balanced = false, single = false, vpc_id = "", subnets = 0, security_groups = 0 }                                                                          # The internet.
+    instances         = { architecture = "arm64", fixed = false, standard = false, cpu = 1024, memory = 3168, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } } # Another processor.
     dns               = { domain = "", name = "" }
     package           = { path = "a.zip", exists = true }
     log_group         = { name = "", own = "/own" }
@@ -517,7 +517,7 @@ run "wrong_combinations_of_a_node_that_exists" {
     default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
     access_log_stream = { enabled = false, timeout = 60 }
     permissions       = { characters = 500 }
-    subscription      = { enabled = false, characters = 500, pattern = "" }
+    subscription      = { enabled = false, characters = 500, pattern = "", prefixes = 0 }
     keys              = { regions = [], region = "us-east-1" }
   }
 
@@ -532,10 +532,10 @@ run "wrong_combinations_of_a_single_instance" {
   }
 
   variables {
-    token             = { needed = true, placeholder = true, given = true, valid = true, secret = false }                                                 # The example's.
-    node              = { is_own = true, balanced = false, single = true, domain = true, tls = true, replicas = 2 }                                       # Two.
-    network           = { is_own = true, scheme = "", balanced = false, single = true, vpc_id = "vpc-0", subnets = 1, security_groups = 0 }               # Without a public subnet.
-    instances         = { arm64 = false, cpu = 1024, memory = 3636, types = { "t3.medium" = { architectures = ["x86_64"], cpu = 2048, memory = 3635 } } } # One MiB too few.
+    token             = { needed = true, placeholder = true, given = true, valid = true, secret = false }                                                                                                             # The example's.
+    node              = { is_own = true, balanced = false, single = true, domain = true, tls = true, replicas = 2 }                                                                                                   # Two.
+    network           = { is_own = true, scheme = "", balanced = false, single = true, vpc_id = "vpc-0", subnets = 1, security_groups = 0 }                                                                           # Without a public subnet.
+    instances         = { architecture = "x86_64", fixed = false, standard = true, cpu = 1024, memory = 3636, types = { "t3.medium" = { architectures = ["x86_64"], burstable = true, cpu = 2048, memory = 3635 } } } # One MiB too few.
     dns               = { domain = "example.com", name = "node" }
     package           = { path = "a.zip", exists = true }
     log_group         = { name = "", own = "/own" }
@@ -544,7 +544,7 @@ run "wrong_combinations_of_a_single_instance" {
     default_hosts     = { hosts = [], node = "", load_balancer = "internal-own-" }
     access_log_stream = { enabled = false, timeout = 60 }
     permissions       = { characters = 500 }
-    subscription      = { enabled = false, characters = 500, pattern = "" }
+    subscription      = { enabled = false, characters = 500, pattern = "", prefixes = 0 }
     keys              = { regions = [], region = "us-east-1" }
   }
 

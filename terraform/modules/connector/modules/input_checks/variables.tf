@@ -100,17 +100,29 @@ variable "network" {
 }
 
 variable "instances" {
-  description = "The processor that the instances' image is for, CPU units and MiB that the Node reserves, and what each type has for it."
+  description = "The processor that the instances' image is for (empty for unknown), whether Spot instances are to have a fixed interface, whether credits are limited, CPU units and MiB that the Node reserves, and what each type has for it."
   type = object({
-    arm64  = bool
-    cpu    = number
-    memory = number
-    types  = map(object({ architectures = list(string), cpu = number, memory = number }))
+    architecture = string
+    fixed        = bool
+    standard     = bool
+    cpu          = number
+    memory       = number
+    types        = map(object({ architectures = list(string), burstable = bool, cpu = number, memory = number }))
   })
 
   validation {
-    condition     = alltrue([for type in values(var.instances.types) : contains(type.architectures, var.instances.arm64 ? "arm64" : "x86_64")])
+    condition     = var.instances.architecture == "" || alltrue([for type in values(var.instances.types) : contains(type.architectures, var.instances.architecture)])
     error_message = "The value of instance_type, or one of spot_instance_types, has another processor than the image of ecs_ami_ssm_parameter: choose a type of the same one, or the parameter /aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id for a type with Graviton."
+  }
+
+  validation {
+    condition     = !var.instances.fixed
+    error_message = "Without a NAT gateway the instance has a fixed network interface, which AWS does not allow for a fleet of Spot instances: leave spot_instance_types empty, or choose the layout standard or no-load-balancer."
+  }
+
+  validation {
+    condition     = !(var.instances.standard && length(distinct([for type in values(var.instances.types) : type.burstable])) > 1)
+    error_message = "With instance_cpu_credits = \"standard\", all of spot_instance_types must be of the T family, or none of them: for a mix, AWS takes no setting of credits."
   }
 
   validation {
@@ -192,12 +204,18 @@ variable "permissions" {
 }
 
 variable "subscription" {
-  description = "Whether all log groups are subscribed, the size of the list of those that are not, and the filter pattern."
-  type        = object({ enabled = bool, characters = number, pattern = string })
+  description = "Whether all log groups are subscribed, the size of the list of those that are not, the filter pattern, and how many prefixes of groups are subscribed besides."
+  type        = object({ enabled = bool, characters = number, pattern = string, prefixes = number })
 
   validation {
     condition     = !var.subscription.enabled || var.subscription.characters <= 25600
     error_message = "With enable_account_subscription, the names of account_subscription_excluded_groups and of all groups with a subscription here have more than the 25 KB that CloudWatch Logs accepts: subscribe or exclude fewer groups."
+  }
+
+  # Each new group of a prefix would be one to leave out, for which the policy is deleted and made again.
+  validation {
+    condition     = !var.subscription.enabled || var.subscription.prefixes == 0
+    error_message = "With enable_account_subscription, leave log_group_prefixes empty: all log groups are subscribed already."
   }
 
   validation {
