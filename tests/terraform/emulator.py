@@ -362,6 +362,17 @@ def delete_nat_gateway(original, self, nat_gateway_id):
     return gateway
 
 
+# Security groups: AWS keeps one that a function uses. moto deletes it.
+
+
+@shim(EC2Backend, "delete_security_group")
+def delete_security_group(original, self, name=None, group_id=None):
+    for function in lambda_backend(self.account_id, self.region_name).list_functions():
+        if group_id in (function.vpc_config or {}).get("SecurityGroupIds", []):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+    return original(self, name, group_id)
+
+
 # Lambda: moto does not store the log group of a function, nor the key of its environment.
 
 

@@ -52,6 +52,17 @@ class EmulatorTest(unittest.TestCase):
             logGroupName=GROUP, filterName="test", filterPattern="", destinationArn=self.function
         )
 
+    def test_security_group_of_a_function_stays(self):
+        ec2, functions = self.emulator.client("ec2"), self.emulator.client("lambda")
+        (subnet,) = ec2.describe_subnets()["Subnets"][:1]
+        group = ec2.create_security_group(GroupName="test", Description="test", VpcId=subnet["VpcId"])["GroupId"]
+        network = {"SubnetIds": [subnet["SubnetId"]], "SecurityGroupIds": [group]}
+        functions.update_function_configuration(FunctionName="test", VpcConfig=network)
+        with self.assertRaisesRegex(ClientError, "DependencyViolation"):
+            ec2.delete_security_group(GroupId=group)
+        functions.update_function_configuration(FunctionName="test", VpcConfig={"SubnetIds": [], "SecurityGroupIds": []})
+        ec2.delete_security_group(GroupId=group)
+
     def test_filter_needs_the_permission(self):
         functions = self.emulator.client("lambda")
         valid = {"Principal": SERVICE, "SourceArn": f"{GROUP_ARN}:*", "SourceAccount": ACCOUNT}
