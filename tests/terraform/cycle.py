@@ -28,6 +28,7 @@ CHANGED = {"wallarm_api_token": "test-token-8b71de", "node_tag": "0.26.0"}
 # What version 0.1.0 was, without its examples.
 OLD_VERSION = Path(__file__).with_name("0.1.0.tar.gz")
 TLS_SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:node-tls-AbCdEf"
+SPOT = ["t3.medium", "t3a.medium"]
 # The layouts that a variant goes through, one after the other.
 LAYOUTS = {
     "existing": [
@@ -40,8 +41,8 @@ LAYOUTS = {
     ],
     "smaller": [{"node_layout": "minimal"}, {"node_layout": "no-nat-gateway"}],
     "unbalanced": [
-        {"node_layout": "no-load-balancer", "r53_domain_name": "example.com", "node_dns_name": "node", "node_tls_secret_arn": TLS_SECRET},
-        {"node_layout": "standard", "spot_instance_types": ["t3.medium", "t3a.medium"]},
+        {"node_layout": "no-load-balancer", "spot_instance_types": SPOT, "r53_domain_name": "example.com", "node_dns_name": "node", "node_tls_secret_arn": TLS_SECRET},
+        {"node_layout": "standard", "spot_instance_types": SPOT},
         {"node_url": "https://node.example.com"},
     ],
 }
