@@ -182,7 +182,7 @@ class Cycle:
                 "wallarm_api_token": TOKEN,
                 # Between two layouts there may be no Node for minutes.
                 "enable_redrive": len(layouts) > 1,
-                **({"wait_for_node_seconds": 60} if layout.get("node_layout") == "minimal" else {}),
+                **({"wait_for_node_seconds": 6} if layout.get("node_layout") == "minimal" else {}),
                 **layout,
             }
             name = layout.get("node_layout", "a Node that exists")
@@ -211,10 +211,26 @@ class Cycle:
 
     def apply_layout(self, stack, number):
         if stack is None:
+            if "wait_for_node_seconds" in self.variables.read_text():
+                self.wait_in_vain()
             return self.terraform.run("apply", "-auto-approve")
         change = lambda: self.terraform.run("apply", "-auto-approve")
         directory = self.options.work / f"change-{number}"
         return end_to_end.nothing_is_lost(stack, directory, self.options.binaries / "cw-resend", change)
+
+    def wait_in_vain(self):
+        """An apply fails if no Node is healthy, and says why. No log group is subscribed yet."""
+        program = self.options.binaries / "cw-resend"
+        with end_to_end.Bridge(self.emulator, self.options.work / "wait", program, lambda: False):
+            result = self.terraform.run("apply", "-auto-approve", expected=(1,))
+        said = re.sub(r"[\s│]+", " ", result.stdout)
+        for part in ("Function.NodeNotHealthy", "failed to wait for the Node: no healthy response from http://127.0.0.1:", "the connection was closed"):
+            assert part in said, f"the apply does not say {part!r}: {result.stdout}"
+        calls = [call.operation for call in self.emulator.calls]
+        assert "Invoke" in calls and "PutSubscriptionFilter" not in calls, f"lines are forwarded before the Node is healthy: {calls}"
+        # With a Node, the same apply goes on.
+        with end_to_end.Bridge(self.emulator, self.options.work / "waited", program):
+            self.terraform.run("apply", "-auto-approve")
 
     def upgrade(self):
         """The state of version 0.1.0 becomes this version's, and nothing is destroyed but the task's old revision."""

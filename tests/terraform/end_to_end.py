@@ -238,7 +238,7 @@ class Commands:
 
 def run(stack, directory, program, terraform):
     commands = Commands(directory.with_name("readme"), terraform, program)
-    with Bridge(stack, directory, program) as bridge:
+    with Bridge(stack.emulator, directory, program) as bridge:
         service, node = bridge.service, bridge.node
         lines_arrive(stack, service, node)
         firehose_records_arrive(stack, service, node)
@@ -257,11 +257,10 @@ class Bridge:
     here. Nothing else differs from the deployed stack.
     """
 
-    def __init__(self, stack, directory, program, is_reachable=lambda: True):
-        self.stack = stack
+    def __init__(self, deployment, directory, program, is_reachable=lambda: True):
         self.node = Node(program, is_reachable)
         overrides = {"X_NODE_URL": self.node.address, "X_NODE_SCHEME": "http"}
-        self.service = LambdaService(stack.emulator, directory, overrides)
+        self.service = LambdaService(deployment, directory, overrides)
 
     def __enter__(self):
         emulator.handlers.append(self.service.handle)
@@ -278,7 +277,7 @@ class Bridge:
 
 def run_short(stack, directory, program):
     """A line arrives, and one that no Node takes is kept."""
-    with Bridge(stack, directory, program) as bridge:
+    with Bridge(stack.emulator, directory, program) as bridge:
         lines_arrive(stack, bridge.service, bridge.node)
         bridge.node.stop()
         failed_event_is_kept(stack, bridge.service)
@@ -303,7 +302,7 @@ def nothing_is_lost(stack, directory, program, change):
         except Exception as error:
             errors.append(error)
 
-    with Bridge(stack, directory, program, lambda: deployed.is_reachable(stack)) as bridge:
+    with Bridge(stack.emulator, directory, program, lambda: deployed.is_reachable(stack)) as bridge:
         writer = threading.Thread(target=write)
         writer.start()
         try:
