@@ -53,7 +53,7 @@ resource "aws_launch_template" "node" {
     arn = local.instance_profile_arn
   }
 
-  # A burst of surplus credits costs by the hour and the processor; without it, the Node is held to the base line.
+  # A burst of surplus credits costs by the hour and the processor; without it, the Node is held to the baseline.
   dynamic "credit_specification" {
     for_each = local.is_burstable ? [var.instance_cpu_credits] : []
 
