@@ -25,13 +25,14 @@ GETTER = re.compile(r"^    get (\w+)\(\)", re.MULTILINE)
 
 class Bindings:
     def __init__(self, archive):
-        self.archive = tarfile.open(archive)
-        self.files = {member.name: member for member in self.archive}
+        # In one pass: to go back in an archive is to unpack it anew.
+        with tarfile.open(archive) as files:
+            self.files = {each.name: files.extractfile(each).read() for each in files if each.name.endswith("/index.d.ts")}
 
     @cache
     def source(self, name):
-        member = self.files.get(f"package/lib/{name}/index.d.ts")
-        return member and self.archive.extractfile(member).read().decode()
+        file = self.files.get(f"package/lib/{name}/index.d.ts")
+        return file and file.decode()
 
     @cache
     def schema(self, name):
