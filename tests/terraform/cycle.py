@@ -104,7 +104,7 @@ class Cycle:
     def unpack_old_version(self):
         self.remove_configuration()
         with tarfile.open(OLD_VERSION) as archive:
-            archive.extractall(self.options.work, filter="data")
+            archive.extractall(self.options.work)
 
     def step(self, text, function, *arguments):
         started = time.monotonic()
