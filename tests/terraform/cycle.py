@@ -216,9 +216,9 @@ class Cycle:
             if "wait_for_node_seconds" in self.variables.read_text():
                 self.wait_in_vain()
             return self.terraform.run("apply", "-auto-approve")
-        change = lambda: self.terraform.run("apply", "-auto-approve")
         directory = self.options.work / f"change-{number}"
-        return end_to_end.nothing_is_lost(stack, directory, self.options.binaries / "cw-resend", change)
+        program = self.options.binaries / "cw-resend"
+        return end_to_end.nothing_is_lost(stack, directory, program, lambda: self.terraform.run("apply", "-auto-approve"))
 
     def wait_in_vain(self):
         """An apply fails if no Node is healthy, and says why. No log group is subscribed yet."""
@@ -671,10 +671,38 @@ REJECTED = [
     ),
 ]
 
-# Input that is refused before the rules about several variables: variables, and a part of the error.
+# Input that is refused before the rules about several variables: variables, and a part of each error.
 REFUSED = [
-    ({"region": "us-east-1a"}, "The value of region must be the code of an AWS region"),
-    ({"instance_type": "t9.medium"}, "The following supplied instance types do not exist: [t9.medium]"),
+    ({"region": "us-east-1a"}, ["The value of region must be the code of an AWS region"]),
+    ({"instance_type": "t9.medium"}, ["The following supplied instance types do not exist: [t9.medium]"]),
+    (
+        {
+            "config_image": "",
+            "alb_access_logs_bucket": "s3://access-logs",
+            "failure_bucket_name": "https://failed-events.s3.amazonaws.com",
+            "node_layout": "tiny",
+            "node_url": "https://node.example.com/path",
+            "node_replicas": 9,
+            "vpc_cidr": "172.17.0.0/16",
+            "node_config": {"connector": {"address": ":5051"}},
+            "permissions_boundary_arn": "boundary",
+            "kms_key_arns": {"logs": "alias/logs"},
+            "log_group_prefixes": [""],
+        },
+        [
+            "The value of config_image ",
+            "The value of alb_access_logs_bucket ",
+            "The value of failure_bucket_name ",
+            "The value of node_layout ",
+            "The value of node_url ",
+            "The value of node_replicas ",
+            "The value of vpc_cidr ",
+            "The value of node_config ",
+            "The value of permissions_boundary_arn ",
+            "kms_key_arns ",
+            "Each of log_group_prefixes ",
+        ],
+    ),
 ]
 
 
@@ -698,11 +726,13 @@ def plan_wrong_input(cycle):
         for beginning in beginnings:
             assert any(each.startswith(beginning) for each in errors), f"{settings} is not rejected with {beginning!r}: {details}"
         assert TOKEN not in result.stdout, "an error shows the token"
-    for settings, part in REFUSED:
+    for settings, parts in REFUSED:
         cycle.variables.write_text(json.dumps(settings))
         result = cycle.terraform.run("plan", "-refresh=false", expected=(1,))
         cycle.variables.unlink()
-        assert part in re.sub(r"[\s│]+", " ", result.stdout), f"{settings} is not refused with {part!r}: {result.stdout}"
+        said = re.sub(r"[\s│]+", " ", result.stdout)
+        for part in parts:
+            assert part in said, f"{settings} is not refused with {part!r}: {result.stdout}"
 
 
 def main():
