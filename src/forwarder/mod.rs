@@ -105,8 +105,7 @@ impl Forwarder {
     }
 
     /// Forwards the records of one event, or waits for the Node where that is the event, and returns the body of its
-    /// response. `deadline` is when Lambda ends the
-    /// invocation.
+    /// response. `deadline` is when Lambda ends the invocation.
     ///
     /// # Errors
     ///

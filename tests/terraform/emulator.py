@@ -52,9 +52,9 @@ ACCOUNT = "123456789012"
 
 # The name in a signature, and the service's name in policies and models.
 SERVICES = {"monitoring": "cloudwatch"}
-# Services whose requests identify their operation only by method and path.
 # Ids in responses: of EC2 and Cloud Map, of certificates and of event source mappings.
 ID = re.compile(r"(?<![\w-])(?:[a-z]+-[0-9a-z]{8,32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?![\w-])")
+# Services whose requests identify their operation only by method and path.
 REST_MODELS = {"lambda": ["lambda"], "route53": ["route53"], "apigateway": ["apigateway", "apigatewayv2"], "s3": ["s3"]}
 
 

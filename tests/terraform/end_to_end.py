@@ -257,10 +257,10 @@ class Bridge:
     here. Nothing else differs from the deployed stack.
     """
 
-    def __init__(self, deployment, directory, program, is_reachable=lambda: True):
+    def __init__(self, aws, directory, program, is_reachable=lambda: True):
         self.node = Node(program, is_reachable)
         overrides = {"X_NODE_URL": self.node.address, "X_NODE_SCHEME": "http"}
-        self.service = LambdaService(deployment, directory, overrides)
+        self.service = LambdaService(aws, directory, overrides)
 
     def __enter__(self):
         emulator.handlers.append(self.service.handle)

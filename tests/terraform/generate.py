@@ -135,25 +135,24 @@ def generated(directory):
 
 
 def outdated(directory):
-    """The files that are not as they would be written."""
-    return [
-        name
+    """The files that are not as they would be written: name to what would be."""
+    return {
+        name: content
         for name, content in generated(directory).items()
         if not (directory / name).exists() or (directory / name).read_text() != content
-    ]
+    }
 
 
 def main():
     arguments = sys.argv[1:]
     check = arguments[:1] == ["--check"]
     directory = Path(arguments[-1])
-    names = outdated(directory)
-    if check and names:
-        sys.exit(f"not as tests/terraform/generate.py writes them, so run it: {', '.join(names)}")
-    for name, content in generated(directory).items():
-        if name in names:
-            (directory / name).write_text(content)
-            print(f"{name} written")
+    files = outdated(directory)
+    if check and files:
+        sys.exit(f"not as tests/terraform/generate.py writes them, so run it: {', '.join(files)}")
+    for name, content in files.items():
+        (directory / name).write_text(content)
+        print(f"{name} written")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ data "aws_iam_policy_document" "lambda" {
     condition {
       test     = "ArnEquals"
       variable = "lambda:SourceFunctionArn"
-      values   = [for name in [local.function_name, local.wait_name] : "${local.arn_prefix}:lambda:${local.arn_region}:function:${name}"]
+      values   = [local.function_arn, local.wait_arn]
     }
   }
 }

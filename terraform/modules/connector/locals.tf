@@ -126,7 +126,7 @@ module "input_checks" {
   }
   network = {
     is_own          = local.own_node
-    scheme          = lower(split("://", var.node_url)[0])
+    scheme          = local.existing_node[0]
     balanced        = local.has_load_balancer
     single          = local.is_single_instance
     vpc_id          = var.vpc_id

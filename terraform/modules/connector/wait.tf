@@ -5,6 +5,7 @@
 locals {
   waits_for_node = local.own_node && var.wait_for_node_seconds > 0
   wait_name      = "wallarm-cw-wait-${local.name}"
+  wait_arn       = "${local.arn_prefix}:lambda:${local.arn_region}:function:${local.wait_name}"
 }
 
 resource "aws_lambda_function" "wait" {
