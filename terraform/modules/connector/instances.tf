@@ -36,8 +36,9 @@ resource "aws_launch_template" "node" {
   description = "Instances that the Wallarm Native Node runs on"
 
   # The value is public; the plain attribute would hide it in every plan.
-  image_id               = data.aws_ssm_parameter.ecs_ami[0].insecure_value
-  instance_type          = var.instance_type
+  image_id = data.aws_ssm_parameter.ecs_ami[0].insecure_value
+  # A group of Spot instances has types of its own in place of this one, which must fit the image all the same.
+  instance_type          = local.is_spot ? var.spot_instance_types[0] : var.instance_type
   vpc_security_group_ids = local.is_single_instance ? null : [aws_security_group.instance[0].id]
   update_default_version = true
 

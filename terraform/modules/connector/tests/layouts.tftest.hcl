@@ -48,6 +48,7 @@ run "spot_in_two_zones" {
 
   variables {
     spot_instance_types  = ["t3.medium", "t3a.medium"]
+    instance_type        = "t4g.medium" # Nothing starts it.
     instance_cpu_credits = "standard"
   }
 
@@ -62,6 +63,7 @@ run "spot_in_two_zones" {
       aws_ecs_capacity_provider.node[0].auto_scaling_group_provider[0].managed_termination_protection == "DISABLED",
       aws_ecs_capacity_provider.node[0].auto_scaling_group_provider[0].managed_draining == "ENABLED",
       aws_launch_template.node[0].credit_specification[0].cpu_credits == "standard",
+      aws_launch_template.node[0].instance_type == "t3.medium",
     ])
     error_message = "Instances are Spot ones of several types, of which a new one starts before an old one goes."
   }
