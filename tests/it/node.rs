@@ -21,9 +21,16 @@ impl Node {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ").unwrap();
+        let address = match serde_json::from_str::<Value>(&line) {
+            Ok(listening) => listening["address"].as_str().unwrap().to_string(),
+            Err(_) => line
+                .trim()
+                .strip_prefix("listening on ")
+                .unwrap()
+                .to_string(),
+        };
         Self {
-            address: address.to_string(),
+            address,
             process,
             stdout,
         }
@@ -286,6 +293,42 @@ fn messages_that_do_not_come_are_named() {
         rest.contains("  the response of POST api.example.com /prod/pets/42\n"),
         "{rest}"
     );
+}
+
+/// The node waits to print: more calls have come than a pipe holds that nobody reads.
+#[test]
+fn what_waits_to_be_printed_is_printed_after_ctrl_c() {
+    const CALLS: usize = 600;
+    const RESPONSE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let mut messages = String::new();
+    for call in 0..CALLS {
+        let head = format!(
+            " /{call} HTTP/1.1\r\nHost: api.example.com\r\nX-Request-Id: {call}\r\nX-Wallarm-Application-Id: -1\r\n"
+        );
+        messages += &format!("GET{head}X-Wallarm-Message: request\r\n\r\n");
+        messages += &format!(
+            "POST{head}X-Wallarm-Message: response\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+    }
+    let node = Node::start(&["--json"]);
+    let mut client = TcpStream::connect(&node.address).unwrap();
+    client.write_all(messages.as_bytes()).unwrap();
+    let mut responses = vec![0; 2 * CALLS * RESPONSE.len()];
+    client.read_exact(&mut responses).unwrap();
+    let responses = String::from_utf8(responses).unwrap();
+    assert!(responses == RESPONSE.repeat(2 * CALLS), "{responses:.200}");
+    let (status, rest) = node.interrupt();
+    assert_eq!(status, 0, "{rest}");
+    let lines = rest.lines().map(|line| serde_json::from_str(line).unwrap());
+    let mut lines: Vec<Value> = lines.collect();
+    let summary = lines.pop().unwrap();
+    assert_eq!(summary["calls"], CALLS, "{summary}");
+    let paths: Vec<&str> = lines
+        .iter()
+        .map(|line| line["path"].as_str().unwrap())
+        .collect();
+    let expected: Vec<String> = (0..CALLS).map(|call| format!("/{call}")).collect();
+    assert_eq!(paths, expected);
 }
 
 /// The function itself, with the lines as an event, differs in nothing.

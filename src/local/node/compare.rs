@@ -18,7 +18,7 @@ use super::{
     differences::compare,
     listening,
     pairs::{Ours, Side},
-    settings,
+    settings, stop,
 };
 use crate::{
     config::Config,
@@ -80,37 +80,29 @@ pub(super) fn run(
     let mut node = StandInNode::start(&*args.listen, options)
         .map_err(|cause| listening(&args.listen, cause))?;
     begin(args, &node, ours.len(), file, out).map_err(printing)?;
-    let mut theirs = Vec::new();
-    let mut violations = Vec::new();
-    let mut bytes = 0;
-    let mut last = Instant::now();
+    let mut theirs = Arrived::default();
     loop {
         match arrived.recv_timeout(POLL) {
-            Ok(Seen::Message(message)) => {
-                last = Instant::now();
-                bytes += size(&message);
-                if bytes > MAX_BYTES {
-                    ui.warn("more than 64 MiB have come: what comes now is not compared");
-                    break;
-                }
-                theirs.push(message);
-            }
-            Ok(Seen::Violation(text)) => {
-                if violations.len() < MAX_CALLS {
-                    violations.push(text);
-                }
-            }
-            Ok(Seen::Record(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(seen) => theirs.add(seen),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        let is_all = theirs.len() >= ours.len() && last.elapsed() >= QUIET;
-        if is_all || end.has_come() {
+        let is_quiet = theirs.last.is_some_and(|last| last.elapsed() >= QUIET);
+        let is_all = theirs.messages.len() >= ours.len() && is_quiet;
+        if theirs.is_full() || is_all || end.has_come() {
             break;
         }
     }
-    drop(arrived);
-    node.stop();
-    let comparison = compare(ours, theirs, violations, &config.wire.header_names);
+    stop(&mut node, &arrived, |seen| theirs.add(seen));
+    if theirs.is_full() {
+        ui.warn("more than 64 MiB have come: the rest was not compared");
+    }
+    let comparison = compare(
+        ours,
+        theirs.messages,
+        theirs.violations,
+        &config.wire.header_names,
+    );
     let settings = settings::find(&comparison, &config, &vars);
     if args.json {
         comparison.write_json(&settings, out).map_err(printing)?;
@@ -121,6 +113,40 @@ pub(super) fn run(
         true => Status::Clean,
         false => Status::Found,
     })
+}
+
+/// What the other forwarder has sent.
+#[derive(Default)]
+struct Arrived {
+    messages: Vec<Message>,
+    violations: Vec<String>,
+    /// How large all messages are, with one that was too much.
+    bytes: usize,
+    /// When the last message came.
+    last: Option<Instant>,
+}
+
+impl Arrived {
+    fn is_full(&self) -> bool {
+        self.bytes > MAX_BYTES
+    }
+
+    fn add(&mut self, seen: Seen) {
+        match seen {
+            _ if self.is_full() => {}
+            Seen::Message(message) => {
+                self.last = Some(Instant::now());
+                self.bytes += size(&message);
+                if !self.is_full() {
+                    self.messages.push(message);
+                }
+            }
+            Seen::Violation(text) if self.violations.len() < MAX_CALLS => {
+                self.violations.push(text);
+            }
+            Seen::Violation(_) | Seen::Record(_) => {}
+        }
+    }
 }
 
 fn begin(

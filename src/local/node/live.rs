@@ -11,7 +11,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{Args, End, POLL, listening};
+use super::{Args, End, POLL, listening, stop};
 use crate::{
     local::{
         Status,
@@ -51,25 +51,22 @@ pub(super) fn run(args: &Args, ui: &Ui, out: &mut dyn Write) -> Result<Status, C
     let mut view = View::new(args.json, ui);
     view.begin(&node.address().to_string(), out)
         .map_err(printing)?;
-    let result = loop {
+    let is_last = |view: &View| args.calls.is_some_and(|calls| view.calls >= calls);
+    let mut result = Ok(());
+    while result.is_ok() && !end.has_come() && !is_last(&view) {
         match events.recv_timeout(POLL) {
-            Ok(event) => {
-                if let Err(cause) = view.add(&event, out) {
-                    break Err(printing(cause));
-                }
-            }
+            Ok(seen) => result = view.add(&seen, out),
             Err(RecvTimeoutError::Timeout) => view.refresh(&node.snapshot()),
-            Err(RecvTimeoutError::Disconnected) => break Ok(()),
+            Err(RecvTimeoutError::Disconnected) => break,
         }
-        if end.has_come() || args.calls.is_some_and(|calls| view.calls >= calls) {
-            break Ok(());
+    }
+    stop(&mut node, &events, |seen| {
+        if result.is_ok() && !is_last(&view) {
+            result = view.add(&seen, out);
         }
-    };
+    });
     view.progress.finish_and_clear();
-    // A thread that waits to tell something has to end before its connection can.
-    drop(events);
-    node.stop();
-    result?;
+    result.map_err(printing)?;
     let snapshot = node.snapshot();
     view.finish(&snapshot, out).map_err(printing)?;
     Ok(match snapshot.violation_count {

@@ -9,10 +9,13 @@ mod show;
 
 use std::{
     path::PathBuf,
+    sync::mpsc::Receiver,
+    thread,
     time::{Duration, Instant},
 };
 
 use super::{Status, error::CommandError, interrupt::Interrupt, ui::Ui};
+use crate::standin::node::{Seen, StandInNode};
 
 /// Run the stand-in for the Node, and show what arrives.
 ///
@@ -78,6 +81,20 @@ impl End {
 
 /// How often to look whether the end has come.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Stops the stand-in. Whatever it still tells is taken: what it has responded to is never left out.
+fn stop(node: &mut StandInNode, events: &Receiver<Seen>, mut take: impl FnMut(Seen)) {
+    thread::scope(|scope| {
+        // A thread that waits to tell something has to end before its connection can.
+        let stopping = scope.spawn(|| node.stop());
+        while !stopping.is_finished() {
+            if let Ok(seen) = events.recv_timeout(POLL) {
+                take(seen);
+            }
+        }
+    });
+    events.try_iter().for_each(take);
+}
 
 fn listening(address: &str, cause: std::io::Error) -> CommandError {
     CommandError::with_cause(format!("failed to listen on {address}"), cause)
