@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Function, PATIENCE, assert_adds_up, count_in, event_of, line, sampled};
 use crate::peer::{self, RawPeer, switched_node};
+use crate::port::Port;
 
 /// The form of the report line that is tested with this wire format: each with one of them.
 fn report_line(format: &str) -> &'static str {
@@ -630,6 +631,7 @@ struct Setting {
     allowance: Arc<AtomicU64>,
     vars: Vec<(&'static str, String)>,
     _peer: Option<RawPeer>,
+    _closed: Port,
 }
 
 fn set_up(cause: Cause, mode: Mode) -> Setting {
@@ -687,13 +689,10 @@ fn set_up(cause: Cause, mode: Mode) -> Setting {
     };
     let (node, is_faulty) = switched_node(hook, wrap);
     let mut peer = None;
+    let closed = Port::new();
     let address = match (cause, url) {
         (_, Some(url)) => format!("{url}:{}", node.address().port()),
-        (Cause::Refused, _) => {
-            // Bound and closed again: the system does not give this port to anything else so soon.
-            let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("http://{}", closed.local_addr().unwrap())
-        }
+        (Cause::Refused, _) => closed.url(),
         (Cause::Unresolved, _) => "http://node.invalid".to_string(),
         (Peer(serve), _) => {
             let started = peer.insert(RawPeer::start(serve));
@@ -726,6 +725,7 @@ fn set_up(cause: Cause, mode: Mode) -> Setting {
         allowance,
         vars,
         _peer: peer,
+        _closed: closed,
     }
 }
 

@@ -25,6 +25,9 @@
 #[allow(dead_code, reason = "the cases need only a part of it")]
 mod harness;
 
+#[path = "../it/port.rs"]
+mod port;
+
 mod cases;
 mod peer;
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::standin::node::{Fault, Kind, Message, Shape, StandInNode};
+use cw_resend_lambda::standin::node::{Fault, Kind, Message, Options, Shape, StandInNode};
 
 use crate::harness::{
     Function, PATIENCE, assert_adds_up, assert_got_all, event_of, event_of_calls, faulty_node,
     line, node,
 };
+use crate::port::Port;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -275,7 +276,8 @@ fn one_invalid_record_does_not_fail_its_batch() {
 /// A Node that is down costs a bounded time, however many records there are.
 #[test]
 fn a_node_that_is_down_stops_the_event_early() {
-    let mut node = node();
+    let port = Port::new();
+    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
     node.stop();
     let vars = [
         ("X_NODE_TIMEOUT_MS", "500"),

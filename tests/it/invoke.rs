@@ -1,12 +1,12 @@
 //! `cw-resend invoke`: the function on one event.
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use cw_resend_lambda::standin::node::{Options, StandInNode};
 use serde_json::Value;
 
 use crate::harness::{event_of, line, run_with_input};
+use crate::port::Port;
 
 fn invoke(arguments: &[&str], vars: &[(&str, &str)], event: &[u8]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cw-resend"));
@@ -58,14 +58,12 @@ fn a_node_of_ones_own_gets_the_calls() {
 #[test]
 fn an_invocation_that_fails_ends_with_1() {
     // A port that nobody listens at.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let closed = Port::new();
     let event = event_of(&[line("GET", "/prod/pets/42")]);
     for (arguments, vars, event, expected) in [
         (&[][..], &[][..], &b"{\"hello\":1}"[..], "errorType"),
         (
-            &["--node", &closed, "--timeout", "2"],
+            &["--node", &closed.url(), "--timeout", "2"],
             &[],
             &event,
             "errorType",

@@ -28,6 +28,7 @@ mod openapi;
 mod output;
 mod own_log;
 mod paths;
+mod port;
 mod probe;
 mod readme;
 mod records;

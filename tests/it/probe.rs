@@ -12,6 +12,7 @@ use cw_resend_lambda::standin::node::{Fault, MetricsPage, StandInNode};
 use serde_json::Value;
 
 use crate::harness::{faulty_node, node};
+use crate::port::Port;
 use crate::send::{Folder, StandInAws};
 use crate::tls::{authority, behind, server_config};
 
@@ -197,10 +198,12 @@ fn metrics_that_contradict_the_answers_count_more() {
 
 #[test]
 fn the_way_to_the_node_is_told_where_it_ends() {
-    let closed = node();
-    let url = at(&closed);
-    drop(closed);
-    assert_probe(&["--node", &url], 2, &["! TCP ", "nothing listens there"]);
+    let closed = Port::new();
+    assert_probe(
+        &["--node", &closed.url()],
+        2,
+        &["! TCP ", "nothing listens there"],
+    );
     let words = ["! DNS ", "check the name in --node"];
     assert_probe(&["--node", "http://no-such-name.invalid:1"], 2, &words);
     let api = "https://abc123.execute-api.us-east-1.amazonaws.com";

@@ -4,35 +4,29 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::standin::node::Fault;
+use cw_resend_lambda::standin::node::{Fault, Options, StandInNode};
 
 use crate::delivery::restart_after;
 use crate::harness::{
     Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls, faulty_node,
 };
+use crate::port::Port;
 
 /// `cw-resend node`, which is killed when the test ends.
 struct NodeProcess(Child);
 
 impl NodeProcess {
-    fn start(address: &str) -> (Self, String) {
+    fn start(port: &Port) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cw-resend"))
-            .args(["node", "--listen", address])
+            .args(["node", "--listen", &port.address.to_string()])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
+        assert_eq!(first, format!("listening on {}", port.address));
         std::thread::spawn(move || lines.count());
-        let address = first
-            .split_whitespace()
-            .find_map(|word| {
-                word.trim_end_matches(['.', ','])
-                    .parse::<std::net::SocketAddr>()
-                    .ok()
-            })
-            .unwrap_or_else(|| panic!("no address in {first:?}"));
-        (Self(child), address.to_string())
+        Self(child)
     }
 
     fn kill(&mut self) {
@@ -54,7 +48,9 @@ impl Drop for NodeProcess {
 fn a_node_that_comes_back_gets_everything() {
     for pause in [0, 700, 4000].map(Duration::from_millis) {
         // Slow enough that it can be stopped half-way.
-        let mut node = faulty_node(|_, _| Fault::delay(Duration::from_micros(300)));
+        let port = Port::new();
+        let options = Options::with_fault(|_, _| Fault::delay(Duration::from_micros(300)));
+        let mut node = StandInNode::start(port.address, options).unwrap();
         let function = Function::start(&node, &[]);
         let invocation = function.begin(&event_of_calls(3000), Duration::from_secs(60));
         restart_after(&mut node, 1500, pause);
@@ -73,10 +69,10 @@ fn a_node_that_comes_back_gets_everything() {
 /// The Node is killed and does not come back. The invocation fails in time, and accounts for every record.
 #[test]
 fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
-    let (mut node, address) = NodeProcess::start("127.0.0.1:0");
+    let port = Port::new();
+    let mut node = NodeProcess::start(&port);
     let function = Function::start_with(&[
-        ("X_NODE_URL", &address),
-        ("X_NODE_SCHEME", "http"),
+        ("X_NODE_URL", &port.url()),
         ("X_NODE_TIMEOUT_MS", "500"),
         ("X_NODE_DOWN_AFTER_MS", "500"),
     ]);

@@ -15,6 +15,7 @@ use cw_resend_lambda::standin::node::{Fault, StandInNode};
 use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, faulty_node, line, node};
+use crate::port::Port;
 
 /// A folder of a test's own, which goes with it.
 pub(crate) struct Folder(PathBuf);
@@ -285,10 +286,8 @@ fn what_a_node_refuses_or_does_not_take_is_found() {
     );
     fs::remove_file(&journal).unwrap();
     // Nobody is there: another run sends it.
-    let node = node();
-    let address = node.address();
-    drop(node);
-    let to = format!("http://{address}");
+    let port = Port::new();
+    let to = port.url();
     let (status, out, _) = run(&[&log, "--node", &to]);
     assert_eq!(status, 1);
     assert!(
@@ -296,7 +295,7 @@ fn what_a_node_refuses_or_does_not_take_is_found() {
             && out.contains("check the port in --node"),
         "{out}"
     );
-    let node = StandInNode::start(address, Default::default()).unwrap();
+    let node = StandInNode::start(port.address, Default::default()).unwrap();
     assert_eq!(run(&[&log, "--node", &to]).0, 0);
     assert_sound(&node, 30);
 }

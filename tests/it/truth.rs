@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use cw_resend_lambda::standin::cloudwatch::event_id;
 
 use crate::harness::{Function, event_of, event_of_calls, line};
+use crate::port::Port;
 use crate::scripted::{
     Do, Excess, Scripted, Seen, assert_claims_are_true, mean, mean_after, response,
 };
@@ -578,10 +579,7 @@ fn an_error_of_the_delivery_says_where_and_what_to_do() {
         Some(rest) => format!("http{rest}"),
         None => format!("https{}", &url[4..]),
     };
-    let nobody = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    let nobody = Port::new();
     for (url, expected) in [
         (
             other(&http.url),
@@ -592,7 +590,7 @@ fn an_error_of_the_delivery_says_where_and_what_to_do() {
             "expected plain HTTP, got TLS: is X_NODE_SCHEME=https?",
         ),
         (https.url.clone(), "set X_NODE_CA_CERT"),
-        (nobody, "nothing listens at"),
+        (nobody.url(), "nothing listens at"),
         ("http://node.invalid:81".to_string(), "look-up"),
     ] {
         let vars = [("X_NODE_URL", url.as_str()), SHORT[0], SHORT[1]];

@@ -19,6 +19,10 @@
 #[allow(dead_code, reason = "this needs only a part of it")]
 mod harness;
 
+#[path = "../it/port.rs"]
+#[allow(dead_code, reason = "this needs only a part of it")]
+mod port;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -31,6 +35,7 @@ use cw_resend_lambda::standin::sample::{Random, sample_lines};
 use serde_json::{Value, json};
 
 use harness::{Function, assert_adds_up, count_in};
+use port::Port;
 
 /// The seed of the numbers that make every decision. Each format has its own sequence.
 const SEED: u64 = 0x6c6f_6164;
@@ -171,8 +176,9 @@ fn report_line(format: &str) -> &'static str {
 fn run(format: &'static str, time: Duration) -> Vec<String> {
     let mut random = Random::new(SEED + format.len() as u64);
     let is_faulty = Arc::new(AtomicBool::new(false));
-    let mut node = start_node("127.0.0.1:0", format, &is_faulty, random.next_u64());
-    let address = node.address().to_string();
+    // The Node is away now and then.
+    let port = Port::new();
+    let mut node = start_node(&port, format, &is_faulty, random.next_u64());
     let own = [
         ("X_NODE_FORMAT", format),
         ("X_REPORT_LINE", report_line(format)),
@@ -189,7 +195,7 @@ fn run(format: &'static str, time: Duration) -> Vec<String> {
         if rounds > 0 {
             // A new one, so that it only has the records of one round.
             drop(node);
-            node = start_node(&address, format, &is_faulty, random.next_u64());
+            node = start_node(&port, format, &is_faulty, random.next_u64());
         }
         node = play(&function, node, &is_faulty, &mut random, &mut totals);
         let in_use = InUse::at_rest(function.pid());
@@ -234,7 +240,7 @@ fn run(format: &'static str, time: Duration) -> Vec<String> {
     [format.to_string()].into_iter().chain(counts).collect()
 }
 
-fn start_node(address: &str, format: &str, is_faulty: &Arc<AtomicBool>, seed: u64) -> StandInNode {
+fn start_node(port: &Port, format: &str, is_faulty: &Arc<AtomicBool>, seed: u64) -> StandInNode {
     let is_faulty = Arc::clone(is_faulty);
     // Twelve kinds of faults among so many messages. A batch is one for what are 260 in `resend`.
     let one_in = if format == "resend" { 20_000 } else { 400 };
@@ -244,7 +250,7 @@ fn start_node(address: &str, format: &str, is_faulty: &Arc<AtomicBool>, seed: u6
         }
         fault(Random::new(seed ^ nth.wrapping_mul(0x9e37_79b9_7f4a_7c15)).below(one_in))
     });
-    StandInNode::start(address, options).unwrap()
+    StandInNode::start(port.address, options).unwrap()
 }
 
 fn fault(choice: u64) -> Fault {

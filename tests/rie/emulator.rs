@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -13,14 +13,14 @@ use std::{
 use serde_json::Value;
 use ureq::Agent;
 
+use crate::port::Port;
+
 /// How long the emulator may take to listen, and both processes to end once they are killed.
 const PROCESS_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the emulator gives the function for an event, in seconds.
 const FUNCTION_TIMEOUT: u64 = 30;
 /// How long a response may take: longer than the function may, so that the emulator's timeout ends first.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(FUNCTION_TIMEOUT + 15);
-/// How often the emulator is started: a port that was free may be in use when the emulator binds it.
-const ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(20);
 
 /// A running emulator. It starts the function at the first event. Dropping it kills both.
@@ -30,6 +30,8 @@ pub(crate) struct Emulator {
     address: SocketAddr,
     agent: Agent,
     output: Receiver<Vec<u8>>,
+    /// What the emulator listens at.
+    _ports: [Port; 2],
 }
 
 /// The response to an event.
@@ -52,23 +54,14 @@ impl Response {
 impl Emulator {
     /// Starts the emulator for a function with these variables and no others.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        for _ in 1..ATTEMPTS {
-            if let Some(emulator) = Self::start_once(variables) {
-                return emulator;
-            }
-        }
-        Self::start_once(variables).expect("the emulator ends before it listens")
-    }
-
-    /// Returns `None` if the emulator ends before it listens.
-    fn start_once(variables: &[(&str, &str)]) -> Option<Self> {
         let program = env::var_os("CW_RESEND_RIE").expect(
             "CW_RESEND_RIE is not set: run tests/slow, which installs the Runtime Interface \
              Emulator and runs these tests with it",
         );
         let function = env::var_os("CW_RESEND_BOOTSTRAP")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
-        let [api, address] = free_addresses();
+        let ports = [Port::new(), Port::new()];
+        let [api, address] = [ports[0].address, ports[1].address];
         // Both processes write into one pipe, so that it ends when both are gone.
         let (mut reader, writer) = io::pipe().expect("the system has pipes");
         let errors = writer.try_clone().expect("a pipe's end can be shared");
@@ -101,19 +94,22 @@ impl Emulator {
             address,
             agent: agent(),
             output,
+            _ports: ports,
         };
-        emulator.wait_until_listening().then_some(emulator)
+        emulator.wait_until_listening();
+        emulator
     }
 
-    fn wait_until_listening(&mut self) -> bool {
+    fn wait_until_listening(&mut self) {
         let until = Instant::now() + PROCESS_TIMEOUT;
         loop {
-            // Once it has ended, another process listens at the address.
-            if matches!(self.process.try_wait(), Ok(Some(_))) {
-                return false;
-            }
+            let ended = self.process.try_wait();
+            assert!(
+                matches!(ended, Ok(None)),
+                "the emulator ends before it listens: {ended:?}"
+            );
             if TcpStream::connect_timeout(&self.address, POLL).is_ok() {
-                return true;
+                return;
             }
             assert!(
                 Instant::now() < until,
@@ -199,14 +195,6 @@ fn agent() -> Agent {
         .proxy(None)
         .build()
         .into()
-}
-
-/// Two addresses of loopback at which nobody listens.
-fn free_addresses() -> [SocketAddr; 2] {
-    // Both are bound before either is closed, so that they differ.
-    let listeners =
-        [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
-    listeners.map(|listener| listener.local_addr().expect("a listener has an address"))
 }
 
 /// The processes whose parent is this one.

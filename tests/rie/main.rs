@@ -5,11 +5,11 @@
 
 mod emulator;
 
-use std::{
-    collections::BTreeMap,
-    net::{SocketAddr, TcpListener, TcpStream},
-    ops::Range,
-};
+#[path = "../it/port.rs"]
+#[allow(dead_code, reason = "this needs only a part of it")]
+mod port;
+
+use std::{collections::BTreeMap, net::SocketAddr, ops::Range};
 
 use cw_resend_lambda::standin::{
     cloudwatch::{Line, document, event_id, gzip, wrap},
@@ -18,7 +18,7 @@ use cw_resend_lambda::standin::{
 };
 use serde_json::{Value, json};
 
-use crate::emulator::Emulator;
+use crate::{emulator::Emulator, port::Port};
 
 /// The emulator sends a longer event in chunks, and a shorter one with its length.
 const MAX_SIZED_BYTES: usize = 2048;
@@ -179,17 +179,9 @@ fn batch_forwards_every_record_from_cold_and_warm_and_in_both_framings() {
 
 #[test]
 fn an_event_that_no_node_accepts_is_an_error_with_its_counts() {
-    // The port of a connection's own end: nobody listens there, and nobody can as long as it lives.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    let address = listener
-        .local_addr()
-        .expect("a bound listener has an address");
-    let holder = TcpStream::connect(address).expect("the listener's queue has room");
-    let refusing = holder
-        .local_addr()
-        .expect("a connected stream has an address");
+    let nobody = Port::new();
     let emulator = start(
-        refusing,
+        nobody.address,
         &[
             ("X_NODE_TIMEOUT_MS", "500"),
             ("X_NODE_DOWN_AFTER_MS", "500"),
