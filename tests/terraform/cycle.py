@@ -381,7 +381,7 @@ class Cycle:
         before = len(self.emulator.calls)
         for name, (kind, destination, form) in examples.items():
             directory = self.terraform.directory / "examples" / name
-            example = Terraform(directory, self.emulator.environment)
+            example = Terraform(directory, self.emulator.environment, self.terraform.provider)
             example.init()
             example.run("apply", "-auto-approve")
             result = example.run("plan", "-detailed-exitcode", expected=(0, 2))
