@@ -124,7 +124,8 @@ fn the_number_of_connections_is_the_configured_one() {
 
 #[test]
 fn a_pooled_connection_that_has_gone_stale_is_replaced() {
-    let mut node = node();
+    let port = Port::new();
+    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
     let function = Function::start(&node, &[]);
     function.invoke(&event_of_calls(1), MINUTE).unwrap();
     node.restart().unwrap();
@@ -680,7 +681,7 @@ fn a_server_without_pipelining_gets_everything() {
     }
 }
 
-/// A stand-in that is started again while the event runs, at the same address.
+/// A stand-in that is started again while the event runs, at the same address, which is to be a [`Port`].
 pub(crate) fn restart_after(node: &mut StandInNode, messages: u64, pause: Duration) {
     let until = Instant::now() + PATIENCE;
     while node.snapshot().requests < messages {

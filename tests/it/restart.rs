@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use cw_resend_lambda::standin::node::{Fault, Options, StandInNode};
 
 use crate::delivery::restart_after;
-use crate::harness::{
-    Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls, faulty_node,
-};
+use crate::harness::{Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls};
 use crate::port::Port;
 
 /// `cw-resend node`, which is killed when the test ends.
@@ -106,7 +104,8 @@ fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_frozen_function_goes_on_where_it_was() {
-    let mut node = faulty_node(|_, _| Fault::none());
+    let port = Port::new();
+    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
     let function = Function::start(&node, &[]);
     function
         .invoke(&event_of_calls(50), Duration::from_secs(60))

@@ -41,7 +41,11 @@ class Node:
     def __init__(self, program, is_reachable=lambda: True):
         self.program = program
         self.is_reachable = is_reachable
-        self.port = 0
+        # While it is bound, nobody else gets this port, and a listener may come and go there.
+        self.bound = socket.socket()
+        self.bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.bound.bind(("127.0.0.1", 0))
+        self.port = self.bound.getsockname()[1]
         self.start()
 
     def start(self):
@@ -57,7 +61,6 @@ class Node:
         self.seen = []
         self.streams = []
         self.listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.read, args=[self.process.stdout, self.seen], daemon=True).start()
         threading.Thread(target=self.accept, args=[self.listener], daemon=True).start()
 

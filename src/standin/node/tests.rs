@@ -7,6 +7,12 @@ use std::{
 
 use super::*;
 
+#[path = "../../../tests/it/port.rs"]
+#[allow(dead_code, reason = "this needs only a part of it")]
+mod port;
+
+use port::Port;
+
 fn start(options: Options) -> StandInNode {
     StandInNode::start("127.0.0.1:0", options).unwrap()
 }
@@ -337,7 +343,8 @@ fn killed_node_keeps_its_state_and_counts_no_violation() {
 
 #[test]
 fn restarted_node_remembers() {
-    let mut node = start(Options::default());
+    let port = Port::new();
+    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
     exchange(&node, &[request("GET", "/a", "1")]);
     node.restart().unwrap();
     exchange(&node, &[response("/a", "1", 200)]);
