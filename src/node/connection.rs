@@ -21,8 +21,12 @@ const PIECES: usize = 8;
 /// default; an execution environment that was frozen for longer has missed that they did.
 const MAX_IDLE: Duration = Duration::from_secs(30);
 
-/// The longest wait for what may still come on a connection that is left.
-const LAST_LOOK: Duration = Duration::from_millis(50);
+/// The shortest wait for what may still come on a connection that is left: a server's thread that had to give way to
+/// others is held up for milliseconds, however fast it was before.
+const SHORTEST_LOOK: Duration = Duration::from_millis(10);
+
+/// The longest of these waits.
+const LONGEST_LOOK: Duration = Duration::from_millis(50);
 
 /// The longest body that is read so that its connection can be used again. Responses have short ones, or none.
 const MAX_BODY: usize = 64 * 1024;
@@ -163,8 +167,17 @@ impl Connection {
     /// Waits for the end of the connection, or for bytes that no message has asked for, about as long as a response
     /// takes here.
     pub(super) fn await_end(&mut self) {
+        self.await_more(self.slowest.clamp(SHORTEST_LOOK, LONGEST_LOOK));
+    }
+
+    /// Waits longer, since something probably comes. This happens once in the life of a connection.
+    pub(super) fn await_body(&mut self) {
+        self.await_more(2 * LONGEST_LOOK);
+    }
+
+    fn await_more(&mut self, wait: Duration) {
         if !self.has_input()
-            && let Ok(timeout) = next_timeout(Instant::now() + self.slowest.min(LAST_LOOK))
+            && let Ok(timeout) = next_timeout(Instant::now() + wait)
         {
             // What came of it is in the buffer, or shows at the next look.
             let _ = self.stream.transport().await_input(timeout);

@@ -496,7 +496,7 @@ impl<'a> Worker<'a> {
             self.responses.clear();
         } else if is_doubtful {
             // If one response was a body, the last one is still on its way.
-            connection.await_end();
+            connection.await_body();
         }
         let is_cut = self.responses.last().is_some_and(|last| last.is_cut);
         if result.is_ok() && !is_cut && connection.has_input() {
