@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
@@ -27,11 +27,10 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Emulator {
     process: Child,
-    address: SocketAddr,
+    /// What it listens at, for the function and for events.
+    ports: [Port; 2],
     agent: Agent,
     output: Receiver<Vec<u8>>,
-    /// What the emulator listens at.
-    _ports: [Port; 2],
 }
 
 /// The response to an event.
@@ -61,15 +60,14 @@ impl Emulator {
         let function = env::var_os("CW_RESEND_BOOTSTRAP")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
         let ports = [Port::new(), Port::new()];
-        let [api, address] = [ports[0].address, ports[1].address];
         // Both processes write into one pipe, so that it ends when both are gone.
         let (mut reader, writer) = io::pipe().expect("the system has pipes");
         let errors = writer.try_clone().expect("a pipe's end can be shared");
         let process = Command::new(&program)
             .arg("--runtime-api-address")
-            .arg(api.to_string())
+            .arg(ports[0].address.to_string())
             .arg("--runtime-interface-emulator-address")
-            .arg(address.to_string())
+            .arg(ports[1].address.to_string())
             .args(["--log-level", "error"])
             .arg(&function)
             // The emulator passes its whole environment on. The function must get none of ours.
@@ -91,10 +89,9 @@ impl Emulator {
         });
         let mut emulator = Self {
             process,
-            address,
+            ports,
             agent: agent(),
             output,
-            _ports: ports,
         };
         emulator.wait_until_listening();
         emulator
@@ -108,7 +105,7 @@ impl Emulator {
                 matches!(ended, Ok(None)),
                 "the emulator ends before it listens: {ended:?}"
             );
-            if TcpStream::connect_timeout(&self.address, POLL).is_ok() {
+            if TcpStream::connect_timeout(&self.ports[1].address, POLL).is_ok() {
                 return;
             }
             assert!(
@@ -124,7 +121,7 @@ impl Emulator {
     pub(crate) fn invoke(&self, event: &[u8]) -> Response {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
-            self.address
+            self.ports[1].address
         );
         let mut response = match self.agent.post(url).send(event) {
             Ok(response) => response,
