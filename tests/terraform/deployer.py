@@ -156,6 +156,8 @@ CREATED = {
     "CreateVpc": "vpc",
     "CreateVpcEndpoint": "vpce",
 }
+# What an operation of EC2 joins with an association, which has an id but is no resource.
+JOINED = {"AssociateAddress": "eipassoc", "AssociateRouteTable": "rtbassoc"}
 # For some operations IAM looks at these kinds of resources only, although a request names others too.
 LOOKED_AT = {
     "AuthorizeSecurityGroupEgress": {"sg"},
@@ -220,10 +222,15 @@ class Account:
             for each in request.flat("ResourceId"):
                 for name in request.tags():
                     self.tags.get(each, {}).pop(name, None)
-        for each in request.ids:
-            if prefix_of(each) in ("eipassoc", "rtbassoc"):
-                kinds = ("eipalloc", "eni") if prefix_of(each) == "eipassoc" else ("rtb", "subnet")
-                self.joined.setdefault(each, [value for value in request.params.values() if prefix_of(value) in kinds])
+        # Descriptions show associations, too, and may have arrived before the request that joins. They are asked only
+        # for what no such request tells: which address a NAT gateway has.
+        if operation in JOINED:
+            (association, *_) = [each for each in request.ids if prefix_of(each) == JOINED[operation]]
+            self.joined[association] = [value for value in request.params.values() if prefix_of(value) in KINDS]
+        if operation == "DescribeAddresses" and "AllocationId.1" in request.params:
+            for each in request.ids:
+                if prefix_of(each) == "eipassoc":
+                    self.joined.setdefault(each, [request["AllocationId.1"]])
         if "LaunchTemplateData.ImageId" in request.params:
             (template, *_) = [each for each in request.ids if prefix_of(each) == "lt"]
             self.templates[template] = request.params

@@ -104,6 +104,20 @@ class TagsTest(Case):
         found = self.contexts(VPC, SUBNET, TABLE, JOIN, call("ec2", "DisassociateRouteTable", {"AssociationId": "rtbassoc-00000001"}))
         self.assertEqual(set(found), {arn("ec2", "route-table/rtb-00000001"), arn("ec2", "subnet/subnet-00000001")})
 
+    def test_association_is_of_what_it_joins_though_a_description_that_shows_it_arrived_before(self):
+        early = call("ec2", "DescribeRouteTables", {"RouteTableId.1": "rtb-00000001"}, ["rtb-00000001", "rtbassoc-00000001"])
+        found = self.contexts(VPC, SUBNET, TABLE, early, JOIN, call("ec2", "DisassociateRouteTable", {"AssociationId": "rtbassoc-00000001"}))
+        self.assertEqual(set(found), {arn("ec2", "route-table/rtb-00000001"), arn("ec2", "subnet/subnet-00000001")})
+        shown = call("ec2", "DescribeAddresses", {"AllocationId.1": "eipalloc-00000001"}, ["eipalloc-00000001", "eipassoc-00000001"])
+        join = call("ec2", "AssociateAddress", {"AllocationId": "eipalloc-00000001", "NetworkInterfaceId": "eni-00000001"}, ["eipassoc-00000001"])
+        found = self.contexts(shown, join, call("ec2", "DisassociateAddress", {"AssociationId": "eipassoc-00000001"}))
+        self.assertEqual(set(found), {arn("ec2", "elastic-ip/eipalloc-00000001"), arn("ec2", "network-interface/eni-00000001")})
+
+    def test_address_of_a_nat_gateway_is_known_from_its_description(self):
+        shown = call("ec2", "DescribeAddresses", {"AllocationId.1": "eipalloc-00000001"}, ["eipalloc-00000001", "eipassoc-00000001"])
+        found = self.contexts(shown, call("ec2", "DisassociateAddress", {"AssociationId": "eipassoc-00000001"}))
+        self.assertEqual(set(found), {arn("ec2", "elastic-ip/eipalloc-00000001")})
+
     def test_route_is_of_its_table(self):
         found = self.contexts(VPC, TABLE, call("ec2", "CreateRoute", {"RouteTableId": "rtb-00000001", "GatewayId": "igw-00000001"}))
         self.assertEqual(set(found), {arn("ec2", "route-table/rtb-00000001")})
