@@ -20,3 +20,8 @@ pub mod node;
 pub mod runtime_api;
 pub mod sample;
 pub mod server;
+
+#[cfg(test)]
+#[path = "../../tests/it/port.rs"]
+#[allow(dead_code, reason = "these tests need only a part of it")]
+mod port;

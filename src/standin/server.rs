@@ -261,6 +261,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::standin::port::Port;
 
     #[test]
     fn stop_cuts_open_connections_and_frees_the_port() {
@@ -270,7 +271,8 @@ mod tests {
                 socket.write_all(&byte).unwrap();
             }
         };
-        let mut server = Server::start("127.0.0.1:0", Arc::new(echo)).unwrap();
+        let port = Port::new();
+        let mut server = Server::start(port.address, Arc::new(echo)).unwrap();
         let mut client = TcpStream::connect(server.address()).unwrap();
         client.write_all(b"x").unwrap();
         let mut byte = [0];

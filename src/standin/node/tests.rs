@@ -6,12 +6,7 @@ use std::{
 };
 
 use super::*;
-
-#[path = "../../../tests/it/port.rs"]
-#[allow(dead_code, reason = "this needs only a part of it")]
-mod port;
-
-use port::Port;
+use crate::standin::port::Port;
 
 fn start(options: Options) -> StandInNode {
     StandInNode::start("127.0.0.1:0", options).unwrap()
@@ -330,7 +325,8 @@ fn responses_before_a_delayed_one_are_not_held_back() {
 
 #[test]
 fn killed_node_keeps_its_state_and_counts_no_violation() {
-    let mut node = start(Options::default());
+    let port = Port::new();
+    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
     let mut client = TcpStream::connect(node.address()).unwrap();
     let cut = [request("GET", "/a", "1").as_str(), "POST /a HT"].concat();
     client.write_all(cut.as_bytes()).unwrap();
