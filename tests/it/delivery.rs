@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cw_resend_lambda::standin::node::{Fault, Kind, Message, Options, Shape, StandInNode};
+use cw_resend_lambda::standin::node::{Fault, Kind, Message, Shape, StandInNode};
 
 use crate::harness::{
     Function, PATIENCE, assert_adds_up, assert_got_all, event_of, event_of_calls, faulty_node,
-    line, node,
+    line, node, node_at,
 };
 use crate::port::Port;
 
@@ -125,7 +125,7 @@ fn the_number_of_connections_is_the_configured_one() {
 #[test]
 fn a_pooled_connection_that_has_gone_stale_is_replaced() {
     let port = Port::new();
-    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
+    let mut node = node_at(&port);
     let function = Function::start(&node, &[]);
     function.invoke(&event_of_calls(1), MINUTE).unwrap();
     node.restart().unwrap();
@@ -278,7 +278,7 @@ fn one_invalid_record_does_not_fail_its_batch() {
 #[test]
 fn a_node_that_is_down_stops_the_event_early() {
     let port = Port::new();
-    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
+    let mut node = node_at(&port);
     node.stop();
     let vars = [
         ("X_NODE_TIMEOUT_MS", "500"),

@@ -12,6 +12,8 @@ use cw_resend_lambda::standin::node::{Fault, Message, Options, StandInNode};
 use cw_resend_lambda::standin::runtime_api::{FakeRuntimeApi, Invocation, InvokeOptions, Outcome};
 use serde_json::Value;
 
+use crate::port::Port;
+
 /// Longer than anything takes here, on a machine that is busy with something else.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -197,6 +199,11 @@ pub(crate) struct Failed {
 /// A stand-in Node without faults.
 pub(crate) fn node() -> StandInNode {
     StandInNode::start("127.0.0.1:0", Options::default()).unwrap()
+}
+
+/// A stand-in Node without faults, at a port that stays its own while it is away.
+pub(crate) fn node_at(port: &Port) -> StandInNode {
+    StandInNode::start(port.address, Options::default()).unwrap()
 }
 
 /// A stand-in Node that responds to its nth message, counted from one, as the hook says.

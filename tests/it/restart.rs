@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cw_resend_lambda::standin::node::{Fault, Options, StandInNode};
 
 use crate::delivery::restart_after;
-use crate::harness::{Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls};
+use crate::harness::{Function, PATIENCE, assert_adds_up, assert_got_all, event_of_calls, node_at};
 use crate::port::Port;
 
 /// `cw-resend node`, which is killed when the test ends.
@@ -105,7 +105,7 @@ fn a_node_that_does_not_come_back_fails_the_event_with_counts() {
 #[test]
 fn a_frozen_function_goes_on_where_it_was() {
     let port = Port::new();
-    let mut node = StandInNode::start(port.address, Options::default()).unwrap();
+    let mut node = node_at(&port);
     let function = Function::start(&node, &[]);
     function
         .invoke(&event_of_calls(50), Duration::from_secs(60))

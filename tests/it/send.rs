@@ -14,7 +14,7 @@ use cw_resend_lambda::standin::cloudwatch;
 use cw_resend_lambda::standin::node::{Fault, StandInNode};
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, faulty_node, line, node};
+use crate::harness::{PATIENCE, faulty_node, line, node, node_at};
 use crate::port::Port;
 
 /// A folder of a test's own, which goes with it.
@@ -295,7 +295,7 @@ fn what_a_node_refuses_or_does_not_take_is_found() {
             && out.contains("check the port in --node"),
         "{out}"
     );
-    let node = StandInNode::start(port.address, Default::default()).unwrap();
+    let node = node_at(&port);
     assert_eq!(run(&[&log, "--node", &to]).0, 0);
     assert_sound(&node, 30);
 }
